@@ -1,0 +1,26 @@
+# The names everybody uses. `make run` and `make test` work on a fresh Debian 12 machine.
+SHELL := /bin/bash
+BUILD := build/release
+PORT ?= 10000
+ADMIN_PORT ?= 9901
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+.PHONY: build run test spec differential bench fuzz lint setup asan clean
+
+setup:            ## installs what is missing: Debian packages and the pinned npm package with Envoy's .proto files
+	@tools/setup.sh
+
+build: setup      ## build/release/weir
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target weir
+
+run: build        ## Weir in front of two embedded echo upstreams
+	@$(BUILD)/weir demo --port $(PORT) --admin-port $(ADMIN_PORT)
+
+test: build       ## every test
+	@cmake --build --preset release
+	@ctest --preset release --output-on-failure || ctest --test-dir $(BUILD) --output-on-failure
+
+clean:
+	rm -rf build
