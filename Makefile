@@ -22,5 +22,14 @@ test: build       ## every test
 	@cmake --build --preset release
 	@ctest --preset release --output-on-failure || ctest --test-dir $(BUILD) --output-on-failure
 
+# The short set; BENCH_ARGS chooses others. Envoy takes part where BENCH_ENVOY names its binary.
+BENCH_ARGS ?= h1_64 h1_1 h2c_h1 grpc_h2h2 prefix_one mid_64k log_64 --rounds 2 --dur 3
+BENCH_RESULTS ?= build/bench/results.jsonl
+bench: build      ## CPU per request beside HAProxy, nginx, nghttpx (and Envoy)
+	@tools/setup-tests.sh
+	@mkdir -p $(dir $(BENCH_RESULTS)) && rm -f $(BENCH_RESULTS)
+	@BENCH_DIR=$(CURDIR)/build/bench bench/run.py $(BENCH_ARGS) --out $(BENCH_RESULTS)
+	@bench/run.py ratios --out $(BENCH_RESULTS)
+
 clean:
 	rm -rf build
