@@ -1,0 +1,81 @@
+// Stream and StreamEvents: one request with its response, as a codec offers it; the same words on the server's and on the
+// client's side.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "http/header_map.h"
+
+namespace weir::http {
+
+enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kHttp3 };
+
+/// "HTTP/1.1" and so on, as access logs show it.
+std::string_view protocol_name(Protocol protocol);
+
+/// Why a stream ended before both sides were done.
+enum class Reset : uint8_t {
+  kLocal,                  // we do not want it any more
+  kLocalRefused,           // we refuse it; nothing was processed
+  kRemote,                 // the peer reset it (RST_STREAM)
+  kRemoteRefused,          // the peer refused it; nothing was processed
+  kConnectionTermination,  // the connection ended under it
+  kProtocolError,          // the peer broke the protocol
+  kConnectFailure,         // no connection came about
+  kConnectTimeout,
+  kOverflow,  // a limit of ours forbade it
+};
+
+/// What a codec tells the user of a stream. Never called from inside a call to the same Stream, unless said otherwise.
+class StreamEvents {
+ public:
+  /// Where the codec puts the message's head before on_headers(), and its trailers before on_trailers(). Server side: the
+  /// request; client side: the response.
+  virtual HeaderMap& incoming_headers() = 0;
+  virtual HeaderMap& incoming_trailers() = 0;
+
+  virtual void on_headers(bool end_stream) = 0;
+  /// A 1xx response other than 101 is in incoming_headers() (client side). The map is the codec's to clear afterwards.
+  virtual void on_informational() {}
+  /// The bytes are valid until it returns.
+  virtual void on_body(std::string_view bytes, bool end_stream) = 0;
+  virtual void on_trailers() = 0;
+  /// The stream is gone; nothing further will be called, and the Stream must not be used any more. `details` are Envoy's words
+  /// for the cause ("" if the reset says it all).
+  virtual void on_reset(Reset reason, std::string_view details) = 0;
+  /// over_limit() had said true, and now there is room again.
+  virtual void on_room() {}
+  /// Everything of both directions is through: the codec lets go of the stream after this call (server side: the response has
+  /// been handed to the connection and the request was fully received).
+  virtual void on_complete() {}
+
+ protected:
+  ~StreamEvents() = default;
+};
+
+/// One stream's sending side. Valid until on_reset(), on_complete() or reset().
+class Stream {
+ public:
+  virtual void send_headers(const HeaderMap& headers, bool end_stream) = 0;
+  /// A 1xx response (server side).
+  virtual void send_informational(const HeaderMap& headers) = 0;
+  virtual void send_body(std::string_view bytes, bool end_stream) = 0;
+  virtual void send_trailers(const HeaderMap& trailers) = 0;
+  /// Gives the stream up; no event follows.
+  virtual void reset(Reset reason) = 0;
+
+  /// Stops and continues the coming of on_body(). At most what one read brings is still delivered after pause().
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  /// Whether more bytes wait to be sent than the buffer limit allows; if so on_room() will come.
+  virtual bool over_limit() = 0;
+
+  virtual Protocol protocol() const = 0;
+
+ protected:
+  ~Stream() = default;
+};
+
+}  // namespace weir::http

@@ -1,0 +1,131 @@
+// Cells: counters and gauges that one worker writes and anybody may read; they cost what an ordinary variable costs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace weir::stats {
+
+/// A number that only ever grows. Written by one thread, read by any.
+class Counter {
+ public:
+  void add(uint64_t amount = 1) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  /// For /reset_counters only; an increment made at the same moment may be lost.
+  void reset() { value_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_ = 0;
+};
+
+/// A number that goes up and down. Written by one thread, read by any. A worker's share may be negative; the sum is not.
+class Gauge {
+ public:
+  void add(int64_t amount = 1) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  void subtract(int64_t amount = 1) { add(-amount); }
+  void set(int64_t value) { value_.store(value, std::memory_order_relaxed); }
+  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_ = 0;
+};
+
+/// Holds a gauge up by one for as long as it lives.
+class GaugeHold {
+ public:
+  GaugeHold() = default;
+  explicit GaugeHold(Gauge& gauge) : gauge_(&gauge) { gauge.add(); }
+  GaugeHold(GaugeHold&& other) noexcept : gauge_(other.gauge_) { other.gauge_ = nullptr; }
+  GaugeHold& operator=(GaugeHold&& other) noexcept {
+    std::swap(gauge_, other.gauge_);
+    return *this;
+  }
+  ~GaugeHold() {
+    if (gauge_ != nullptr) gauge_->subtract();
+  }
+
+ private:
+  Gauge* gauge_ = nullptr;
+};
+
+/// Samples in log-linear buckets, 90 a decade: a value is known to two significant digits (as in libcircllhist, whose bucket
+/// bounds Envoy shows). Written by one thread, read by any; a decade's buckets are allocated when it is first used.
+class Histogram {
+ public:
+  static constexpr int kDecades = 20;           // 10^0 … 10^19
+  static constexpr int kBucketsPerDecade = 90;  // mantissas 1.0 … 9.9
+
+  Histogram() = default;
+  Histogram(const Histogram&) = delete;
+  Histogram& operator=(const Histogram&) = delete;
+  ~Histogram() {
+    for (auto& decade : decades_) delete decade.load(std::memory_order_relaxed);
+  }
+
+  void record(uint64_t value);
+
+  struct Bucket {
+    double low;  // samples lie in [low, low + width)
+    double width;
+    uint64_t count;
+  };
+  /// The non-empty buckets in rising order.
+  std::vector<Bucket> buckets() const;
+
+ private:
+  using Decade = std::array<std::atomic<uint64_t>, kBucketsPerDecade>;
+  std::atomic<uint64_t> zeros_ = 0;
+  std::array<std::atomic<Decade*>, kDecades> decades_ = {};
+};
+
+/// One T per worker, made by the worker when it first needs it. T's members are cells.
+template <class T>
+class Sharded {
+ public:
+  explicit Sharded(size_t workers) : shards_(workers) {}
+  ~Sharded() {
+    for (auto& shard : shards_) delete shard.load(std::memory_order_relaxed);
+  }
+  Sharded(const Sharded&) = delete;
+  Sharded& operator=(const Sharded&) = delete;
+
+  /// The calling worker's own cells.
+  T& mine(size_t worker) {
+    T* shard = shards_[worker].load(std::memory_order_relaxed);
+    if (shard == nullptr) {
+      shard = new T();
+      shards_[worker].store(shard, std::memory_order_release);
+    }
+    return *shard;
+  }
+
+  /// From any thread: calls `visit(const T&)` for each shard that exists.
+  template <class F>
+  void for_each(F&& visit) const {
+    for (const auto& shard : shards_) {
+      if (const T* cells = shard.load(std::memory_order_acquire)) visit(*cells);
+    }
+  }
+  template <class F>
+  void for_each_mutable(F&& visit) {
+    for (auto& shard : shards_) {
+      if (T* cells = shard.load(std::memory_order_acquire)) visit(*cells);
+    }
+  }
+  size_t workers() const { return shards_.size(); }
+  bool used() const {
+    for (const auto& shard : shards_) {
+      if (shard.load(std::memory_order_acquire) != nullptr) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<std::atomic<T*>> shards_;
+};
+
+}  // namespace weir::stats
