@@ -1,0 +1,145 @@
+// StreamInfo: what is known about one request (or one TCP session) for logs, formatters and statistics.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "http/stream.h"
+#include "net/address.h"
+
+namespace weir::format {
+
+/// Why a response is not the upstream's own, or a stream ended early. The order is Envoy's bit order (access log docs,
+/// RESPONSE_FLAGS).
+enum class ResponseFlag : uint8_t {
+  kFailedLocalHealthCheck,
+  kNoHealthyUpstream,
+  kUpstreamRequestTimeout,
+  kLocalReset,
+  kUpstreamRemoteReset,
+  kUpstreamConnectionFailure,
+  kUpstreamConnectionTermination,
+  kUpstreamOverflow,
+  kNoRouteFound,
+  kDelayInjected,
+  kFaultInjected,
+  kRateLimited,
+  kUnauthorizedExternalService,
+  kRateLimitServiceError,
+  kDownstreamConnectionTermination,
+  kUpstreamRetryLimitExceeded,
+  kStreamIdleTimeout,
+  kInvalidEnvoyRequestHeaders,
+  kDownstreamProtocolError,
+  kUpstreamMaxStreamDurationReached,
+  kResponseFromCacheFilter,
+  kNoFilterConfigFound,
+  kDurationTimeout,
+  kUpstreamProtocolError,
+  kNoClusterFound,
+  kOverloadManagerTerminated,
+  kDnsResolutionFailed,
+  kDropOverload,
+  kDownstreamRemoteReset,
+  kUnconditionalDropOverload,
+  kCount
+};
+
+/// "UF" and "UpstreamConnectionFailure".
+std::string_view flag_short_name(ResponseFlag flag);
+std::string_view flag_long_name(ResponseFlag flag);
+
+class ResponseFlags {
+ public:
+  void set(ResponseFlag flag) { bits_ |= uint64_t{1} << static_cast<int>(flag); }
+  bool has(ResponseFlag flag) const { return (bits_ >> static_cast<int>(flag)) & 1; }
+  bool any() const { return bits_ != 0; }
+  uint64_t bits() const { return bits_; }
+
+ private:
+  uint64_t bits_ = 0;
+};
+
+/// Facts about the downstream connection; they outlive its requests.
+struct ConnectionInfo {
+  uint64_t id = 0;
+  net::AddressPtr local_address;          // after listener filters (original destination)
+  net::AddressPtr remote_address;         // after listener filters (PROXY protocol)
+  net::AddressPtr direct_local_address;   // the socket's own
+  net::AddressPtr direct_remote_address;  // the socket's own
+  std::string requested_server_name;      // SNI, lower case
+  std::string transport_failure_reason;
+  std::string termination_details;
+  std::string_view filter_chain_name;
+  bool tls = false;
+};
+
+/// Everything text-like lives in the request's arena or in configuration that outlives the request.
+struct StreamInfo {
+  // --- time; 0 means "did not happen" ---
+  WallNs start_wall = 0;
+  MonotonicNs start = 0;                       // DS_RX_BEG: the first byte of the request was seen
+  MonotonicNs request_complete = 0;            // DS_RX_END
+  MonotonicNs upstream_connect_start = 0;      // US_CX_BEG
+  MonotonicNs upstream_connect_complete = 0;   // US_CX_END
+  MonotonicNs upstream_request_start = 0;      // US_TX_BEG
+  MonotonicNs upstream_request_complete = 0;   // US_TX_END
+  MonotonicNs upstream_response_start = 0;     // US_RX_BEG
+  MonotonicNs upstream_response_complete = 0;  // US_RX_END
+  MonotonicNs response_start = 0;              // DS_TX_BEG
+  MonotonicNs response_complete = 0;           // DS_TX_END
+  MonotonicNs end = 0;                         // when it was all over
+
+  // --- downstream ---
+  const ConnectionInfo* connection = nullptr;
+  /// Who asks, as far as the connection manager trusts x-forwarded-for; null means the connection's remote address.
+  net::AddressPtr client_address;
+  std::optional<http::Protocol> protocol;
+  uint64_t stream_id = 0;
+  uint64_t bytes_received = 0;  // body only
+  uint64_t bytes_sent = 0;      // body only
+  uint64_t request_header_bytes = 0;
+  uint64_t response_header_bytes = 0;
+  uint64_t response_trailer_bytes = 0;
+  bool internal_request = false;
+
+  // --- decisions ---
+  std::string_view route_name;
+  std::string_view virtual_host_name;
+  std::string_view virtual_cluster_name;
+  std::string_view upstream_cluster;  // the name statistics use (alt_stat_name, if given)
+  std::string_view upstream_cluster_raw;
+
+  // --- upstream ---
+  net::AddressPtr upstream_remote_address;
+  net::AddressPtr upstream_local_address;
+  std::string_view upstream_host_name;
+  std::optional<http::Protocol> upstream_protocol;
+  std::string_view upstream_transport_failure_reason;
+  uint64_t upstream_connection_id = 0;
+  uint32_t attempts = 0;
+  uint64_t upstream_wire_bytes_sent = 0;
+  uint64_t upstream_wire_bytes_received = 0;
+
+  // --- outcome ---
+  int response_code = 0;  // 0: none was sent
+  std::string_view response_code_details;
+  ResponseFlags flags;
+  std::string_view local_reply_body;
+
+  const net::AddressPtr& client() const { return client_address ? client_address : connection->remote_address; }
+};
+
+/// What a formatter may look at. Missing parts are null.
+struct FormatContext {
+  const http::HeaderMap* request = nullptr;
+  const http::HeaderMap* response = nullptr;
+  const http::HeaderMap* trailers = nullptr;  // of the response
+  const StreamInfo& info;
+};
+
+}  // namespace weir::format
