@@ -1,0 +1,112 @@
+"""Bootstraps for the cases: whole ones from a text with ${placeholders}, or made from the short form `http:`.
+
+The short form is what a case is about; everything around it is always the same: an admin listener on ${admin}, one
+listener `main` on ${port} with an HTTP connection manager whose fields `http:` gives, and a cluster for every upstream."""
+
+import copy, re
+import yaml
+
+TYPE = 'type.googleapis.com/envoy.'
+HCM = TYPE + 'extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
+ROUTER = TYPE + 'extensions.filters.http.router.v3.Router'
+FILE_LOG = TYPE + 'extensions.access_loggers.file.v3.FileAccessLog'
+HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+
+
+def fill(text, values):
+    """Puts the values of ${name} in; an unknown name is an error."""
+
+    def one(m):
+        if m.group(1) not in values:
+            raise KeyError('no value for ${%s}' % m.group(1))
+        return str(values[m.group(1)])
+
+    return re.sub(r'\$\{([\w.:-]+)\}', one, text)
+
+
+def fill_all(x, values):
+    """The same in every string of a YAML value; a string that becomes a number stays a string except for ports."""
+    if isinstance(x, str):
+        filled = fill(x, values)
+        return int(filled) if re.fullmatch(r'\$\{[\w.:-]+\}', x) and filled.isdigit() else filled
+    if isinstance(x, list):
+        return [fill_all(v, values) for v in x]
+    if isinstance(x, dict):
+        return {k: fill_all(v, values) for k, v in x.items()}
+    return x
+
+
+def address(port):
+    return {'socket_address': {'address': '127.0.0.1', 'port_value': port}}
+
+
+def endpoints(cluster, *ports):
+    return {
+        'cluster_name': cluster,
+        'endpoints': [{'lb_endpoints': [{'endpoint': {'address': address(p)}} for p in ports]}],
+    }
+
+
+def http_options(**explicit):
+    return {HTTP_OPTIONS: {'@type': TYPE + 'extensions.upstreams.http.v3.HttpProtocolOptions', 'explicit_http_config': explicit}}
+
+
+def cluster(name, kind, port):
+    c = {
+        'name': name, 'type': 'STATIC', 'connect_timeout': '1s', 'load_assignment': endpoints(name, port),
+    }  # fmt: skip
+    if kind == 'h2':
+        c['typed_extension_protocol_options'] = http_options(http2_protocol_options={})
+    return c
+
+
+def router():
+    return {'name': 'envoy.filters.http.router', 'typed_config': {'@type': ROUTER}}
+
+
+def hcm(fields):
+    """The connection manager as a network filter."""
+    config = {'@type': HCM, 'stat_prefix': 'ingress', 'delayed_close_timeout': '0.1s', 'http_filters': [router()]}
+    config.update(copy.deepcopy(fields))
+    routes = config.pop('routes', None)
+    if routes is not None:
+        config['route_config'] = {'name': 'local', 'virtual_hosts': [{'name': 'all', 'domains': ['*'], 'routes': routes}]}
+    if 'virtual_hosts' in config:
+        config['route_config'] = {'name': 'local', 'virtual_hosts': config.pop('virtual_hosts')}
+    if 'log_format' in config:
+        log = {'@type': FILE_LOG, 'path': '${dir}/access.log'}
+        text = config.pop('log_format')
+        if text is not None:
+            log['log_format'] = {'text_format_source': {'inline_string': text}}
+        config['access_log'] = [{'name': 'envoy.access_loggers.file', 'typed_config': log}]
+    return {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': config}
+
+
+def expand(short, upstreams, listeners=None, clusters=(), extra=None):
+    """A whole bootstrap as a value. `upstreams` maps names to kinds; `clusters` replaces those of the same name."""
+    main = listeners or [
+        {'name': 'main', 'address': address('${port}'), 'filter_chains': [{'filters': [hcm(short or {})]}]}
+    ]
+    named = {c['name'] for c in clusters}
+    made = [cluster(n, k, '${%s}' % n) for n, k in upstreams.items() if n not in named]
+    b = {
+        'admin': {'address': address('${admin}')},
+        'static_resources': {'listeners': main, 'clusters': made + list(clusters)},
+    }
+    for k, v in (extra or {}).items():
+        if k == 'static_resources':
+            b[k].update(v)
+        else:
+            b[k] = v
+    return b
+
+
+def render(file, values):
+    """The bootstrap of a case file as YAML text."""
+    if 'bootstrap' in file:
+        b = file['bootstrap']
+    else:
+        b = expand(file.get('http'), file.get('upstreams', {}), file.get('listeners'), file.get('clusters') or (), file.get('extra'))
+    if isinstance(b, str):
+        return fill(b, values)
+    return yaml.safe_dump(fill_all(b, values), sort_keys=False)

@@ -1,0 +1,385 @@
+"""Scripted upstreams: they record exactly what reached them, and answer as the case says (or with JSON of what they saw).
+
+An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser, or python-h2: nothing of Weir is in it."""
+
+import json, os, shutil, socket, ssl, subprocess, tempfile, threading, time
+
+import h2.config, h2.connection, h2.events, h2.exceptions
+
+HOST = '127.0.0.1'
+
+
+def pairs(headers):
+    """Headers written as a map or as a list of [name, value] pairs, as a list of (name, value) strings."""
+    if not headers:
+        return []
+    items = headers.items() if isinstance(headers, dict) else headers
+    return [(str(k), str(v)) for k, v in items]
+
+
+class Upstream:
+    """Listens on a free port. `seen` holds one record a request; `script` says how to answer the next ones."""
+
+    def __init__(self, name, port=0):
+        self.name = name
+        self.seen = []
+        self.script = {}
+        self.connections = 0
+        self.lock = threading.Lock()
+        self.stopping = False
+        self.open = set()
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((HOST, port))
+        self.listener.listen(512)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.connections += 1
+                self.open.add(s)
+            threading.Thread(target=self.guard, args=(s,), daemon=True).start()
+
+    def guard(self, s):
+        try:
+            self.serve(s)
+        except (OSError, ValueError, EOFError, h2.exceptions.ProtocolError):
+            pass
+        finally:
+            with self.lock:
+                self.open.discard(s)
+            s.close()
+
+    def record(self, **what):
+        with self.lock:
+            self.seen.append(dict(what, upstream=self.name))
+            return dict(self.script)
+
+    def default_body(self, seen):
+        keys = ('method', 'path', 'headers', 'body', 'trailers')
+        return json.dumps(dict({k: seen[k] for k in keys if seen.get(k)}, upstream=self.name)) + '\n'
+
+    def reset(self, script=None):
+        with self.lock:
+            self.seen = []
+            self.script = script or {}
+
+    def drop_connections(self):
+        with self.lock:
+            for s in self.open:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def stop(self):
+        self.stopping = True
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        self.drop_connections()
+
+
+class Reader:
+    """Bytes of a socket, by line or by count."""
+
+    def __init__(self, s):
+        self.s = s
+        self.buf = b''
+
+    def more(self):
+        d = self.s.recv(65536)
+        if not d:
+            raise EOFError
+        self.buf += d
+
+    def until(self, mark):
+        while mark not in self.buf:
+            self.more()
+        out, self.buf = self.buf.split(mark, 1)
+        return out
+
+    def exactly(self, n):
+        while len(self.buf) < n:
+            self.more()
+        out, self.buf = self.buf[:n], self.buf[n:]
+        return out
+
+
+def text(b):
+    return b.decode('latin-1')
+
+
+def split_fields(lines):
+    out = []
+    for l in lines:
+        k, _, v = l.partition(':')
+        out.append((k, v.strip(' \t')))
+    return out
+
+
+def lookup(headers, name):
+    return [v for k, v in headers if k.lower() == name]
+
+
+def read_chunked(r):
+    body = b''
+    while True:
+        n = int(r.until(b'\r\n').split(b';')[0], 16)
+        if n:
+            body += r.exactly(n)
+            r.exactly(2)
+            continue
+        trailers = []
+        while line := r.until(b'\r\n'):
+            trailers += split_fields([text(line)])
+        return body, trailers
+
+
+class H1Upstream(Upstream):
+    def serve(self, s):
+        r = Reader(s)
+        number = self.connections
+        while True:
+            head = text(r.until(b'\r\n\r\n'))
+            first, *rest = head.split('\r\n')
+            method, path, version = first.split(' ')
+            headers = split_fields(rest)
+            if lookup(headers, 'expect') and not self.script.get('no_continue'):
+                s.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+            early = self.script.get('early')
+            if early:  # answer before the body has arrived
+                s.sendall(early.encode('latin-1'))
+            body, trailers = b'', []
+            if any('chunked' in v for v in lookup(headers, 'transfer-encoding')):
+                body, trailers = read_chunked(r)
+            elif lookup(headers, 'content-length'):
+                body = r.exactly(int(lookup(headers, 'content-length')[0]))
+            elif lookup(headers, 'upgrade'):
+                pass
+            seen = {
+                'protocol': version, 'method': method, 'path': path, 'headers': headers, 'body': text(body),
+                'trailers': trailers, 'head': head, 'connection': number,
+            }  # fmt: skip
+            script = self.record(**seen)
+            if not early:
+                self.answer(s, script, seen, method)
+            if script.get('close'):
+                return
+            if script.get('switch'):  # 101: from here on an echo of bytes
+                s.sendall(r.buf)
+                while d := s.recv(65536):
+                    s.sendall(d)
+                return
+
+    def answer(self, s, script, seen, method):
+        if 'delay' in script:
+            time.sleep(script['delay'])
+        if 'raw' in script:
+            s.sendall(script['raw'].encode('latin-1'))
+            return
+        if script.get('hang'):
+            while not self.stopping and s.recv(65536):
+                pass
+            raise EOFError
+        status = script.get('status', 200)
+        body = script.get('body', self.default_body(seen) if status not in (204, 304) else '')
+        if isinstance(body, int):
+            body = 'x' * body
+        headers = pairs(script.get('headers', {'content-type': 'application/json'}))
+        trailers = pairs(script.get('trailers'))
+        names = [k.lower() for k, _ in headers]
+        chunked = bool(trailers) or script.get('chunked')
+        if chunked:
+            headers.append(('transfer-encoding', 'chunked'))
+        elif 'content-length' not in names and status not in (204, 304):
+            headers.append(('content-length', str(len(body))))
+        out = 'HTTP/1.1 %d %s\r\n' % (status, script.get('reason', 'Fine'))
+        out += ''.join('%s: %s\r\n' % h for h in headers) + '\r\n'
+        s.sendall(out.encode('latin-1'))
+        if method == 'HEAD' or status in (204, 304):
+            return
+        data = body.encode('latin-1')
+        if 'cut_after' in script:  # break off in the middle of the body
+            s.sendall(data[: script['cut_after']])
+            raise EOFError
+        if chunked:
+            if data:
+                data = b'%x\r\n%s\r\n' % (len(data), data)
+            data += b'0\r\n' + ''.join('%s: %s\r\n' % t for t in trailers).encode('latin-1') + b'\r\n'
+        s.sendall(data)
+
+
+class H2Upstream(Upstream):
+    def serve(self, s):
+        c = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding='latin-1', validate_outbound_headers=False)
+        )
+        c.initiate_connection()
+        s.sendall(c.data_to_send())
+        number, streams = self.connections, {}
+        while d := s.recv(65536):
+            for e in c.receive_data(d):
+                self.on_event(e, c, s, streams, number)
+            s.sendall(c.data_to_send())
+
+    def on_event(self, e, c, s, streams, number):
+        if isinstance(e, h2.events.RequestReceived):
+            streams[e.stream_id] = {'headers': e.headers, 'body': b'', 'trailers': []}
+        elif isinstance(e, h2.events.DataReceived):
+            streams[e.stream_id]['body'] += e.data
+            c.acknowledge_received_data(e.flow_controlled_length, e.stream_id)
+        elif isinstance(e, h2.events.TrailersReceived):
+            streams[e.stream_id]['trailers'] = e.headers
+        elif isinstance(e, h2.events.StreamReset):
+            with self.lock:
+                self.seen.append({'upstream': self.name, 'reset': int(e.error_code), 'method': '', 'path': ''})
+            streams.pop(e.stream_id, None)
+        elif isinstance(e, h2.events.StreamEnded):
+            q = streams.pop(e.stream_id)
+            pseudo = dict(h for h in q['headers'] if h[0].startswith(':'))
+            seen = {
+                'protocol': 'HTTP/2', 'method': pseudo.get(':method', ''), 'path': pseudo.get(':path', ''),
+                'headers': [(k, v) for k, v in q['headers']], 'body': text(q['body']),
+                'trailers': [(k, v) for k, v in q['trailers']], 'connection': number,
+            }  # fmt: skip
+            self.answer(c, s, e.stream_id, self.record(**seen), seen)
+
+    def answer(self, c, s, sid, script, seen):
+        s.sendall(c.data_to_send())
+        if 'delay' in script:
+            time.sleep(script['delay'])
+        if script.get('hang'):
+            return
+        if 'reset' in script:
+            c.reset_stream(sid, script['reset'])
+            return
+        status = script.get('status', 200)
+        body = script.get('body', self.default_body(seen) if status not in (204, 304) else '')
+        if isinstance(body, int):
+            body = 'x' * body
+        trailers = pairs(script.get('trailers'))
+        headers = [(':status', str(status))] + pairs(script.get('headers', {'content-type': 'application/json'}))
+        data = body.encode('latin-1')
+        if seen['method'] == 'HEAD' or status in (204, 304):
+            data = b''
+        c.send_headers(sid, headers, end_stream=not data and not trailers)
+        while data:
+            n = min(c.local_flow_control_window(sid), c.max_outbound_frame_size, len(data))
+            if n == 0:
+                s.sendall(c.data_to_send())
+                for e in c.receive_data(s.recv(65536)):
+                    pass
+                continue
+            data, part = data[n:], data[:n]
+            c.send_data(sid, part, end_stream=not data and not trailers and 'cut_after' not in script)
+        if 'cut_after' in script:
+            s.sendall(c.data_to_send())
+            c.reset_stream(sid, 2)
+        elif trailers:
+            c.send_headers(sid, trailers, end_stream=True)
+        s.sendall(c.data_to_send())
+
+
+class TcpUpstream(Upstream):
+    """Echoes bytes, after a greeting when the script has one."""
+
+    def serve(self, s):
+        if self.script.get('greeting'):
+            s.sendall(self.script['greeting'].encode('latin-1'))
+        while d := s.recv(65536):
+            script = self.record(method='', path='', body=text(d), headers=[])
+            s.sendall(b'%s:%s' % (self.name.encode(), d))
+            if script.get('close'):
+                return
+
+
+class NginxUpstream:
+    """A real nginx with a few static bodies: /128 /1k /64k /1m, and /slow at 200 KiB/s."""
+
+    def __init__(self, name, port):
+        self.name, self.port, self.seen, self.script = name, port, [], {}
+        self.dir = tempfile.mkdtemp(prefix='weir-spec-nginx-')
+        os.chmod(self.dir, 0o755)
+        os.mkdir(self.dir + '/root')
+        for f, n in (('128', 128), ('1k', 1024), ('64k', 65536), ('1m', 1 << 20)):
+            with open('%s/root/%s' % (self.dir, f), 'w') as out:
+                out.write('x' * n)
+        temp = ' '.join('%s_temp_path %s/%s;' % (t, self.dir, t) for t in 'client_body proxy fastcgi uwsgi scgi'.split())
+        conf = '''daemon off; master_process off; pid %s/pid; error_log %s/error.log;
+            events { worker_connections 512; }
+            http { access_log off; %s server { listen %s:%d; root %s/root; client_max_body_size 64m; } }'''
+        with open(self.dir + '/nginx.conf', 'w') as out:
+            out.write(conf % (self.dir, self.dir, temp, HOST, port, self.dir))
+        path = shutil.which('nginx') or '/usr/sbin/nginx'
+        self.process = subprocess.Popen(
+            [path, '-p', self.dir, '-e', self.dir + '/error.log', '-c', self.dir + '/nginx.conf'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for _ in range(200):
+            try:
+                socket.create_connection((HOST, port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+
+    def reset(self, script=None):
+        self.seen = []
+
+    def drop_connections(self):
+        pass
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Refused:
+    """A port that nobody listens on."""
+
+    def __init__(self, name, port):
+        self.name, self.port, self.seen, self.script = name, port, [], {}
+
+    def reset(self, script=None):
+        pass
+
+    def drop_connections(self):
+        pass
+
+    def stop(self):
+        pass
+
+
+class BlackHole(Refused):
+    """A listener whose queue is full: connections to it never complete."""
+
+    def __init__(self, name, port):
+        super().__init__(name, port)
+        self.listener = socket.socket()
+        self.listener.bind((HOST, port))
+        self.listener.listen(0)
+        self.fillers = []
+        for _ in range(4):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((HOST, port))
+            self.fillers.append(s)
+
+    def stop(self):
+        for s in self.fillers + [self.listener]:
+            s.close()
+
+
+def start(name, spec, port):
+    kinds = {'h1': H1Upstream, 'h2': H2Upstream, 'tcp': TcpUpstream, 'nginx': NginxUpstream, 'refused': Refused, 'blackhole': BlackHole}
+    return kinds[spec](name, port)
