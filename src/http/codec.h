@@ -58,16 +58,6 @@ struct Http2Stats {
   stats::Gauge streams_active, pending_send_bytes, outbound_frames_active, outbound_control_frames_active;
 };
 
-/// How a peer broke the protocol, in Envoy's words.
-struct ProtocolError {
-  /// The answer the peer should get, if an answer is still possible (400, 413, 426, 431); 0 if not.
-  int status = 0;
-  /// For response code details and logs, e.g. "http1.codec_error".
-  std::string_view details;
-  /// Words for people, e.g. "http/1.1 protocol error: both transfer-encoding and content-length are set".
-  std::string_view message;
-};
-
 /// What the owner of a server-side connection is told.
 class ServerEvents {
  public:

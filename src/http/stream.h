@@ -28,6 +28,16 @@ enum class Reset : uint8_t {
   kOverflow,  // a limit of ours forbade it
 };
 
+/// How a peer broke the protocol, in Envoy's words.
+struct ProtocolError {
+  /// The answer the peer should get if an answer is still possible (400, 426, 431, 501); 0 if none is.
+  int status = 0;
+  /// For response code details, e.g. "http1.codec_error".
+  std::string_view details;
+  /// For people, e.g. "http/1.1 protocol error: header value contains invalid chars".
+  std::string_view message;
+};
+
 /// What a codec tells the user of a stream. Never called from inside a call to the same Stream, unless said otherwise.
 class StreamEvents {
  public:
@@ -45,6 +55,9 @@ class StreamEvents {
   /// The stream is gone; nothing further will be called, and the Stream must not be used any more. `details` are Envoy's words
   /// for the cause ("" if the reset says it all).
   virtual void on_reset(Reset reason, std::string_view details) = 0;
+  /// Server side: the request breaks the protocol. Answer it with `error.status` if no answer has begun, else reset() it; the
+  /// connection takes no further request.
+  virtual void on_malformed(const ProtocolError& error) { on_reset(Reset::kProtocolError, error.details); }
   /// over_limit() had said true, and now there is room again.
   virtual void on_room() {}
   /// Everything of both directions is through: the codec lets go of the stream after this call (server side: the response has

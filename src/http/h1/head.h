@@ -1,0 +1,46 @@
+// The head of an HTTP/1 message: finding its end and reading its lines. Pure functions over memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "http/codec.h"
+#include "http/header_map.h"
+#include "http/stream.h"
+
+namespace weir::http::h1 {
+
+/// What the lines of a head say about the message as a whole.
+struct HeadFacts {
+  Protocol version = Protocol::kHttp11;
+  bool chunked = false;
+  bool has_content_length = false;
+  uint64_t content_length = 0;
+  bool connection_close = false;
+  bool connection_keep_alive = false;
+  bool connection_upgrade = false;
+  bool expect_continue = false;
+};
+
+/// The size of the head that `bytes` begin with, empty line included; 0 if its end is not there yet.
+size_t find_head_end(std::string_view bytes);
+
+/// Whether `bytes` hold a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
+bool has_bare_line_feed(std::string_view bytes);
+
+/// Parsing rewrites names to lower case in place and makes `headers` point into `head`, which must be followed by kHeadPadding
+/// readable bytes. A failure leaves `headers` in an unspecified state.
+constexpr size_t kHeadPadding = 16;
+
+/// RFC 9112 §3. The request target is put into :path (origin form) as it came; absolute and authority forms are resolved.
+std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
+                                                const Http1Options& options, const CodecLimits& limits, Http1Stats& stats);
+/// RFC 9112 §4.
+std::optional<ProtocolError> parse_response_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
+                                                 const CodecLimits& limits, Http1Stats& stats);
+/// RFC 9112 §7.1.2: lines up to and with the empty one.
+std::optional<ProtocolError> parse_trailers(char* lines, size_t size, HeaderMap& trailers, const CodecLimits& limits,
+                                            Http1Stats& stats);
+
+}  // namespace weir::http::h1
