@@ -1,0 +1,235 @@
+#include "upstream/client_connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "upstream/pool.h"
+
+namespace weir::upstream {
+
+namespace {
+
+void prepare_socket(int fd, const ClusterSpec& spec, stats::Counter& bind_errors) {
+  if (spec.keepalive.enabled) {
+    const int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    auto set = [fd](int name, uint32_t value) {
+      if (value != 0) setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
+    };
+    set(TCP_KEEPCNT, spec.keepalive.probes);
+    set(TCP_KEEPIDLE, spec.keepalive.time_s);
+    set(TCP_KEEPINTVL, spec.keepalive.interval_s);
+  }
+  for (const SocketOption& option : spec.socket_options) {
+    setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+  }
+  if (spec.bind_source != nullptr && bind(fd, spec.bind_source->get(), spec.bind_source->size()) != 0) bind_errors.add();
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease)
+    : pool_(pool),
+      id_(id),
+      lease_(std::move(lease)),
+      idle_timer_(loop::Timer::calling<&ClientConnection::on_idle_timeout>(pool.context().loop.timers(), *this)),
+      connect_start_(pool.context().loop.now()) {
+  const ClusterSpec& spec = pool_.spec();
+  loop::EventLoop& loop = pool_.context().loop;
+  stream_ = net::TcpStream::connect(loop, pool_.endpoint().address, spec.connect_timeout_ms,
+                                    [&](int fd) { prepare_socket(fd, spec, pool_.context().cluster.membership.bind_errors); });
+  stream_->set_handler(*this);
+  stream_->set_buffer_limit(spec.buffer_limit);
+  ClusterStats& stats = pool_.context().stats;
+  stats.upstream_cx_total.add();
+  stats.upstream_cx_active.add();
+  pool_.endpoint_stats().cx_total.add();
+  pool_.endpoint_stats().cx_active.add();
+  if (pool_.protocol() == http::Protocol::kHttp2) {
+    stats.upstream_cx_http2_total.add();
+    codec_ = http::make_http2_client(*stream_, loop, *this, spec.http2, spec.limits, stats.http2);
+  } else {
+    stats.upstream_cx_http1_total.add();
+    codec_ = http::make_http1_client(*stream_, loop, *this, spec.http1, spec.limits, stats.http1);
+  }
+}
+
+ClientConnection::~ClientConnection() { CHECK(closed_); }
+
+http::Stream& ClientConnection::open_stream(http::StreamEvents& events) {
+  CHECK(state_ == State::kReady);
+  ++streams_opened_;
+  idle_since_ = 0;
+  http::Stream& stream = codec_->open(events);
+  const uint32_t most = pool_.spec().max_requests_per_connection;
+  if (most != 0 && streams_opened_ >= most) {
+    pool_.context().stats.upstream_cx_max_requests.add();
+    drain();
+  } else {
+    update_readiness();
+  }
+  return stream;
+}
+
+void ClientConnection::update_readiness() {
+  if (state_ == State::kConnecting || state_ == State::kDraining || closed_) return;
+  const State next = codec_->free_streams() > 0 ? State::kReady : State::kBusy;
+  if (next == state_) return;
+  state_ = next;
+  ListNode<ClientConnection>::unlink();
+  if (next == State::kBusy) {
+    pool_.others_.push_back(*this);
+  } else {
+    pool_.ready_.push_front(*this);
+    pool_.on_connection_ready(*this);
+  }
+}
+
+void ClientConnection::on_connected() {
+  connected_at_ = pool_.context().loop.now();
+  pool_.context().stats.upstream_cx_connect_ms.record((connected_at_ - connect_start_) / kNsPerMs);
+  const ClusterSpec& spec = pool_.spec();
+  idle_since_ = connected_at_;
+  if (spec.idle_timeout_ms > 0) idle_timer_.arm(spec.idle_timeout_ms);
+  if (spec.max_connection_duration_ms > 0) {
+    duration_timer_ = loop::Timer::make<&ClientConnection::on_duration_timeout>(pool_.context().loop.timers(), *this);
+    duration_timer_->arm(spec.max_connection_duration_ms);
+  }
+  state_ = State::kBusy;
+  pool_.on_connection_connected(*this);
+  update_readiness();
+}
+
+void ClientConnection::on_bytes(std::string_view bytes) { codec_->receive(bytes); }
+
+void ClientConnection::on_end() {
+  codec_->receive_end();
+  gone(true);
+}
+
+void ClientConnection::on_failure(const net::StreamFailure& failure) {
+  using Kind = net::StreamFailure::Kind;
+  ClusterStats& stats = pool_.context().stats;
+  if (state_ == State::kConnecting) {
+    const bool timeout = failure.kind == Kind::kConnectTimeout;
+    stats.upstream_cx_connect_fail.add();
+    pool_.endpoint_stats().cx_connect_fail.add();
+    if (timeout) stats.upstream_cx_connect_timeout.add();
+    const std::string reason = timeout ? std::string() : "delayed connect error: " + failure.reason;
+    Pool& pool = pool_;
+    const bool was_closed = std::exchange(closed_, true);
+    CHECK(!was_closed);
+    stats.upstream_cx_active.subtract();
+    stats.upstream_cx_destroy.add();
+    if (timeout) {
+      stats.upstream_cx_destroy_local.add();
+    } else {
+      stats.upstream_cx_destroy_remote.add();
+    }
+    pool_.endpoint_stats().cx_active.subtract();
+    lease_.give_back();
+    pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, reason});
+    return;
+  }
+  codec_->connection_lost(http::Reset::kConnectionTermination, failure.reason);
+  gone(true);
+}
+
+void ClientConnection::before_flush() {
+  codec_->before_flush();
+  if (closed_) return;
+  count_bytes();
+  if (state_ == State::kDraining && codec_->active_streams() == 0) gone(false);
+}
+
+void ClientConnection::count_bytes() {
+  ClusterStats& stats = pool_.context().stats;
+  const uint64_t received = stream_->bytes_received();
+  const uint64_t sent = stream_->bytes_sent();
+  if (received != counted_received_) stats.upstream_cx_rx_bytes_total.add(received - std::exchange(counted_received_, received));
+  if (sent != counted_sent_) stats.upstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
+}
+
+void ClientConnection::on_stream_closed() {
+  if (codec_->active_streams() == 0) idle_since_ = pool_.context().loop.now();
+  update_readiness();
+  if (state_ == State::kDraining) stream_->want_flush();
+}
+
+void ClientConnection::on_goaway() {
+  if (state_ == State::kConnecting) return;
+  pool_.context().stats.upstream_cx_close_notify.add(pool_.protocol() == http::Protocol::kHttp2 ? 1 : 0);
+  drain();
+}
+
+void ClientConnection::on_protocol_error(const http::ProtocolError&) {
+  pool_.context().stats.upstream_cx_protocol_error.add();
+  gone(false);
+}
+
+void ClientConnection::on_max_streams(uint32_t) { update_readiness(); }
+
+void ClientConnection::on_idle_timeout() {
+  const int64_t limit_ms = pool_.spec().idle_timeout_ms;
+  if (idle_since_ == 0) {  // busy: look again after a whole period
+    idle_timer_.arm(limit_ms);
+    return;
+  }
+  const int64_t idle_ms = (pool_.context().loop.now() - idle_since_) / kNsPerMs;
+  if (idle_ms < limit_ms) {
+    idle_timer_.arm(limit_ms - idle_ms);
+    return;
+  }
+  pool_.context().stats.upstream_cx_idle_timeout.add();
+  gone(false);
+}
+
+void ClientConnection::on_duration_timeout() {
+  pool_.context().stats.upstream_cx_max_duration_reached.add();
+  drain();
+}
+
+void ClientConnection::drain() {
+  if (closed_ || state_ == State::kDraining) return;
+  const bool linked = ListNode<ClientConnection>::linked();
+  state_ = State::kDraining;
+  if (linked) {
+    ListNode<ClientConnection>::unlink();
+    pool_.others_.push_back(*this);
+  }
+  stream_->want_flush();  // before_flush() closes when nothing is left
+}
+
+void ClientConnection::close() {
+  if (closed_) return;
+  codec_->connection_lost(http::Reset::kConnectionTermination, "");
+  gone(false);
+}
+
+/// The connection is over: count it, and let the pool dispose of us.
+void ClientConnection::gone(bool by_peer) {
+  if (std::exchange(closed_, true)) return;
+  ClusterStats& stats = pool_.context().stats;
+  count_bytes();
+  const bool active = codec_->active_streams() != 0;
+  stats.upstream_cx_active.subtract();
+  stats.upstream_cx_destroy.add();
+  (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();
+  if (active) {
+    stats.upstream_cx_destroy_with_active_rq.add();
+    (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq : stats.upstream_cx_destroy_local_with_active_rq).add();
+  }
+  if (connected_at_ != 0) stats.upstream_cx_length_ms.record((pool_.context().loop.now() - connect_start_) / kNsPerMs);
+  pool_.endpoint_stats().cx_active.subtract();
+  lease_.give_back();
+  if (active) codec_->connection_lost(http::Reset::kConnectionTermination, "");
+  stream_->close();
+  pool_.on_connection_gone(*this);
+}
+
+}  // namespace weir::upstream

@@ -1,0 +1,82 @@
+// ClientConnection: one connection to an endpoint, with its codec, owned by the pool it belongs to.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/list.h"
+#include "http/codec.h"
+#include "loop/event_loop.h"
+#include "loop/timer.h"
+#include "net/byte_stream.h"
+#include "net/tcp_stream.h"
+#include "upstream/cluster_state.h"
+
+namespace weir::upstream {
+
+class Pool;
+
+/// kConnecting ─▶ kReady ⇄ kBusy ─▶ kDraining ─▶ gone. Ready: could take another stream now.
+class ClientConnection final : public ListNode<ClientConnection>,
+                               public loop::Disposable,
+                               private net::ByteStream::Handler,
+                               private http::ClientEvents {
+ public:
+  enum class State : uint8_t { kConnecting, kReady, kBusy, kDraining };
+
+  ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease);
+  ~ClientConnection() override;
+
+  State state() const { return state_; }
+  /// Begins an exchange; only when kReady.
+  http::Stream& open_stream(http::StreamEvents& events);
+  http::ClientCodec& codec() { return *codec_; }
+  const net::AddressPtr& local_address() const { return stream_->local_address(); }
+  uint64_t id() const { return id_; }
+  MonotonicNs connect_start() const { return connect_start_; }
+  MonotonicNs connected_at() const { return connected_at_; }
+  uint64_t bytes_sent() const { return stream_->bytes_sent(); }
+  uint64_t bytes_received() const { return stream_->bytes_received(); }
+  /// Takes no new streams; closes when the last one ends.
+  void drain();
+  void close();
+
+ private:
+  friend class Pool;
+  // net::ByteStream::Handler
+  void on_connected() override;
+  void on_bytes(std::string_view bytes) override;
+  void on_end() override;
+  void on_failure(const net::StreamFailure& failure) override;
+  void on_drained() override { codec_->on_drained(); }
+  void before_flush() override;
+  // http::ClientEvents
+  void on_stream_closed() override;
+  void on_goaway() override;
+  void on_protocol_error(const http::ProtocolError& error) override;
+  void on_max_streams(uint32_t) override;
+
+  void update_readiness();
+  void on_idle_timeout();
+  void on_duration_timeout();
+  void count_bytes();
+  void gone(bool by_peer);
+
+  Pool& pool_;
+  const uint64_t id_;
+  Budget::Lease lease_;
+  std::unique_ptr<net::TcpStream> stream_;
+  std::unique_ptr<http::ClientCodec> codec_;
+  loop::Timer idle_timer_;
+  std::unique_ptr<loop::Timer> duration_timer_;
+  State state_ = State::kConnecting;
+  bool closed_ = false;
+  uint32_t streams_opened_ = 0;
+  MonotonicNs connect_start_;
+  MonotonicNs connected_at_ = 0;
+  MonotonicNs idle_since_ = 0;
+  uint64_t counted_sent_ = 0;
+  uint64_t counted_received_ = 0;
+};
+
+}  // namespace weir::upstream

@@ -1,0 +1,65 @@
+// Cluster: one worker's view of a cluster: its hosts with their connection pools, and the choice among them.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "upstream/balancer.h"
+#include "upstream/cluster_state.h"
+#include "upstream/pool.h"
+
+namespace weir::upstream {
+
+/// One endpoint as one worker uses it.
+struct Host {
+  Host(EndpointPtr endpoint, EndpointStats& stats) : endpoint(std::move(endpoint)), stats(stats) {}
+  const EndpointPtr endpoint;
+  EndpointStats& stats;
+  std::unique_ptr<Pool> pools[2][kPriorities];  // by protocol (HTTP/1, HTTP/2) and priority
+};
+
+class Cluster {
+ public:
+  Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id);
+  ~Cluster();
+
+  const ClusterSpec& spec() const { return *state_->spec; }
+  const ClusterStatePtr& state() const { return state_; }
+  ClusterStats& stats() { return stats_; }
+
+  /// The host for the next request; null if there is none that may be used.
+  Host* choose();
+  /// The pool to reach a host by; made when first asked for. `downstream` decides for clusters that follow it.
+  Pool& pool(Host& host, http::Protocol downstream, Priority priority);
+
+  /// The endpoints changed: hosts that stay keep their connections, those that went drain.
+  void update(EndpointSetPtr endpoints);
+  /// The cluster was removed or replaced: finish what is under way.
+  void drain();
+  /// Nothing is left that could still call us.
+  bool idle() const;
+
+  /// Requests that hold on to this cluster.
+  size_t users = 0;
+
+ private:
+  struct Level {
+    std::vector<Host*> hosts;  // those to choose from
+    std::unique_ptr<Balancer> balancer;
+    bool panic = false;
+  };
+  void rebuild_levels();
+
+  loop::EventLoop& loop_;
+  ClusterStatePtr state_;
+  ClusterStats& stats_;
+  PoolContext context_;
+  EndpointSetPtr endpoints_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<std::unique_ptr<Host>> leaving_;
+  std::vector<Level> levels_;
+  std::vector<uint32_t> load_;
+};
+
+}  // namespace weir::upstream

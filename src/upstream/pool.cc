@@ -1,0 +1,126 @@
+#include "upstream/pool.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace weir::upstream {
+
+Pool::Pool(const PoolContext& context, const Endpoint& endpoint, http::Protocol protocol, Priority priority)
+    : context_(context),
+      endpoint_(endpoint),
+      endpoint_stats_(endpoint.stats.mine(context.worker)),
+      protocol_(protocol),
+      breakers_(context.cluster.breakers_for(priority)) {}
+
+Pool::~Pool() {
+  draining_ = true;
+  while (!waiters_.empty()) {
+    PoolWaiter& waiter = waiters_.pop_front();
+    waiter.pending_lease_.give_back();
+    waiter.pending_hold_ = {};
+    waiter.on_pool_failure({http::Reset::kConnectionTermination, ""});
+  }
+  auto close_all = [](List<ClientConnection>& list) {
+    while (!list.empty()) list.front().close();
+  };
+  close_all(ready_);
+  close_all(others_);
+}
+
+ClientConnection* Pool::acquire(PoolWaiter& waiter, bool& overflow) {
+  overflow = false;
+  if (!ready_.empty()) [[likely]] {
+    if (breakers_.requests.open()) {
+      overflow = true;
+      context_.stats.upstream_rq_pending_overflow.add();
+      return nullptr;
+    }
+    return &ready_.front();
+  }
+  if (breakers_.pending_requests.open()) {
+    overflow = true;
+    context_.stats.upstream_rq_pending_overflow.add();
+    return nullptr;
+  }
+  context_.stats.upstream_rq_pending_total.add();
+  waiter.pending_lease_ = breakers_.pending_requests.take();
+  waiter.pending_hold_ = stats::GaugeHold(context_.stats.upstream_rq_pending_active);
+  waiters_.push_back(waiter);
+  ++waiting_;
+  maybe_connect();
+  return nullptr;
+}
+
+void Pool::withdraw(PoolWaiter& waiter) {
+  if (!waiter.linked()) return;
+  waiter.unlink();
+  --waiting_;
+  waiter.pending_lease_.give_back();
+  waiter.pending_hold_ = {};
+  context_.stats.upstream_rq_cancelled.add();
+}
+
+/// Opens as many connections as those who wait can use: an HTTP/2 connection will serve many, an HTTP/1 connection one.
+void Pool::maybe_connect() {
+  const size_t per_connection = protocol_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
+  while (waiting_ > connecting_ * per_connection && !draining_) {
+    // With the limit reached one connection is still allowed to a pool that has none.
+    if (breakers_.connections.open()) {
+      context_.stats.upstream_cx_overflow.add();
+      if (connections_ != 0) return;
+    }
+    ++connections_;
+    ++connecting_;
+    auto connection = std::make_unique<ClientConnection>(*this, context_.next_connection_id++, breakers_.connections.take());
+    others_.push_back(*connection.release());  // owned by the list: on_connection_gone() and _failed() dispose of it
+  }
+}
+
+void Pool::on_connection_connected(ClientConnection&) { --connecting_; }
+
+void Pool::on_connection_ready(ClientConnection&) { serve_waiters(); }
+
+void Pool::serve_waiters() {
+  while (!waiters_.empty() && !ready_.empty()) {
+    if (breakers_.requests.open()) return;  // the next stream to end tries again
+    PoolWaiter& waiter = waiters_.pop_front();
+    --waiting_;
+    waiter.pending_lease_.give_back();
+    waiter.pending_hold_ = {};
+    waiter.on_pool_ready(ready_.front());
+  }
+}
+
+void Pool::on_connection_failed(ClientConnection& connection, const PoolFailure& failure) {
+  connection.ListNode<ClientConnection>::unlink();
+  --connections_;
+  --connecting_;
+  context_.loop.dispose(std::unique_ptr<loop::Disposable>(&connection));
+  // As in Envoy, everybody who waits fails with the connection; retries are the callers' affair.
+  List<PoolWaiter> failed;
+  failed.take_all(waiters_);
+  waiting_ = 0;
+  while (!failed.empty()) {
+    PoolWaiter& waiter = failed.pop_front();
+    waiter.pending_lease_.give_back();
+    waiter.pending_hold_ = {};
+    context_.stats.upstream_rq_pending_failure_eject.add();
+    waiter.on_pool_failure(failure);
+  }
+}
+
+void Pool::on_connection_gone(ClientConnection& connection) {
+  if (connection.state() == ClientConnection::State::kConnecting) --connecting_;
+  connection.ListNode<ClientConnection>::unlink();
+  --connections_;
+  context_.loop.dispose(std::unique_ptr<loop::Disposable>(&connection));
+  if (waiting_ != 0) maybe_connect();
+}
+
+void Pool::drain() {
+  draining_ = waiters_.empty();
+  while (!ready_.empty()) ready_.front().drain();
+}
+
+}  // namespace weir::upstream

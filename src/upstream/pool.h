@@ -1,0 +1,94 @@
+// Pool: one worker's connections to one endpoint over one protocol, and the requests that wait for them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/list.h"
+#include "http/codec.h"
+#include "http/stream.h"
+#include "loop/event_loop.h"
+#include "upstream/client_connection.h"
+#include "upstream/cluster_state.h"
+
+namespace weir::upstream {
+
+/// Why no connection could be had.
+struct PoolFailure {
+  http::Reset reason;                 // kConnectFailure, kConnectTimeout, kOverflow or kConnectionTermination
+  std::string_view transport_reason;  // e.g. "delayed connect error: Connection refused"
+};
+
+/// A request that wants a connection. Destroying it (or leaving the list) withdraws the wish.
+class PoolWaiter : public ListNode<PoolWaiter> {
+ public:
+  /// A connection is ready: open the stream now.
+  virtual void on_pool_ready(ClientConnection& connection) = 0;
+  virtual void on_pool_failure(const PoolFailure& failure) = 0;
+
+ protected:
+  ~PoolWaiter() = default;
+
+ private:
+  friend class Pool;
+  Budget::Lease pending_lease_;
+  stats::GaugeHold pending_hold_;
+};
+
+/// What a pool needs from its surroundings; one for each worker and cluster.
+struct PoolContext {
+  loop::EventLoop& loop;
+  const ClusterState& cluster;
+  ClusterStats& stats;
+  size_t worker;
+  uint64_t& next_connection_id;
+};
+
+class Pool {
+ public:
+  Pool(const PoolContext& context, const Endpoint& endpoint, http::Protocol protocol, Priority priority);
+  ~Pool();
+  Pool(const Pool&) = delete;
+
+  /// A connection that can take a stream at once, or null: then `waiter` has been queued, and will hear.
+  /// A refusal by a circuit breaker is told by `overflow` (nothing queued).
+  ClientConnection* acquire(PoolWaiter& waiter, bool& overflow);
+  /// The waiter wants no more.
+  void withdraw(PoolWaiter& waiter);
+
+  /// Idle connections are closed, busy ones finish their streams.
+  void drain();
+  bool empty() const { return connections_ == 0; }
+
+  const PoolContext& context() const { return context_; }
+  const ClusterSpec& spec() const { return *context_.cluster.spec; }
+  const Endpoint& endpoint() const { return endpoint_; }
+  EndpointStats& endpoint_stats() { return endpoint_stats_; }
+  http::Protocol protocol() const { return protocol_; }
+
+ private:
+  friend class ClientConnection;
+  void maybe_connect();
+  void serve_waiters();
+  // From the connections:
+  void on_connection_connected(ClientConnection& connection);
+  void on_connection_ready(ClientConnection& connection);
+  void on_connection_failed(ClientConnection& connection, const PoolFailure& failure);
+  void on_connection_gone(ClientConnection& connection);
+
+  PoolContext context_;
+  const Endpoint& endpoint_;
+  EndpointStats& endpoint_stats_;
+  const http::Protocol protocol_;
+  CircuitBreakers& breakers_;
+  List<ClientConnection> ready_;  // most recently used first
+  List<ClientConnection> others_;
+  List<PoolWaiter> waiters_;
+  size_t waiting_ = 0;
+  size_t connections_ = 0;
+  size_t connecting_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace weir::upstream

@@ -1,0 +1,114 @@
+// ClusterSpec: what the configuration says about one cluster, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/codec.h"
+#include "net/address.h"
+
+namespace weir::upstream {
+
+/// Which requests a circuit breaker counts together (RoutingPriority).
+enum class Priority : uint8_t { kDefault, kHigh };
+constexpr size_t kPriorities = 2;
+
+/// CircuitBreakers.Thresholds; the limits hold for the whole process.
+struct Thresholds {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+  uint32_t max_connection_pools = UINT32_MAX;
+  bool track_remaining = false;
+};
+
+enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds };
+enum class BalancerKind : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+/// Cluster.DnsLookupFamily.
+enum class DnsFamily : uint8_t { kAuto, kV4Only, kV6Only, kV4Preferred, kAll };
+/// HttpProtocolOptions: which protocol is spoken to the endpoints.
+enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
+
+enum class Health : uint8_t { kHealthy, kDegraded, kUnhealthy, kDraining, kTimeout };
+
+struct Locality {
+  std::string region, zone, sub_zone;
+  friend bool operator==(const Locality&, const Locality&) = default;
+};
+
+/// One lb_endpoint as configured; for DNS clusters `host` is yet to be resolved.
+struct EndpointSpec {
+  net::AddressPtr address;  // null for a name to resolve
+  std::string host;         // the name to resolve (DNS clusters)
+  uint16_t port = 0;
+  std::string hostname;  // endpoint.hostname, for auto host rewriting
+  uint32_t weight = 1;
+  Health health = Health::kHealthy;
+  bool canary = false;
+};
+
+struct LocalityEndpoints {
+  Locality locality;
+  uint32_t priority = 0;
+  uint32_t weight = 0;  // 0: not given
+  std::vector<EndpointSpec> endpoints;
+};
+
+/// ClusterLoadAssignment.
+struct Assignment {
+  std::vector<LocalityEndpoints> localities;
+  uint32_t overprovisioning_factor = 140;
+};
+
+struct TcpKeepalive {
+  bool enabled = false;
+  uint32_t probes = 0, time_s = 0, interval_s = 0;  // 0: the kernel's default
+};
+
+struct SocketOption {
+  int level = 0;
+  int name = 0;
+  std::string value;  // the bytes given to setsockopt
+};
+
+struct ClusterSpec {
+  std::string name;
+  std::string stat_name;  // alt_stat_name, else name; ':' already replaced as Envoy does
+  uint32_t id = 0;        // dense, the same as in compiled routes
+  bool added_via_api = false;
+
+  DiscoveryType discovery = DiscoveryType::kStatic;
+  Assignment assignment;         // static and DNS clusters
+  std::string eds_service_name;  // EDS
+  std::string eds_path;          // the file that EDS is read from
+  int64_t dns_refresh_ms = 5000;
+  int64_t dns_failure_refresh_ms = 5000;
+  bool respect_dns_ttl = false;
+  DnsFamily dns_family = DnsFamily::kAuto;
+  bool wait_for_warm = true;
+
+  BalancerKind balancer = BalancerKind::kRoundRobin;
+  uint32_t choice_count = 2;  // least request
+  double healthy_panic_percent = 50;
+
+  int64_t connect_timeout_ms = 5000;
+  int64_t idle_timeout_ms = 3'600'000;       // 0: never
+  int64_t max_connection_duration_ms = 0;    // 0: no bound
+  int64_t max_stream_duration_ms = 0;        // 0: no bound
+  uint32_t max_requests_per_connection = 0;  // 0: no bound
+  size_t buffer_limit = 1024 * 1024;
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  http::Http1Options http1;
+  http::Http2Options http2;
+  http::CodecLimits limits;
+  Thresholds thresholds[kPriorities];
+
+  TcpKeepalive keepalive;
+  net::AddressPtr bind_source;
+  std::vector<SocketOption> socket_options;
+};
+
+}  // namespace weir::upstream
