@@ -137,6 +137,7 @@ class Load {
     const size_t decoded = diagnostics_.errors().size();
     Diagnostics found;
     validate_message(schema_, message_, found);
+    if (options_.support != nullptr) check_support(schema_, *options_.support, message_, found);
     for (Diagnostic& error : found.errors()) {
       if (follows_from_earlier(error, decoded)) continue;
       positions_.locate(error);

@@ -12,6 +12,7 @@
 #include "config/diagnostic.h"
 #include "config/positions.h"
 #include "config/schema.h"
+#include "config/support.h"
 
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
@@ -24,6 +25,7 @@ struct LoadOptions {
   std::string path;  // "" for none; the extension decides the format
   std::string yaml;  // merged last, by protobuf's rules: lists are appended
   UnknownFields unknown_fields = UnknownFields::kReject;
+  const SupportTable* support = nullptr;  // if given, what it does not hold is reported too
 };
 
 /// A message with everything that was found while reading it. Its memory goes back when this is destroyed.

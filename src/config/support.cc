@@ -1,0 +1,212 @@
+// SupportTable: declarations, and the walk that holds a configuration against them.
+#include "config/support.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+
+#include "base/check.h"
+#include "config/path.h"
+#include "config/rules.h"
+
+namespace weir::config {
+
+namespace pb = google::protobuf;
+using pb::FieldDescriptor;
+
+namespace {
+
+[[noreturn]] void wrong_name(const pb::Descriptor& type, std::string_view name) {
+  std::fprintf(stderr, "%s has no field or value %.*s\n", type.full_name().c_str(), static_cast<int>(name.size()), name.data());
+  check_failed("a name in the support table exists", __FILE__, __LINE__);
+}
+
+constexpr char kNotYet[] = "known to Envoy, but Weir does not implement it yet";
+
+}  // namespace
+
+MessageSupport::MessageSupport(const pb::Descriptor& type) : type_(type), fields_(static_cast<size_t>(type.field_count())) {}
+
+MessageSupport::Field& MessageSupport::field(std::string_view name) {
+  const FieldDescriptor* field = type_.FindFieldByName(std::string(name));
+  if (field == nullptr) wrong_name(type_, name);
+  return fields_[static_cast<size_t>(field->index())];
+}
+
+MessageSupport& MessageSupport::fields(std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) field(name).state = State::kImplemented;
+  return *this;
+}
+
+MessageSupport& MessageSupport::all_fields() {
+  for (Field& field : fields_) field.state = State::kImplemented;
+  return *this;
+}
+
+MessageSupport& MessageSupport::harmless(std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (field(name).state == State::kUnknown) field(name).state = State::kHarmless;
+  }
+  return *this;
+}
+
+MessageSupport& MessageSupport::values(std::string_view name, std::initializer_list<std::string_view> names) {
+  Field& values = field(name);
+  values.state = State::kImplemented;
+  const pb::EnumDescriptor* type = type_.FindFieldByName(std::string(name))->enum_type();
+  for (const std::string_view each : names) {
+    const pb::EnumValueDescriptor* value = type != nullptr ? type->FindValueByName(std::string(each)) : nullptr;
+    if (value == nullptr) wrong_name(type_, each);
+    values.values.push_back(value->number());
+  }
+  return *this;
+}
+
+MessageSupport& MessageSupport::extensions(std::string_view name, std::string_view category) {
+  field(name).state = State::kImplemented;
+  field(name).category = category;
+  return *this;
+}
+
+MessageSupport& SupportTable::message(const pb::Descriptor& type) {
+  std::unique_ptr<MessageSupport>& entry = messages_[&type];
+  if (entry == nullptr) entry = std::make_unique<MessageSupport>(type);
+  return *entry;
+}
+
+MessageSupport& SupportTable::extension(const pb::Descriptor& type, std::string_view category, std::string_view name) {
+  extensions_[std::string(category)].insert_or_assign(type.full_name(), std::string(name));
+  return message(type);
+}
+
+const MessageSupport* SupportTable::find(const pb::Descriptor* type) const {
+  const auto found = messages_.find(type);
+  return found != messages_.end() ? found->second.get() : nullptr;
+}
+
+bool SupportTable::has_extension(const std::string& category, std::string_view type) const {
+  const auto found = extensions_.find(category);
+  return found != extensions_.end() && found->second.contains(type);
+}
+
+std::string SupportTable::features_text() const {
+  std::string text = "Extensions\n";
+  for (const auto& [category, types] : extensions_) {
+    text += "  " + category + "\n";
+    for (const auto& [type, name] : types) text += "    " + name + "  " + type + "\n";
+  }
+  text += "\nMessages\n";
+  std::map<std::string, const MessageSupport*> sorted;
+  for (const auto& [type, entry] : messages_) sorted.emplace(type->full_name(), entry.get());
+  for (const auto& [name, entry] : sorted) {
+    std::string ignored;
+    text += "  " + name + "\n";
+    for (size_t i = 0; i < entry->fields_.size(); ++i) {
+      const MessageSupport::Field& field = entry->fields_[i];
+      const FieldDescriptor* descriptor = entry->type_.field(static_cast<int>(i));
+      if (field.state == MessageSupport::State::kHarmless) ignored += "    (" + descriptor->name() + ": ignored)\n";
+      if (field.state != MessageSupport::State::kImplemented) continue;
+      text += "    " + descriptor->name();
+      for (const int value : field.values) {
+        text += (value == field.values.front() ? ": " : ", ") + descriptor->enum_type()->FindValueByNumber(value)->name();
+      }
+      if (!field.category.empty()) text += ": extensions of " + field.category;
+      text += "\n";
+    }
+    text += ignored;
+  }
+  return text;
+}
+
+/// The walk of check_support.
+class SupportWalk {
+ public:
+  SupportWalk(Schema& schema, const SupportTable& table, Diagnostics& diagnostics)
+      : schema_(schema), table_(table), diagnostics_(diagnostics) {}
+
+  void message(const pb::Message& message, const MessageInfo& info, const std::string& category, const FieldPath& path) {
+    if (diagnostics_.full()) return;
+    if (info.well_known == WellKnown::kAny) return any(message, category, path);
+    if (info.well_known != WellKnown::kNone || info.descriptor->file()->package() == "google.protobuf") return;
+    const MessageSupport* support = table_.find(info.descriptor);
+    if (support == nullptr) return error(path, info.descriptor->full_name() + " is " + kNotYet);
+    const pb::Reflection& reflection = *message.GetReflection();
+    std::vector<const FieldDescriptor*> present;
+    reflection.ListFields(message, &present);
+    for (const FieldDescriptor* field : present) {
+      if (field->is_extension()) continue;
+      const auto index = static_cast<size_t>(field->index());
+      this->field(message, info.fields[index], support->fields_[index], category, FieldPath{&path, field->name()});
+    }
+  }
+
+ private:
+  using State = MessageSupport::State;
+
+  void error(const FieldPath& path, std::string message) {
+    diagnostics_.error({{}, path.text(), std::move(message), "remove it"});
+  }
+
+  void field(const pb::Message& message, const FieldInfo& info, const MessageSupport::Field& support, const std::string& category,
+             const FieldPath& path) {
+    if (support.state == State::kUnknown) return error(path, kNotYet);
+    if (support.state == State::kHarmless) {
+      if (warned_.insert(info.field).second) {
+        diagnostics_.warning({{}, path.text(), "Weir does not use this field", ""});
+      }
+      return;
+    }
+    if (!support.values.empty()) values(message, info, support, path);
+    if (info.message == nullptr) return;
+    const std::string& inner = support.category.empty() ? category : support.category;
+    const pb::Reflection& reflection = *message.GetReflection();
+    if (!info.field->is_repeated()) return this->message(reflection.GetMessage(message, info.field), *info.message, inner, path);
+    const int size = reflection.FieldSize(message, info.field);
+    for (int i = 0; i < size && !diagnostics_.full(); ++i) {
+      const pb::Message& item = reflection.GetRepeatedMessage(message, info.field, i);
+      if (!info.field->is_map()) {
+        this->message(item, *info.message, inner, FieldPath{&path, {}, i});
+        continue;
+      }
+      const std::string key = scalar_text(item, *info.field->message_type()->map_key(), -1);
+      const FieldDescriptor* value = info.field->message_type()->map_value();
+      this->message(item.GetReflection()->GetMessage(item, value), *info.message, inner, FieldPath{&path, key, -1, true});
+    }
+  }
+
+  void values(const pb::Message& message, const FieldInfo& info, const MessageSupport::Field& support, const FieldPath& path) {
+    const pb::Reflection& reflection = *message.GetReflection();
+    const int size = info.field->is_repeated() ? reflection.FieldSize(message, info.field) : 1;
+    for (int i = 0; i < size; ++i) {
+      const int value = info.field->is_repeated() ? reflection.GetRepeatedEnumValue(message, info.field, i)
+                                                  : reflection.GetEnumValue(message, info.field);
+      if (std::find(support.values.begin(), support.values.end(), value) != support.values.end()) continue;
+      const pb::EnumValueDescriptor* name = info.field->enum_type()->FindValueByNumber(value);
+      error(path, (name != nullptr ? name->name() : std::to_string(value)) + " is " + kNotYet);
+    }
+  }
+
+  void any(const pb::Message& any, const std::string& category, const FieldPath& path) {
+    const std::string url = any_type_url(any);
+    if (url.empty()) return;
+    const std::unique_ptr<pb::Message> inner = schema_.unpack(any);
+    if (inner == nullptr) return;  // the validator reports it
+    const MessageInfo& info = schema_.of(inner->GetDescriptor());
+    if (!category.empty() && !table_.has_extension(category, type_name(url))) {
+      return error(path, "the extension " + info.descriptor->full_name() + " is " + kNotYet + " as one of " + category);
+    }
+    message(*inner, info, "", path);
+  }
+
+  Schema& schema_;
+  const SupportTable& table_;
+  Diagnostics& diagnostics_;
+  std::set<const FieldDescriptor*> warned_;
+};
+
+void check_support(Schema& schema, const SupportTable& table, const pb::Message& message, Diagnostics& diagnostics) {
+  SupportWalk(schema, table, diagnostics).message(message, schema.of(message.GetDescriptor()), "", FieldPath{});
+}
+
+}  // namespace weir::config
