@@ -110,6 +110,12 @@ TEST_F(Load, PlainYamlScalarsAreTypedAsEnvoyTypesThem) {
   EXPECT_EQ(fields.at("e").list_value().values(1).struct_value().fields().at("f").string_value(), "x");
 }
 
+TEST_F(Load, AKeyTaggedIgnoreOnlyHoldsAnchors) {
+  const auto loaded = yaml("!ignore x: &id {id: a}\nnode: *id\n");
+  EXPECT_EQ(loaded.diagnostics.text(), "");
+  EXPECT_EQ(loaded->node().id(), "a");
+}
+
 TEST_F(Load, JsonNumbersStayNumbers) {
   const auto loaded = file("a.json", R"({"node": {"metadata": {"a": 1.5}}, "staticResources": {"clusters": [
     {"name": "a", "perConnectionBufferLimitBytes": 1e3}]}})");
@@ -132,6 +138,13 @@ static_resources:
             "[\"envoy.extensions.upstreams.http.v3.HttpProtocolOptions\"]"
             ".explicit_http_config.http2_protocol_options.max_concurrent_streams: "
             "must be at least 1 and at most 2147483647, got 0");
+}
+
+TEST_F(Load, ARequiredAlternativeIsOnlyRequiredWhereItIsChosen) {
+  EXPECT_EQ(error("stats_config: {stats_matcher: {inclusion_list: {patterns: [{prefix: a}]}}}"), "");
+  EXPECT_EQ(error("stats_config: {stats_matcher: {inclusion_list: {patterns: [{}]}}}"),
+            "1:60: stats_config.stats_matcher.inclusion_list.patterns[0]: one of exact, prefix, suffix, safe_regex, "
+            "contains, custom is required");
 }
 
 TEST_F(Load, AnUnknownExtensionIsNamedWithItsNeighbour) {

@@ -69,7 +69,8 @@ class Validator {
     if (present) deprecation(info, path);
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       if (!present) {
-        if (info.rules != nullptr && requires_presence(*info.rules)) violation(path, "required");
+        const bool alternative = field->real_containing_oneof() != nullptr;  // required only if chosen
+        if (info.rules != nullptr && !alternative && requires_presence(*info.rules)) violation(path, "required");
         return;
       }
       return child(reflection.GetMessage(message, field), info, info.rules, path);

@@ -226,9 +226,10 @@ class YamlReader {
       member.key = copy({reinterpret_cast<const char*>(scalar.value), scalar.length});
       member.line = static_cast<uint32_t>(event_.start_mark.line) + 1;
       member.column = static_cast<uint32_t>(event_.start_mark.column) + 1;
+      const bool ignored = name(scalar.tag) == "!ignore";  // a place for anchors, as Envoy has it
       if (!next() || !value(member.value, depth + 1)) return false;
       height = std::max(height, height_ + 1);
-      members_.push_back(member);
+      if (!ignored) members_.push_back(member);
     }
     height_ = height;
     node.kind = Node::Kind::kMapping;
