@@ -1,0 +1,76 @@
+// HttpConnectionSpec: the HTTP connection manager's configuration, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "filter/filter.h"
+#include "http/codec.h"
+#include "net/address.h"
+#include "observe/access_log.h"
+#include "proxy/http_stats.h"
+#include "route/source.h"
+
+namespace weir::proxy {
+
+enum class CodecKind : uint8_t { kAuto, kHttp1, kHttp2 };
+enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
+enum class EscapedSlashes : uint8_t { kKeep, kReject, kUnescapeAndRedirect, kUnescapeAndForward };
+
+/// Times are in milliseconds; 0 means off. The defaults are Envoy's.
+struct HttpConnectionSpec {
+  std::string stat_prefix;
+  CodecKind codec = CodecKind::kAuto;
+  http::Http1Options http1;
+  http::Http2Options http2;
+  http::CodecLimits limits;
+
+  std::string server_name = "envoy";
+  ServerHeader server_header = ServerHeader::kOverwrite;
+  std::string via;
+  std::optional<std::string> add_user_agent;  // the local service cluster
+
+  bool use_remote_address = false;
+  uint32_t xff_num_trusted_hops = 0;
+  bool skip_xff_append = false;
+  bool append_x_forwarded_port = false;
+  std::vector<net::Cidr> internal_addresses;
+  bool unix_sockets_are_internal = false;
+
+  bool generate_request_id = true;
+  bool preserve_external_request_id = false;
+  bool always_set_request_id_in_response = false;
+
+  bool normalize_path = false;
+  bool merge_slashes = false;
+  EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
+  bool strip_any_host_port = false;
+  bool strip_matching_host_port = false;
+  bool strip_trailing_host_dot = false;
+  bool proxy_100_continue = false;
+  std::string scheme_to_overwrite;
+
+  int64_t idle_timeout_ms = 3'600'000;
+  int64_t stream_idle_timeout_ms = 300'000;
+  int64_t request_timeout_ms = 0;
+  int64_t request_headers_timeout_ms = 0;
+  int64_t drain_timeout_ms = 5000;
+  int64_t delayed_close_timeout_ms = 1000;
+  int64_t max_connection_duration_ms = 0;
+  int64_t max_stream_duration_ms = 0;
+  uint32_t max_requests_per_connection = 0;
+
+  /// Where the route table comes from: fixed, or replaced while running (RDS).
+  std::shared_ptr<route::TableSource> routes;
+  std::vector<filter::FilterFactoryPtr> filters;  // without the router, which is the pipeline itself
+  std::vector<std::string> filter_names;          // the same order; per-route configuration is found by these
+  bool suppress_envoy_headers = false;            // Router.suppress_envoy_headers
+  std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+
+  mutable std::shared_ptr<stats::Sharded<HttpStats>> stats;  // shared by all chains with this stat_prefix
+};
+
+}  // namespace weir::proxy

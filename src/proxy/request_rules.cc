@@ -1,0 +1,233 @@
+#include "proxy/request_rules.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace weir::proxy {
+
+namespace {
+
+using http::HeaderId;
+using http::HeaderMap;
+
+/// RFC 3986's characters of an authority; what else could be in there would be read differently by different parties.
+bool valid_authority(std::string_view authority) {
+  return std::ranges::all_of(authority, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || std::string_view("-._~!$&'()*+,;=:@[]%").find(c) != std::string_view::npos;
+  });
+}
+
+/// The address `hops` from the right of x-forwarded-for; null if there is none or it is no address.
+struct ForwardedAddress {
+  net::AddressPtr address;
+  bool single = false;
+};
+ForwardedAddress address_from_xff(const HeaderMap& request, uint32_t hops) {
+  std::string_view list = request.get_joined("x-forwarded-for");
+  if (list.empty()) return {};
+  const bool single = list.find(',') == std::string_view::npos;
+  for (uint32_t i = 0; i < hops; ++i) {
+    const size_t comma = list.rfind(',');
+    if (comma == std::string_view::npos) return {};
+    list = list.substr(0, comma);
+  }
+  const size_t comma = list.rfind(',');
+  const std::string_view text = trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
+  auto address = net::Address::from_ip(text, 0);
+  if (!address) return {};
+  return {std::make_shared<const net::Address>(std::move(*address)), single};
+}
+
+void append_xff(HeaderMap& request, std::string_view ip) {
+  const std::string_view old = request.get_joined("x-forwarded-for");
+  request.set(HeaderId::kForwardedFor, old.empty() ? request.arena().copy(ip) : request.arena().join(old, ",", ip));
+}
+
+bool is_internal(const net::Address& address, const HttpConnectionSpec& spec) {
+  if (address.family() == AF_UNIX) return spec.unix_sockets_are_internal;
+  return std::ranges::any_of(spec.internal_addresses, [&](const net::Cidr& range) { return range.contains(address); });
+}
+
+void append_via(HeaderMap& headers, std::string_view via) {
+  const std::string_view old = headers.get_joined("via");
+  headers.set(HeaderId::kVia, old.empty() ? via : headers.arena().join(old, ", ", via));
+}
+
+/// RFC 9562 version 4, in lower-case hex.
+std::string_view make_uuid(Arena& arena, Random& random) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  const uint64_t high = random.next(), low = random.next();
+  char* text = arena.allocate_chars(36);
+  int nibble = 0;
+  for (int i = 0; i < 36; ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      text[i] = '-';
+      continue;
+    }
+    const uint64_t word = nibble < 16 ? high : low;
+    text[i] = kHex[(word >> (60 - (nibble % 16) * 4)) & 15];
+    ++nibble;
+  }
+  text[14] = '4';
+  text[19] = "89ab"[low >> 62];
+  return {text, 36};
+}
+
+void set_scheme(HeaderMap& request, const HttpConnectionSpec& spec, bool tls) {
+  if (!spec.scheme_to_overwrite.empty()) {
+    request.set_pseudo(HeaderId::kScheme, spec.scheme_to_overwrite);
+    return;
+  }
+  const std::string_view forwarded = request.get(HeaderId::kForwardedProto);
+  if (request.scheme().empty()) {
+    const bool usable = forwarded == "http" || forwarded == "https";
+    request.set_pseudo(HeaderId::kScheme, usable ? forwarded : std::string_view(tls ? "https" : "http"));
+  }
+}
+
+void remove_untrusted(HeaderMap& request, bool edge) {
+  // Not from an internal caller: nobody outside decides about retries, timeouts or traces.
+  request.remove_if([edge](const http::Header& line) {
+    switch (line.id) {
+      case HeaderId::kEnvoyDecoratorOperation:
+      case HeaderId::kEnvoyDownstreamServiceCluster:
+      case HeaderId::kEnvoyDownstreamServiceNode:
+      case HeaderId::kEnvoyOriginalPath: return edge;
+      case HeaderId::kEnvoyRetriableStatusCodes:
+      case HeaderId::kEnvoyRetriableHeaderNames:
+      case HeaderId::kEnvoyRetryOn:
+      case HeaderId::kEnvoyRetryGrpcOn:
+      case HeaderId::kEnvoyMaxRetries:
+      case HeaderId::kEnvoyUpstreamAltStatName:
+      case HeaderId::kEnvoyUpstreamTimeoutMs:
+      case HeaderId::kEnvoyUpstreamPerTryTimeoutMs:
+      case HeaderId::kEnvoyUpstreamTimeoutAltResponse:
+      case HeaderId::kEnvoyExpectedTimeoutMs:
+      case HeaderId::kEnvoyForceTrace:
+      case HeaderId::kEnvoyIpTags:
+      case HeaderId::kEnvoyOriginalUrl:
+      case HeaderId::kEnvoyHedgeOnPerTryTimeout: return true;
+      default: return false;
+    }
+  });
+}
+
+}  // namespace
+
+bool is_upgrade(const HeaderMap& headers) {
+  return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
+}
+
+std::optional<LocalReply> check_request(HeaderMap& request, const HttpConnectionSpec& spec) {
+  if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority)) return LocalReply{400, "", "missing_host_header"};
+  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority"};
+  const bool connect = request.method() == "CONNECT";
+  if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
+  if (!connect && request.path().front() != '/' && request.path() != "*") return LocalReply{404, "", "absolute_path_rejected"};
+  if (request.path().find('#') != std::string_view::npos) return LocalReply{400, "", "path_normalization_failed"};
+  (void)spec;
+  return std::nullopt;
+}
+
+void prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity, format::StreamInfo& info,
+                     Random& random, bool upgrade) {
+  // 1. What concerns this connection only (RFC 9110 §7.6.1).
+  if (!upgrade) {
+    request.remove(HeaderId::kConnection);
+    request.remove(HeaderId::kUpgrade);
+  }
+  request.remove(HeaderId::kEnvoyInternal);
+  request.remove(HeaderId::kKeepAlive);
+  request.remove(HeaderId::kProxyConnection);
+  request.remove(HeaderId::kTransferEncoding);
+  if (const http::Header* te = request.find(HeaderId::kTe)) {
+    if (list_has_token(te->value, "trailers")) {
+      request.set(HeaderId::kTe, "trailers");
+    } else {
+      request.remove(HeaderId::kTe);
+    }
+  }
+
+  // 2. Who asks.
+  const net::AddressPtr& peer = info.connection->remote_address;
+  const bool tls = info.connection->tls;
+  net::AddressPtr client;
+  bool single_address;
+  if (spec.use_remote_address) {
+    single_address = !request.has(HeaderId::kForwardedFor);
+    if (spec.xff_num_trusted_hops > 0) client = address_from_xff(request, spec.xff_num_trusted_hops - 1).address;
+    if (client == nullptr) client = peer;
+    if (!spec.skip_xff_append) {
+      const bool substitute = peer->is_loopback() && identity.address != nullptr && peer->is_ip();
+      append_xff(request, substitute ? identity.address->ip() : peer->ip());
+    }
+    if (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedProto)) {
+      request.set(HeaderId::kForwardedProto, tls ? "https" : "http");
+    }
+    if (spec.append_x_forwarded_port && (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedPort))) {
+      request.set(HeaderId::kForwardedPort, request.arena().copy(std::to_string(info.connection->local_address->port())));
+    }
+  } else {
+    ForwardedAddress forwarded = address_from_xff(request, spec.xff_num_trusted_hops);
+    client = std::move(forwarded.address);
+    single_address = forwarded.single;
+  }
+  if (!request.has(HeaderId::kForwardedProto)) request.add(HeaderId::kForwardedProto, tls ? "https" : "http");
+  set_scheme(request, spec, tls);
+
+  // 3. How far we trust it.
+  const bool internal = single_address && client != nullptr && is_internal(*client, spec);
+  if (client == nullptr) client = peer;
+  const bool edge = !internal && spec.use_remote_address;
+  info.internal_request = internal;
+  info.client_address = client;
+  if (internal) {
+    request.set(HeaderId::kEnvoyInternal, "true");
+  } else {
+    remove_untrusted(request, edge);
+  }
+
+  // 4. What we add.
+  if (spec.add_user_agent) {
+    request.set(HeaderId::kEnvoyDownstreamServiceCluster, *spec.add_user_agent);
+    if (request.get(HeaderId::kUserAgent).empty()) request.set(HeaderId::kUserAgent, *spec.add_user_agent);
+    if (!identity.node_id.empty()) request.set(HeaderId::kEnvoyDownstreamServiceNode, identity.node_id);
+  }
+  if (!spec.via.empty()) append_via(request, spec.via);
+  if (edge && client->is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(client->ip()));
+  if (spec.generate_request_id) {
+    const bool replace = edge && !spec.preserve_external_request_id;
+    if (replace || request.get(HeaderId::kRequestId).empty()) request.set(HeaderId::kRequestId, make_uuid(request.arena(), random));
+  }
+  request.remove(HeaderId::kForwardedClientCert);
+}
+
+std::optional<LocalReply> normalize_path(HeaderMap& request, const HttpConnectionSpec& spec) {
+  if (spec.strip_any_host_port || spec.strip_matching_host_port || spec.strip_trailing_host_dot) {
+    // Applied by the caller, which knows the listener's port.
+  }
+  (void)request;
+  return std::nullopt;
+}
+
+void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date, bool upgrade) {
+  if (!(upgrade && is_upgrade(response))) response.remove(HeaderId::kConnection);
+  response.remove(HeaderId::kTransferEncoding);
+  response.remove(HeaderId::kKeepAlive);
+  response.remove(HeaderId::kProxyConnection);
+  if (spec.always_set_request_id_in_response && request.has(HeaderId::kRequestId)) {
+    response.set(HeaderId::kRequestId, request.get(HeaderId::kRequestId));
+  }
+  if (!spec.via.empty()) append_via(response, spec.via);
+  if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, date);
+  switch (spec.server_header) {
+    case ServerHeader::kOverwrite: response.set(HeaderId::kServer, spec.server_name); break;
+    case ServerHeader::kAppendIfAbsent:
+      if (!response.has(HeaderId::kServer)) response.add(HeaderId::kServer, spec.server_name);
+      break;
+    case ServerHeader::kPassThrough: break;
+  }
+}
+
+}  // namespace weir::proxy

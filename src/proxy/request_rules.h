@@ -1,0 +1,46 @@
+// Request rules: what the connection manager does to a request's head before it is routed, and to a response's before it is sent.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/random.h"
+#include "format/stream_info.h"
+#include "http/header_map.h"
+#include "proxy/http_connection_spec.h"
+
+namespace weir::proxy {
+
+/// Facts about this process that requests are marked with.
+struct LocalIdentity {
+  std::string node_id, node_cluster, zone;
+  net::AddressPtr address;  // the machine's own, for x-forwarded-for behind a loopback peer
+};
+
+/// An answer that Weir gives itself.
+struct LocalReply {
+  int status;
+  std::string_view body;
+  std::string_view details;
+  std::string_view location = {};  // for redirects
+};
+
+/// Refuses what cannot be routed or forwarded safely; nothing if the request may go on.
+std::optional<LocalReply> check_request(http::HeaderMap& request, const HttpConnectionSpec& spec);
+
+/// x-forwarded-*, x-envoy-*, x-request-id, via, hop-by-hop lines: what Envoy's connection manager does, in its order.
+/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`.
+void prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity, format::StreamInfo& info,
+                     Random& random, bool upgrade);
+
+/// Normalises the path as configured; an answer if it cannot be used.
+std::optional<LocalReply> normalize_path(http::HeaderMap& request, const HttpConnectionSpec& spec);
+
+/// Hop-by-hop lines, server, date, via, x-request-id. `date` is the current Date line's value.
+void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,
+                      bool upgrade);
+
+/// Whether the head asks for another protocol on the same connection (Connection: upgrade with Upgrade).
+bool is_upgrade(const http::HeaderMap& headers);
+
+}  // namespace weir::proxy
