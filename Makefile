@@ -22,6 +22,17 @@ test: build       ## every test
 	@cmake --build --preset release
 	@ctest --preset release --output-on-failure || ctest --test-dir $(BUILD) --output-on-failure
 
+# SUT=envoy drives a real Envoy (ENVOY names its binary, otherwise it is fetched into build/) with the same cases.
+SUT ?= weir
+spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
+	@tools/setup-tests.sh
+	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
+
+SEED ?= 1
+differential: build  ## random configurations and requests, Weir beside Envoy
+	@tools/setup-tests.sh
+	@spec/differential.py --seed $(SEED) $(DIFFERENTIAL_ARGS)
+
 # The short set; BENCH_ARGS chooses others. Envoy takes part where BENCH_ENVOY names its binary.
 BENCH_ARGS ?= h1_64 h1_1 h2c_h1 grpc_h2h2 prefix_one mid_64k log_64 --rounds 2 --dur 3
 BENCH_RESULTS ?= build/bench/results.jsonl

@@ -32,7 +32,7 @@ def fill_all(x, values):
     if isinstance(x, list):
         return [fill_all(v, values) for v in x]
     if isinstance(x, dict):
-        return {k: fill_all(v, values) for k, v in x.items()}
+        return {fill_all(k, values): fill_all(v, values) for k, v in x.items()}
     return x
 
 

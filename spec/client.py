@@ -138,6 +138,14 @@ class H1Connection:
         return r
 
 
+class Patient(h2.connection.H2ConnectionStateMachine):
+    """python-h2 gives a connection up at the first GOAWAY, but that only announces the end: streams go on."""
+
+    _transitions = dict(h2.connection.H2ConnectionStateMachine._transitions)
+    for _state in (h2.connection.ConnectionState.IDLE, h2.connection.ConnectionState.CLIENT_OPEN):
+        _transitions[(_state, h2.connection.ConnectionInputs.RECV_GOAWAY)] = (None, _state)
+
+
 class H2Connection:
     """Cleartext HTTP/2 with prior knowledge; requests one after the other on their own streams."""
 
@@ -149,6 +157,7 @@ class H2Connection:
             normalize_outbound_headers=False, validate_inbound_headers=True,
         )  # fmt: skip
         self.c = h2.connection.H2Connection(config)
+        self.c.state_machine = Patient()
         self.c.initiate_connection()
         self.s.sendall(self.c.data_to_send())
         self.goaways = []  # of (last stream id, error code)

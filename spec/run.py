@@ -21,6 +21,39 @@ FILLERS = {'k%d' % n: 'x' * 1024 * n for n in (1, 7, 9, 70)}
 FILLERS.update({'headers%d' % n: ''.join('x-%d: 1\r\n' % i for i in range(n)) for n in (15, 30)})
 
 
+FILE_KEYS = {'about', 'upstreams', 'clusters', 'http', 'listeners', 'extra', 'bootstrap', 'files', 'args', 'cases', 'only', 'path'}
+CASE_KEYS = {'name', 'steps', 'differs', 'only', 'fresh'}
+STEP_KEYS = set(
+    """respond each request send pause half_close method timeout to connection connect protocol eventually repeat connections
+    command write content remove rename signal wait hammer drop_connections expect expect_weir""".split()
+)
+EXPECT_KEYS = set(
+    """status reason version headers header_names body body_length trailers interim closed complete reset goaway error seconds
+    upstream stats log logged file goaways exit within refuses bytes distribution shares stdout stderr""".split()
+)
+UPSTREAM_KEYS = set('name method path protocol headers header_names head body body_length trailers count reset'.split())
+
+
+def check_keys(file):
+    """A misspelt key would be a test that tests nothing."""
+
+    def known(where, x, keys):
+        unknown = {str(k) for k in x} - keys
+        if unknown:
+            raise ValueError('%s: unknown %s' % (where, ', '.join(sorted(unknown))))
+
+    known('file', file, FILE_KEYS)
+    for case in file['cases']:
+        known(case['name'], case, CASE_KEYS | STEP_KEYS)
+        for step in case.get('steps') or [case]:
+            known(case['name'], step, STEP_KEYS if 'steps' in case else CASE_KEYS | STEP_KEYS)
+            for e in (step.get('expect', {}), step.get('expect_weir', {})):
+                for one in e if isinstance(e, list) else [e]:
+                    known(case['name'], one, EXPECT_KEYS)
+                    if isinstance(one.get('upstream'), dict):
+                        known(case['name'], one['upstream'], UPSTREAM_KEYS)
+
+
 class Mismatch(Exception):
     """The behaviour was not as expected; the text says how."""
 
@@ -195,7 +228,9 @@ class Stage:
             self.connections[step['connect']] = client.connect(step.get('protocol', 'h1'), self.port(step))
         if 'command' in step:
             self.command(step, expect)
-        if 'request' in step or 'send' in step:
+        if 'connections' in step:
+            self.many_connections(step, expect['shares'])
+        elif 'request' in step or 'send' in step:
             limit = time.monotonic() + step.get('eventually', 0)
             while True:
                 try:
@@ -211,12 +246,14 @@ class Stage:
             self.check_stats(expect['stats'], before)
         if 'log' in expect:
             self.check_log(expect['log'], log_start)
+        if 'logged' in expect:  # by an earlier step of this case
+            self.check_log(expect['logged'], 0)
         if 'file' in expect:
             for path, want in expect['file'].items():
                 full = '%s/%s' % (self.sut.dir, path)
                 self.eventually(lambda: check('file ' + path, want, open(full).read() if os.path.exists(full) else '(absent)'))
         if 'goaways' in expect:
-            got = len(self.connections[step['on']].wait_goaway(expect['goaways'], 8))
+            got = len(self.connections[step['connection']].wait_goaway(expect['goaways'], 8))
             check('number of GOAWAY frames', expect['goaways'], got)
         if 'exit' in expect and 'command' not in step:
             check('exit code', expect['exit'], self.sut.wait_exit(expect.get('within', 10)))
@@ -247,7 +284,7 @@ class Stage:
 
     def connection(self, step, protocol):
         """The case's named connection, or a new one for this step alone."""
-        name = step.get('on')
+        name = step.get('connection')
         if name is None:
             return client.connect(protocol, self.port(step)), True
         if name not in self.connections:
@@ -317,6 +354,19 @@ class Stage:
             if not low <= share <= high:
                 raise Mismatch('%s got %.3f of %d, expected %s to %s (%s)' % (name, share, n, low, high, statuses))
 
+    def many_connections(self, step, shares):
+        """Raw bytes over so many connections; `shares` bounds how many of them got each answer."""
+        counts, n = {}, step['connections']
+        for _ in range(n):
+            c = client.connect('h1', self.port(step))
+            c.send(step['send'])
+            got = c.s.recv(65536).decode('latin-1')
+            counts[got] = counts.get(got, 0) + 1
+            c.close()
+        for answer, (low, high) in shares.items():
+            if not low <= counts.get(answer, 0) / n <= high:
+                raise Mismatch('%r came %d times of %d, expected a share of %s to %s' % (answer, counts.get(answer, 0), n, low, high))
+
     def show(self, step, r):
         if not self.verbose:
             return
@@ -384,6 +434,7 @@ class Stage:
 
     def run_hammer(self, h):
         if h == 'stop':
+            time.sleep(0.2)  # what the change left behind shows itself a little later
             self.hammer.done = True
             self.hammer.join()
             count, failures, self.hammer = self.hammer.count, self.hammer.failures, None
@@ -394,6 +445,7 @@ class Stage:
         else:
             self.hammer = Hammer(self.values['port'], h)
             self.hammer.start()
+            time.sleep(0.05)
 
     def command(self, step, expect):
         argv = shlex.split(bootstrap.fill(step['command'], self.values))
@@ -484,12 +536,13 @@ def run_file(job):
     label = os.path.relpath(path, HERE + '/cases').removesuffix('.yaml')
     try:
         file = load(path)
-    except yaml.YAMLError as e:
+        check_keys(file)
+    except (yaml.YAMLError, ValueError) as e:
         return [('FAIL', label, str(e).replace('\n', ' '))]
     cases = [c for c in file['cases'] if not only or re.search(only, c['name'])]
     try:
         known = known_differences()
-        stage = None
+        stage, broken = None, None
         for case in cases:
             title = '%s: %s' % (label, case['name'])
             if case.get('differs') and case['differs'] not in known:
@@ -501,13 +554,19 @@ def run_file(job):
             if verbose:
                 print('   ', title)
             try:
+                if broken:
+                    raise broken
                 if stage is None:
                     stage = Stage(file, name, verbose)
-                    stage.start()
+                    try:
+                        stage.start()
+                    except RuntimeError as e:
+                        broken = Skip('the file\'s configuration does not start')
+                        raise e
                 stage.run_case(case)
                 results.append(('pass', title, ''))
             except Skip as e:
-                results.append(('skip', title, str(e)))
+                results.append(('FAIL' if e is broken else 'skip', title, str(e)))
             except Mismatch as e:
                 results.append(('FAIL', title, str(e)))
             except Exception as e:
