@@ -48,14 +48,22 @@ std::vector<Histogram::Bucket> Histogram::buckets() const {
   for (int exponent = 0; exponent < kDecades; ++exponent) {
     const Decade* decade = decades_[exponent].load(std::memory_order_acquire);
     if (decade == nullptr) continue;
-    const double width = static_cast<double>(kPowersOfTen[exponent]) / 10;
+    const double power = static_cast<double>(kPowersOfTen[exponent]);
     for (int i = 0; i < kBucketsPerDecade; ++i) {
       if (const uint64_t count = (*decade)[i].load(std::memory_order_relaxed)) {
-        result.push_back({(i + 10) * width, width, count});
+        result.push_back({(i + 10) / 10.0 * power, power / 10, count});
       }
     }
   }
   return result;
+}
+
+bool Histogram::used() const {
+  if (zeros_.load(std::memory_order_relaxed) != 0) return true;
+  for (const auto& decade : decades_) {
+    if (decade.load(std::memory_order_relaxed) != nullptr) return true;
+  }
+  return false;
 }
 
 }  // namespace weir::stats

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace weir::stats {
@@ -23,15 +24,19 @@ class Counter {
 };
 
 /// A number that goes up and down. Written by one thread, read by any. A worker's share may be negative; the sum is not.
+/// The lowest bit remembers that the gauge was ever written, also when it is back at 0 (`usedonly` asks for that).
 class Gauge {
  public:
-  void add(int64_t amount = 1) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  void add(int64_t amount = 1) {
+    cell_.store((cell_.load(std::memory_order_relaxed) + amount * 2) | 1, std::memory_order_relaxed);
+  }
   void subtract(int64_t amount = 1) { add(-amount); }
-  void set(int64_t value) { value_.store(value, std::memory_order_relaxed); }
-  int64_t value() const { return value_.load(std::memory_order_relaxed); }
+  void set(int64_t value) { cell_.store(value * 2 | 1, std::memory_order_relaxed); }
+  int64_t value() const { return cell_.load(std::memory_order_relaxed) >> 1; }
+  bool used() const { return (cell_.load(std::memory_order_relaxed) & 1) != 0; }
 
  private:
-  std::atomic<int64_t> value_ = 0;
+  std::atomic<int64_t> cell_ = 0;
 };
 
 /// Holds a gauge up by one for as long as it lives.
@@ -69,10 +74,12 @@ class Histogram {
   void record(uint64_t value);
 
   struct Bucket {
-    double low;  // samples lie in [low, low + width)
+    double low;  // samples lie in [low, low + width); width 0 is the bucket of zeros
     double width;
     uint64_t count;
+    friend bool operator==(const Bucket&, const Bucket&) = default;
   };
+  bool used() const;
   /// The non-empty buckets in rising order.
   std::vector<Bucket> buckets() const;
 

@@ -1,0 +1,70 @@
+// CodeCounters: how often each response code was seen. Counting one costs a look at a short list; codes never seen cost nothing.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "stats/cell.h"
+#include "stats/visitor.h"
+
+namespace weir::stats {
+
+/// A cell like Counter: written by one thread, read by any.
+class CodeCounters {
+ public:
+  CodeCounters() = default;
+  CodeCounters(const CodeCounters&) = delete;
+  CodeCounters& operator=(const CodeCounters&) = delete;
+  ~CodeCounters();
+
+  /// `code`: 100 … 999.
+  void count(int code) {
+    Page* page = first_.load(std::memory_order_relaxed);
+    if (page != nullptr && page->slots[0].code.load(std::memory_order_relaxed) == code) [[likely]] {
+      page->slots[0].count.add();
+    } else {
+      count_elsewhere(code);
+    }
+  }
+
+  struct Seen {
+    int code;
+    uint64_t count;
+  };
+  /// Adds what was seen to `sum`, which stays sorted by code.
+  void add_to(std::vector<Seen>& sum) const;
+  void reset();
+
+ private:
+  struct Slot {
+    std::atomic<int> code = 0;  // 0: free
+    Counter count;
+  };
+  struct Page {
+    std::array<Slot, 5> slots;
+    std::atomic<Page*> next = nullptr;
+  };
+  void count_elsewhere(int code);
+
+  std::atomic<Page*> first_ = nullptr;
+};
+
+/// Shows "<name>_<code>" for each code seen, "<name>_<digit>xx" for each class seen, and "<name>_completed" if asked for.
+void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, bool completed);
+
+/// The same for the workers' CodeCounters: `visit(visitor, "upstream_rq", shards, &ClusterStats::codes, true)`.
+template <class Outer>
+void visit(StatVisitor& visitor, std::string_view name, Sharded<Outer>& shards, CodeCounters Outer::*member, bool completed) {
+  if (!visitor.wants(StatKind::kCounter)) return;
+  std::vector<CodeCounters::Seen> seen;
+  shards.for_each_mutable([&](Outer& outer) {
+    if (visitor.resets_counters()) (outer.*member).reset();
+    (outer.*member).add_to(seen);
+  });
+  if (!visitor.resets_counters()) visit_codes(visitor, name, seen, completed);
+}
+
+}  // namespace weir::stats
