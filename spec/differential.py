@@ -167,7 +167,7 @@ def smaller_requests(q):
     for i in range(len(q.get('headers', []))):
         yield dict(q, headers=q['headers'][:i] + q['headers'][i + 1 :])
     respond = q.get('respond', {})
-    for k in ('chunked', 'status', 'body'):
+    for k in ('chunked', 'status'):
         if k in respond:
             yield dict(q, respond={x: y for x, y in respond.items() if x != k})
     for i in range(len(respond.get('headers', []))):

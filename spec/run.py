@@ -140,7 +140,7 @@ class Stage:
         self.file, self.name, self.verbose = file, name, verbose
         self.sut = sut.Sut(name)
         ports = {k: sut.free_port() for k in ('port', 'port2', 'admin')}
-        self.values = dict(FILLERS, dir=self.sut.dir, **ports)
+        self.values = dict(FILLERS, dir=self.sut.dir, sut=self.sut.binary, **ports)
         self.ups = {}
         self.connections = {}
         self.hammer = None
@@ -451,7 +451,7 @@ class Stage:
         argv = shlex.split(bootstrap.fill(step['command'], self.values))
         if not find_program(argv[0]):
             raise Skip('%s is not installed' % argv[0])
-        p = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=30, cwd=self.sut.dir)
         if self.verbose:
             print('      exit %d\n%s%s' % (p.returncode, p.stdout, p.stderr))
         check('exit code of ' + argv[0], expect.get('exit', 0), p.returncode)
