@@ -105,6 +105,8 @@ struct StreamInfo {
   uint64_t request_header_bytes = 0;
   uint64_t response_header_bytes = 0;
   uint64_t response_trailer_bytes = 0;
+  uint64_t wire_bytes_received = 0;  // as they came from the connection
+  uint64_t wire_bytes_sent = 0;
   bool internal_request = false;
 
   // --- decisions ---
@@ -122,8 +124,12 @@ struct StreamInfo {
   std::string_view upstream_transport_failure_reason;
   uint64_t upstream_connection_id = 0;
   uint32_t attempts = 0;
+  /// How long the request waited for a connection of its pool.
+  std::optional<int64_t> upstream_pool_wait_ns;
   uint64_t upstream_wire_bytes_sent = 0;
   uint64_t upstream_wire_bytes_received = 0;
+  uint64_t upstream_header_bytes_sent = 0;
+  uint64_t upstream_header_bytes_received = 0;
 
   // --- outcome ---
   int response_code = 0;  // 0: none was sent
@@ -134,12 +140,31 @@ struct StreamInfo {
   const net::AddressPtr& client() const { return client_address ? client_address : connection->remote_address; }
 };
 
+/// When a log line is written (access log docs, ACCESS_LOG_TYPE).
+enum class LogType : uint8_t {
+  kNotSet,
+  kTcpUpstreamConnected,
+  kTcpPeriodic,
+  kTcpConnectionEnd,
+  kDownstreamStart,
+  kDownstreamPeriodic,
+  kDownstreamEnd,
+  kUpstreamPoolReady,
+  kUpstreamPeriodic,
+  kUpstreamEnd,
+  kDownstreamTunnelSuccessfullyEstablished,
+  kUdpTunnelUpstreamConnected,
+  kUdpPeriodic,
+  kUdpSessionEnd,
+};
+
 /// What a formatter may look at. Missing parts are null.
 struct FormatContext {
   const http::HeaderMap* request = nullptr;
   const http::HeaderMap* response = nullptr;
   const http::HeaderMap* trailers = nullptr;  // of the response
   const StreamInfo& info;
+  LogType log_type = LogType::kNotSet;
 };
 
 }  // namespace weir::format

@@ -1,0 +1,288 @@
+#include "format/operator_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <random>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+namespace weir::format::values {
+
+namespace {
+
+using http::HeaderId;
+using http::HeaderMap;
+
+Value text_or_missing(std::string_view text) { return text.data() == nullptr ? Value() : Value::of(text); }
+
+/// The first line of the first name, else of the alternative.
+std::string_view find(const HeaderMap* headers, const Parameters& parameters) {
+  if (headers == nullptr) return {};
+  const std::string_view value = http::first_value(*headers, parameters.headers[0]);
+  if (value.data() != nullptr || parameters.headers[1].empty()) return value;
+  return http::first_value(*headers, parameters.headers[1]);
+}
+
+std::string_view before_query(std::string_view path) { return path.substr(0, path.find('?')); }
+
+int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  const char l = to_lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+/// %XX becomes the byte; everything else stays.
+std::string_view percent_decoded(std::string_view text, Scratch& scratch) {
+  if (text.find('%') == std::string_view::npos) return text;
+  char* to = scratch.room(text.size());
+  size_t size = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      to[size++] = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      to[size++] = text[i];
+    }
+  }
+  return {to, size};
+}
+
+struct GrpcStatusName {
+  std::string_view camel;
+  std::string_view snake;
+};
+
+// gRPC status codes (grpc/grpc doc/statuscodes.md), by number.
+constexpr std::array<GrpcStatusName, 17> kGrpcStatusNames = {{
+    {"OK", "OK"},
+    {"Canceled", "CANCELLED"},
+    {"Unknown", "UNKNOWN"},
+    {"InvalidArgument", "INVALID_ARGUMENT"},
+    {"DeadlineExceeded", "DEADLINE_EXCEEDED"},
+    {"NotFound", "NOT_FOUND"},
+    {"AlreadyExists", "ALREADY_EXISTS"},
+    {"PermissionDenied", "PERMISSION_DENIED"},
+    {"ResourceExhausted", "RESOURCE_EXHAUSTED"},
+    {"FailedPrecondition", "FAILED_PRECONDITION"},
+    {"Aborted", "ABORTED"},
+    {"OutOfRange", "OUT_OF_RANGE"},
+    {"Unimplemented", "UNIMPLEMENTED"},
+    {"Internal", "INTERNAL"},
+    {"Unavailable", "UNAVAILABLE"},
+    {"DataLoss", "DATA_LOSS"},
+    {"Unauthenticated", "UNAUTHENTICATED"},
+}};
+
+/// gRPC over HTTP/2, "HTTP to gRPC Status Code Mapping".
+int grpc_status_of_http(int status) {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    case 200:
+      return -1;  // without a grpc-status there is no saying
+    default:
+      return 2;
+  }
+}
+
+std::optional<int64_t> grpc_status_of(const FormatContext& context) {
+  for (const HeaderMap* headers : {context.trailers, context.response}) {
+    if (headers == nullptr) continue;
+    const http::Header* line = headers->find(HeaderId::kGrpcStatus);
+    if (line == nullptr) continue;
+    return parse_number<uint32_t>(line->value).value_or(2);
+  }
+  if (context.info.response_code == 0) return std::nullopt;
+  const int status = grpc_status_of_http(context.info.response_code);
+  if (status < 0) return std::nullopt;
+  return status;
+}
+
+constexpr std::array<std::string_view, 14> kLogTypeNames = {
+    "NotSet",
+    "TcpUpstreamConnected",
+    "TcpPeriodic",
+    "TcpConnectionEnd",
+    "DownstreamStart",
+    "DownstreamPeriodic",
+    "DownstreamEnd",
+    "UpstreamPoolReady",
+    "UpstreamPeriodic",
+    "UpstreamEnd",
+    "DownstreamTunnelSuccessfullyEstablished",
+    "UdpTunnelUpstreamConnected",
+    "UdpPeriodic",
+    "UdpSessionEnd",
+};
+
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+}  // namespace
+
+std::string_view without_spaces(std::string_view text, Scratch& scratch) {
+  if (std::none_of(text.begin(), text.end(), is_space)) return text;
+  char* to = scratch.room(text.size());
+  std::transform(text.begin(), text.end(), to, [](char c) { return is_space(c) ? '_' : c; });
+  return {to, text.size()};
+}
+
+Value request_header(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  return text_or_missing(find(context.request, parameters));
+}
+
+Value request_header_without_query(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  const std::string_view value = find(context.request, parameters);
+  return text_or_missing(value.data() == nullptr ? value : before_query(value));
+}
+
+Value response_header(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  return text_or_missing(find(context.response, parameters));
+}
+
+Value trailer(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  return text_or_missing(find(context.trailers, parameters));
+}
+
+Value path(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  if (context.request == nullptr) return {};
+  const auto source = static_cast<PathSource>(parameters.choice);
+  std::string_view value;
+  if (source != PathSource::kPath) {
+    if (const http::Header* line = context.request->find(HeaderId::kEnvoyOriginalPath)) value = line->value;
+  }
+  if (source != PathSource::kOriginal && value.data() == nullptr) value = context.request->path();
+  if (value.data() == nullptr) return {};
+  return Value::of(parameters.flag ? value : before_query(value));
+}
+
+Value query_parameter(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  if (context.request == nullptr) return {};
+  std::string_view rest = context.request->path();
+  const size_t question = rest.find('?');
+  if (question == std::string_view::npos) return {};
+  rest = rest.substr(question + 1);
+  rest = rest.substr(0, rest.find('#'));
+  while (!rest.empty()) {
+    const size_t ampersand = rest.find('&');
+    const std::string_view pair = rest.substr(0, ampersand);
+    rest = ampersand == std::string_view::npos ? std::string_view() : rest.substr(ampersand + 1);
+    const size_t equals = pair.find('=');
+    if (percent_decoded(pair.substr(0, equals), scratch) != parameters.text) continue;
+    return Value::of(equals == std::string_view::npos ? std::string_view("") : percent_decoded(pair.substr(equals + 1), scratch));
+  }
+  return {};
+}
+
+Value start_time(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  char* to = scratch.room(TimeFormat::kMaxSize);
+  return Value::of({to, parameters.time.write(to, context.info.start_wall)});
+}
+
+Value emit_time(const Parameters& parameters, const FormatContext&, Scratch& scratch) {
+  char* to = scratch.room(TimeFormat::kMaxSize);
+  return Value::of({to, parameters.time.write(to, wall_now())});
+}
+
+Value duration(const Parameters&, const FormatContext& context, Scratch&) {
+  const MonotonicNs end = context.info.end != 0 ? context.info.end : monotonic_now();
+  return Value::of_number((end - context.info.start) / kNsPerMs);
+}
+
+Value time_between(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  if (parameters.from == nullptr || parameters.to == nullptr) return {};
+  const MonotonicNs from = context.info.*parameters.from;
+  const MonotonicNs to = context.info.*parameters.to;
+  if (from == 0 || to == 0 || to < from) return {};
+  return Value::of_number((to - from) / parameters.divisor);
+}
+
+Value response_code_details(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  const std::string_view details = context.info.response_code_details;
+  if (details.empty()) return {};
+  return Value::of(parameters.flag ? details : without_spaces(details, scratch));
+}
+
+Value response_flags(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  const ResponseFlags flags = context.info.flags;
+  if (!flags.any()) return {};
+  const auto name_of = parameters.flag ? flag_long_name : flag_short_name;
+  std::string_view only;
+  char* text = nullptr;
+  size_t size = 0;
+  for (int i = 0; i < static_cast<int>(ResponseFlag::kCount); ++i) {
+    const auto flag = static_cast<ResponseFlag>(i);
+    if (!flags.has(flag)) continue;
+    const std::string_view name = name_of(flag);
+    if (only.empty()) {
+      only = name;
+      continue;
+    }
+    if (text == nullptr) {
+      text = scratch.room(static_cast<size_t>(ResponseFlag::kCount) * 40);
+      std::memcpy(text, only.data(), only.size());
+      size = only.size();
+    }
+    text[size++] = ',';
+    std::memcpy(text + size, name.data(), name.size());
+    size += name.size();
+  }
+  return Value::of(text == nullptr ? only : std::string_view(text, size));
+}
+
+Value grpc_status(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  if (context.request == nullptr || !http::is_grpc(*context.request)) return {};
+  const std::optional<int64_t> status = grpc_status_of(context);
+  if (!status) return {};
+  const auto style = static_cast<GrpcStatusStyle>(parameters.choice);
+  if (style == GrpcStatusStyle::kNumber) return Value::of_number(*status);
+  if (*status < static_cast<int64_t>(kGrpcStatusNames.size())) {
+    const GrpcStatusName& name = kGrpcStatusNames[static_cast<size_t>(*status)];
+    return Value::of(style == GrpcStatusStyle::kCamel ? name.camel : name.snake);
+  }
+  char* to = scratch.room(24);
+  return Value::of({to, static_cast<size_t>(std::to_chars(to, to + 24, *status).ptr - to)});
+}
+
+Value unique_id(const Parameters&, const FormatContext&, Scratch& scratch) {
+  // Rarely asked for, and it must be unique over processes and restarts: the kernel's randomness is worth its price here.
+  std::random_device device;
+  std::array<uint32_t, 4> words;
+  std::generate(words.begin(), words.end(), [&] { return device(); });
+  words[1] = (words[1] & 0xffff0fff) | 0x4000;      // version 4 (RFC 9562 §5.4)
+  words[2] = (words[2] & 0x3fffffff) | 0x80000000;  // variant
+  char digits[33];
+  for (size_t i = 0; i < 32; ++i) digits[i] = "0123456789abcdef"[(words[i / 8] >> (28 - 4 * (i % 8))) & 15];
+  char* to = scratch.room(36);
+  size_t size = 0;
+  for (size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) to[size++] = '-';
+    to[size++] = digits[i];
+  }
+  return Value::of({to, size});
+}
+
+Value log_type(const Parameters&, const FormatContext& context, Scratch&) {
+  return Value::of(kLogTypeNames[static_cast<size_t>(context.log_type)]);
+}
+
+Value fixed(const Parameters& parameters, const FormatContext&, Scratch&) {
+  return parameters.flag ? Value() : Value::of(parameters.text);
+}
+
+Value missing(const Parameters&, const FormatContext&, Scratch&) { return {}; }
+
+}  // namespace weir::format::values

@@ -1,0 +1,131 @@
+// PathIndex: which routes of a virtual host can match a path, in their order, without looking at all of them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.h"
+#include "route/spec.h"
+
+namespace weir::route {
+
+/// A radix trie over what every path of a route must start with. The nodes on a path's way hold all routes that can match it;
+/// each node's list is in order, so a merge of the few lists yields candidates in the order of the configuration. A candidate
+/// still has to be asked (conditions, regexes): the index only leaves out routes that cannot match.
+class PathTrie {
+ public:
+  /// Routes must be added in order. `key` in lower case if the trie ignores case.
+  void add(std::string_view key, uint32_t route);
+  /// Call once, after the last add().
+  void finish(bool ignore_case);
+  bool empty() const { return nodes_.empty(); }
+
+  /// Calls `take(std::span<const uint32_t>)` for each list on the way of `path`, shortest key first.
+  template <class F>
+  void walk(std::string_view path, F&& take) const;
+
+ private:
+  struct Node {
+    uint32_t label = 0;  // the piece of text that leads here, in labels_
+    uint32_t label_size = 0;
+    uint32_t first_child = 0;
+    uint32_t child_count = 0;
+    uint32_t first_route = 0;
+    uint32_t route_count = 0;
+  };
+  struct Entry {
+    std::string key;
+    uint32_t route;
+  };
+
+  void build(uint32_t node, std::span<Entry> entries, size_t depth);
+
+  std::vector<Entry> entries_;  // until finish()
+  std::vector<Node> nodes_;     // children of a node side by side, sorted by first_bytes_
+  std::string first_bytes_;     // of each node's label
+  std::string labels_;
+  std::vector<uint32_t> routes_;
+  bool ignore_case_ = false;
+};
+
+class PathIndex {
+ public:
+  explicit PathIndex(std::span<const Route> routes);
+
+  /// The first route, in order, for which `accepts(const Route&)` holds; null if there is none. Routes that cannot match `path`
+  /// (without query) are not asked.
+  template <class F>
+  const Route* first(std::string_view path, F&& accepts) const;
+
+ private:
+  /// Below this many routes asking each is cheaper than finding out whom to ask.
+  static constexpr size_t kFewRoutes = 8;
+  /// More lists than this on one path's way mean that so many prefixes are nested; then all routes are asked.
+  static constexpr size_t kMaxLists = 48;
+
+  std::span<const Route> routes_;
+  PathTrie exact_case_;
+  PathTrie any_case_;
+};
+
+template <class F>
+void PathTrie::walk(std::string_view path, F&& take) const {
+  if (nodes_.empty()) return;
+  const Node* node = &nodes_[0];
+  while (true) {
+    if (node->route_count != 0) take(std::span(routes_).subspan(node->first_route, node->route_count));
+    if (path.empty() || node->child_count == 0) return;
+    const char first = ignore_case_ ? to_lower(path[0]) : path[0];
+    const char* children = first_bytes_.data() + node->first_child;
+    const void* found = std::memchr(children, first, node->child_count);
+    if (found == nullptr) return;
+    node = &nodes_[node->first_child + static_cast<size_t>(static_cast<const char*>(found) - children)];
+    const std::string_view label(labels_.data() + node->label, node->label_size);
+    if (ignore_case_ ? !starts_ignoring_case(path, label) : !path.starts_with(label)) return;
+    path.remove_prefix(label.size());
+  }
+}
+
+template <class F>
+const Route* PathIndex::first(std::string_view path, F&& accepts) const {
+  auto scan = [&]() -> const Route* {
+    for (const Route& route : routes_) {
+      if (accepts(route)) return &route;
+    }
+    return nullptr;
+  };
+  if (routes_.size() < kFewRoutes) return scan();
+
+  std::span<const uint32_t> lists[kMaxLists];
+  size_t count = 0;
+  bool overflow = false;
+  auto take = [&](std::span<const uint32_t> list) {
+    if (count == kMaxLists) {
+      overflow = true;
+    } else {
+      lists[count++] = list;
+    }
+  };
+  exact_case_.walk(path, take);
+  any_case_.walk(path, take);
+  if (overflow) return scan();
+
+  while (count != 0) {
+    size_t lowest = 0;
+    for (size_t i = 1; i < count; ++i) {
+      if (lists[i].front() < lists[lowest].front()) lowest = i;
+    }
+    const Route& route = routes_[lists[lowest].front()];
+    if (accepts(route)) return &route;
+    lists[lowest] = lists[lowest].subspan(1);
+    if (lists[lowest].empty()) lists[lowest] = lists[--count];
+  }
+  return nullptr;
+}
+
+}  // namespace weir::route

@@ -1,0 +1,45 @@
+// PathTemplate: "/users/{id}/*" as a pattern for paths, and rewrites that use what its variables caught
+// (envoy.path.match.uri_template, envoy.path.rewrite.uri_template).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "route/regex.h"
+
+namespace weir::route {
+
+/// Operators: `*` is one segment, `**` any number of characters; `{name}` and `{name=pattern}` catch what they match.
+class PathTemplate {
+ public:
+  static Result<PathTemplate> compile(std::string_view pattern);
+
+  bool matches(std::string_view path) const { return regex_.full_match(path); }
+  std::string_view literal_prefix() const { return literal_prefix_; }
+  const std::vector<std::string>& variables() const { return variables_; }
+  const std::string& pattern() const { return pattern_; }
+  const Regex& regex() const { return regex_; }
+
+ private:
+  std::string pattern_;
+  std::string literal_prefix_;
+  std::vector<std::string> variables_;  // in the order of the regex's groups
+  Regex regex_;
+};
+
+/// "/people/{id}" with the variables of the route's PathTemplate.
+class TemplateRewrite {
+ public:
+  /// Refuses variables that `matched` does not have.
+  static Result<TemplateRewrite> compile(std::string_view pattern, const PathTemplate& matched);
+
+  std::string_view apply(std::string_view path, Arena& arena) const { return rewrite_.apply(path, arena); }
+
+ private:
+  RegexRewrite rewrite_;
+};
+
+}  // namespace weir::route

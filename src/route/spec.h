@@ -1,0 +1,264 @@
+// What a route configuration says, as plain values; RouteTable makes it searchable.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/names.h"
+#include "format/formatter.h"
+#include "http/header_name.h"
+#include "route/conditions.h"
+#include "route/path_template.h"
+#include "route/regex.h"
+
+namespace weir::route {
+
+// --- what a request must look like ---
+
+struct PathMatch {
+  enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix, kConnect, kTemplate };
+
+  Kind kind = Kind::kPrefix;
+  bool case_sensitive = true;
+  std::string text;  // prefix, exact, separated prefix; in lower case unless case_sensitive
+  Regex regex;
+  PathTemplate path_template;
+};
+
+struct RouteMatch {
+  PathMatch path;
+  std::vector<HeaderMatcher> headers;
+  std::vector<QueryMatcher> query_parameters;
+  bool grpc = false;
+  std::optional<Fraction> runtime_fraction;
+  std::optional<bool> tls_presented;  // whether the client showed a certificate
+  std::optional<bool> tls_validated;  // whether it was verified
+};
+
+// --- what to do with headers ---
+
+enum class AppendAction : uint8_t { kAppendIfExistsOrAdd, kAddIfAbsent, kOverwriteIfExistsOrAdd, kOverwriteIfExists };
+
+struct HeaderAddition {
+  http::HeaderName name;
+  format::Formatter value;
+  AppendAction action = AppendAction::kAppendIfExistsOrAdd;
+  bool keep_empty_value = false;
+};
+
+struct HeaderMutations {
+  std::vector<HeaderAddition> add;
+  std::vector<http::HeaderName> remove;
+
+  bool empty() const { return add.empty() && remove.empty(); }
+};
+
+/// The header changes of one level: weighted cluster, route, virtual host or route configuration.
+struct Mutations {
+  HeaderMutations request;
+  HeaderMutations response;
+};
+
+// --- where a request goes ---
+
+/// A cluster by its number in `Names`, so that a worker finds it by index.
+struct ClusterRef {
+  uint32_t id = Names::kNone;
+  std::string name;
+};
+
+struct WeightedCluster {
+  ClusterRef cluster;                      // unless:
+  std::optional<http::HeaderName> header;  // the request names the cluster
+  uint64_t weight = 0;
+  std::string runtime_key;  // may override the weight; "" if there is none
+  Mutations mutations;
+  std::optional<std::string> host_rewrite;
+  std::map<std::string, std::string> metadata_match;  // envoy.lb, values as JSON
+};
+
+struct WeightedClusters {
+  std::vector<WeightedCluster> entries;
+  uint64_t total_weight = 0;                      // of all entries; never 0
+  std::optional<http::HeaderName> random_header;  // whose number is used instead of chance
+};
+
+/// Which cluster: named, named by the request, or one of several by weight.
+using ClusterSpecifier = std::variant<ClusterRef, http::HeaderName, WeightedClusters>;
+
+struct RetryPolicy {
+  std::string retry_on;
+  uint32_t num_retries = 1;
+  std::optional<uint64_t> per_try_timeout_ms;
+  std::optional<uint64_t> per_try_idle_timeout_ms;
+  std::vector<uint32_t> retriable_status_codes;
+  std::vector<HeaderMatcher> retriable_headers;
+  std::vector<HeaderMatcher> retriable_request_headers;
+  std::optional<uint64_t> base_interval_ms;
+  std::optional<uint64_t> max_interval_ms;
+  int64_t host_selection_max_attempts = 1;
+
+  bool avoid_previous_hosts = false;  // envoy.retry_host_predicates.previous_hosts
+  bool omit_canary_hosts = false;     // envoy.retry_host_predicates.omit_canary_hosts
+
+  struct ResetHeader {
+    http::HeaderName name;
+    bool unix_timestamp = false;  // else seconds from now
+  };
+  std::vector<ResetHeader> reset_headers;  // rate_limited_retry_back_off
+  uint64_t reset_max_interval_ms = 300'000;
+};
+
+struct HashPolicy {
+  enum class Kind : uint8_t { kHeader, kCookie, kSourceIp, kQueryParameter, kFilterState };
+  struct CookieAttribute {
+    std::string name;
+    std::string value;
+  };
+
+  Kind kind = Kind::kHeader;
+  bool terminal = false;
+  http::HeaderName header;
+  std::optional<RegexRewrite> header_rewrite;
+  std::string name;  // of the cookie, the query parameter or the filter state object
+  std::optional<uint64_t> cookie_ttl_s;
+  std::string cookie_path;
+  std::vector<CookieAttribute> cookie_attributes;
+};
+
+struct MirrorPolicy {
+  std::variant<ClusterRef, http::HeaderName> cluster;
+  Fraction fraction;
+  std::optional<bool> trace_sampled;
+  bool append_shadow_suffix = true;
+};
+
+struct HedgePolicy {
+  uint32_t initial_requests = 1;
+  bool hedge_on_per_try_timeout = false;
+};
+
+struct InternalRedirectPolicy {
+  uint32_t max_internal_redirects = 1;
+  std::vector<uint32_t> response_codes = {302};
+  bool allow_cross_scheme_redirect = false;
+  std::vector<http::HeaderName> response_headers_to_copy;
+};
+
+struct UpgradeConfig {
+  std::string type;  // in lower case
+  bool enabled = true;
+  bool connect = false;  // connect_config is given: the proxy ends the CONNECT and forwards its payload
+  bool allow_post = false;
+};
+
+enum class Priority : uint8_t { kDefault, kHigh };
+
+/// The path or the host is what a regex makes of it.
+struct HostRewrite {
+  enum class Kind : uint8_t { kNone, kLiteral, kAuto, kHeader, kPathRegex };
+  Kind kind = Kind::kNone;
+  std::string literal;
+  http::HeaderName header;
+  RegexRewrite path_regex;
+};
+
+struct Forward {
+  ClusterSpecifier cluster;
+  int cluster_not_found_status = 503;
+  std::map<std::string, std::string> metadata_match;  // envoy.lb, values as JSON
+
+  std::string prefix_rewrite;  // "": none
+  std::optional<RegexRewrite> regex_rewrite;
+  std::optional<TemplateRewrite> template_rewrite;
+  HostRewrite host_rewrite;
+  bool append_x_forwarded_host = false;
+
+  uint64_t timeout_ms = 15'000;             // 0: off
+  std::optional<uint64_t> idle_timeout_ms;  // 0: off; absent: the connection manager's
+  std::optional<uint64_t> max_stream_duration_ms;
+  std::optional<uint64_t> grpc_timeout_header_max_ms;     // max_stream_duration's; 0: whatever the client asks
+  std::optional<uint64_t> grpc_timeout_header_offset_ms;  // max_stream_duration's
+  std::optional<uint64_t> max_grpc_timeout_ms;            // the older way
+  std::optional<uint64_t> grpc_timeout_offset_ms;
+
+  Priority priority = Priority::kDefault;
+  std::shared_ptr<const RetryPolicy> retry_policy;  // the route's, else its virtual host's; null: none
+  std::shared_ptr<const HedgePolicy> hedge_policy;
+  std::vector<HashPolicy> hash_policies;
+  std::vector<MirrorPolicy> mirror_policies;  // the route's, else the virtual host's, else the configuration's
+  std::vector<UpgradeConfig> upgrades;
+  std::optional<InternalRedirectPolicy> internal_redirects;
+};
+
+struct Redirect {
+  int status = 301;
+  bool https = false;
+  std::string scheme;
+  std::string host;
+  uint32_t port = 0;
+  std::string path;
+  std::string prefix_rewrite;
+  std::optional<RegexRewrite> regex_rewrite;
+  bool strip_query = false;
+};
+
+struct DirectResponse {
+  int status = 200;
+  std::string body;
+};
+
+/// Matches, but is not for proxying (gRPC xDS clients read such routes).
+struct NonForwarding {};
+
+using Action = std::variant<Forward, Redirect, DirectResponse, NonForwarding>;
+
+struct Route {
+  std::string name;
+  RouteMatch match;
+  Action action;
+  Mutations mutations;
+  std::string stat_prefix;
+  std::string decorator_operation;
+  bool decorator_propagate = true;
+  std::optional<uint32_t> request_body_buffer_limit;
+
+  const Forward* forward() const { return std::get_if<Forward>(&action); }
+};
+
+struct VirtualCluster {
+  std::string name;
+  std::vector<HeaderMatcher> headers;
+};
+
+enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
+
+struct VirtualHost {
+  std::string name;
+  std::vector<std::string> domains;
+  std::vector<Route> routes;
+  std::vector<VirtualCluster> virtual_clusters;
+  TlsRequirement require_tls = TlsRequirement::kNone;
+  Mutations mutations;
+  bool include_request_attempt_count = false;
+  bool include_attempt_count_in_response = false;
+  bool include_is_timeout_retry_header = false;
+  std::optional<uint32_t> request_body_buffer_limit;
+};
+
+struct RouteConfig {
+  std::string name;
+  std::vector<VirtualHost> virtual_hosts;
+  Mutations mutations;
+  std::vector<http::HeaderName> internal_only_headers;
+  bool most_specific_header_mutations_wins = false;
+  bool ignore_port_in_host_matching = false;
+  bool ignore_path_parameters_in_path_matching = false;
+};
+
+}  // namespace weir::route

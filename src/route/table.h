@@ -1,0 +1,67 @@
+// RouteTable: a route configuration made searchable: which virtual host and which route a request belongs to.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/header_map.h"
+#include "route/host_index.h"
+#include "route/path_index.h"
+#include "route/spec.h"
+
+namespace weir::route {
+
+/// What else than its headers decides where a request goes.
+struct MatchContext {
+  uint64_t random = 0;  // the same for all questions about one request
+  bool tls = false;
+  bool peer_certificate_presented = false;
+  bool peer_certificate_validated = false;
+  bool internal_request = false;
+};
+
+struct Match {
+  const VirtualHost* virtual_host = nullptr;  // null: no domain matches
+  const Route* route = nullptr;               // null: no route of the virtual host matches
+};
+
+/// Where a forwarded request goes.
+struct ClusterChoice {
+  const ClusterRef* cluster = nullptr;     // null if the request names the cluster
+  std::string_view name;                   // "" if the header that should name it is missing
+  const WeightedCluster* entry = nullptr;  // of weighted clusters
+};
+
+/// Immutable; safe for all threads.
+class RouteTable {
+ public:
+  /// Fails if two virtual hosts claim the same domain.
+  static Result<std::shared_ptr<const RouteTable>> build(RouteConfig config);
+
+  /// The first route in order that matches, of the virtual host with the closest domain. Does not allocate but from the
+  /// request's arena (joined headers); a virtual host that requires TLS answers with a redirect to https.
+  Match find(const http::HeaderMap& request, const MatchContext& context) const;
+
+  const RouteConfig& config() const { return config_; }
+
+ private:
+  RouteTable(RouteConfig config) : config_(std::move(config)) {}
+
+  RouteConfig config_;
+  HostIndex hosts_;
+  std::vector<PathIndex> paths_;  // one for each virtual host
+  Route https_redirect_;
+};
+
+/// Whether `route` itself accepts the request, whatever stands before it. `path` is without query.
+bool route_matches(const RouteMatch& match, std::string_view path, const http::HeaderMap& request, const MatchContext& context);
+
+/// `random` is the one of the MatchContext.
+ClusterChoice choose_cluster(const Forward& forward, const http::HeaderMap& request, uint64_t random);
+
+/// The first virtual cluster whose conditions hold, "other" if there are some but none fits, "" if there are none at all.
+std::string_view virtual_cluster_name(const VirtualHost& virtual_host, const http::HeaderMap& request);
+
+}  // namespace weir::route
