@@ -178,9 +178,11 @@ class H2Connection:
                 pseudo.append((':authority', q.get('host', 'example.com')))
             headers = pseudo + [(':path', q.get('path', '/'))] + headers
         try:
-            self.c.send_headers(sid, headers, end_stream=body is None and not trailers)
+            self.c.send_headers(sid, headers, end_stream=body is None and not trailers and 'stream' not in q)
             data = (body or '').encode('latin-1')
-            if body is not None:
+            if 'stream' in q:
+                self.converse(sid, q['stream'], r)
+            elif body is not None:
                 self.send_body(sid, data, bool(trailers), r)
             if trailers:
                 self.c.send_headers(sid, trailers, end_stream=True)
@@ -192,6 +194,18 @@ class H2Connection:
         if self.goaways:
             r.goaway = self.goaways[-1][1]
         return r
+
+    def converse(self, sid, pieces, r):
+        """Sends each piece only after the one before has come back."""
+        sent = ''
+        for i, piece in enumerate(pieces):
+            self.c.send_data(sid, piece.encode('latin-1'))
+            self.s.sendall(self.c.data_to_send())
+            sent += piece
+            limit = time.monotonic() + 5
+            while len(r.body) < len(sent) and r.reset < 0 and not self.ended:
+                self.pump(sid, r, limit)
+        self.c.end_stream(sid)
 
     def send_body(self, sid, data, more, r):
         while True:

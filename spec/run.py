@@ -25,11 +25,11 @@ FILE_KEYS = {'about', 'upstreams', 'clusters', 'http', 'listeners', 'extra', 'bo
 CASE_KEYS = {'name', 'steps', 'differs', 'only', 'fresh'}
 STEP_KEYS = set(
     """respond each request send pause half_close method timeout to connection connect protocol eventually repeat connections
-    command write content remove rename signal wait hammer drop_connections expect expect_weir""".split()
+    command write content remove rename signal wait hammer drop_connections stall expect expect_weir""".split()
 )
 EXPECT_KEYS = set(
     """status reason version headers header_names body body_length trailers interim closed complete reset goaway error seconds
-    upstream stats log logged file goaways exit within refuses bytes distribution shares stdout stderr""".split()
+    upstream stats log logged file goaways exit within refuses bytes distribution shares stdout stderr grown_below_mb""".split()
 )
 UPSTREAM_KEYS = set('name method path protocol headers header_names head body body_length trailers count reset'.split())
 
@@ -224,6 +224,8 @@ class Stage:
             time.sleep(step['wait'])
         if 'hammer' in step:
             self.run_hammer(step['hammer'])
+        if 'stall' in step:
+            self.stall(step['stall'], expect['grown_below_mb'])
         if 'connect' in step:
             self.connections[step['connect']] = client.connect(step.get('protocol', 'h1'), self.port(step))
         if 'command' in step:
@@ -353,6 +355,32 @@ class Stage:
             share = counts.get(name, 0) / n
             if not low <= share <= high:
                 raise Mismatch('%s got %.3f of %d, expected %s to %s (%s)' % (name, share, n, low, high, statuses))
+
+    def stall(self, what, limit):
+        """Clients that ask for much and read nothing, or send much to an upstream that reads nothing: memory must not grow."""
+        before, socks = self.rss_mb(), []
+        upload = what.get('upload', 0)
+        head = '%s %s HTTP/1.1\r\nhost: a\r\n' % ('PUT' if upload else 'GET', what.get('path', '/'))
+        head += 'content-length: %d\r\n\r\n' % upload if upload else '\r\n'
+        for i in range(what['connections']):
+            c = client.connect('h1', self.values['port'])
+            c.s.sendall(head.encode())
+            c.s.settimeout(0.2)
+            try:
+                c.s.sendall(b'x' * upload)
+            except OSError:
+                pass
+            self.connections['stalled %d' % i] = c
+        time.sleep(0.5)
+        grown = self.rss_mb() - before
+        if self.verbose:
+            print('      grown by %.1f MiB' % grown)
+        if grown > limit:
+            raise Mismatch('grew by %.1f MiB, expected less than %s' % (grown, limit))
+
+    def rss_mb(self):
+        with open('/proc/%d/statm' % self.sut.process.pid) as f:
+            return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 2**20
 
     def many_connections(self, step, shares):
         """Raw bytes over so many connections; `shares` bounds how many of them got each answer."""

@@ -160,6 +160,8 @@ class H1Upstream(Upstream):
             if early:  # answer before the body has arrived
                 s.sendall(early.encode('latin-1'))
             body, trailers = b'', []
+            while self.script.get('deaf') and not self.stopping:  # never reads the body
+                time.sleep(0.05)
             if any('chunked' in v for v in lookup(headers, 'transfer-encoding')):
                 body, trailers = read_chunked(r)
             elif lookup(headers, 'content-length'):
@@ -235,8 +237,12 @@ class H2Upstream(Upstream):
     def on_event(self, e, c, s, streams, number):
         if isinstance(e, h2.events.RequestReceived):
             streams[e.stream_id] = {'headers': e.headers, 'body': b'', 'trailers': []}
+            if self.script.get('echo'):
+                c.send_headers(e.stream_id, [(':status', '200')] + pairs(self.script.get('headers')))
         elif isinstance(e, h2.events.DataReceived):
             streams[e.stream_id]['body'] += e.data
+            if self.script.get('echo'):  # byte for byte, while the request goes on
+                c.send_data(e.stream_id, e.data)
             c.acknowledge_received_data(e.flow_controlled_length, e.stream_id)
         elif isinstance(e, h2.events.TrailersReceived):
             streams[e.stream_id]['trailers'] = e.headers
@@ -252,7 +258,11 @@ class H2Upstream(Upstream):
                 'headers': [(k, v) for k, v in q['headers']], 'body': text(q['body']),
                 'trailers': [(k, v) for k, v in q['trailers']], 'connection': number,
             }  # fmt: skip
-            self.answer(c, s, e.stream_id, self.record(**seen), seen)
+            script = self.record(**seen)
+            if script.get('echo'):
+                c.send_headers(e.stream_id, pairs(script.get('trailers', {'x-end': '1'})), end_stream=True)
+            else:
+                self.answer(c, s, e.stream_id, script, seen)
 
     def answer(self, c, s, sid, script, seen):
         s.sendall(c.data_to_send())
