@@ -1,0 +1,281 @@
+#include "http/h2/callbacks.h"
+
+#include <memory>
+
+#include "http/h2/connection.h"
+
+namespace weir::http::h2 {
+
+namespace {
+
+constexpr std::string_view kTooManyHeaders = "http2.too_many_headers";
+constexpr std::string_view kUnderscore = "http2.unexpected_underscore";
+constexpr std::string_view kInvalidHeader = "http2.invalid.header.field";
+constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
+
+std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
+
+}  // namespace
+
+const nghttp2_session_callbacks* Callbacks::table() {
+  struct Deleter {
+    void operator()(nghttp2_session_callbacks* at) const { nghttp2_session_callbacks_del(at); }
+  };
+  static const std::unique_ptr<nghttp2_session_callbacks, Deleter> table = [] {
+    nghttp2_session_callbacks* at = nullptr;
+    CHECK(nghttp2_session_callbacks_new(&at) == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(at, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(at, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(at, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(at, on_invalid_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(at, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(at, on_frame_received);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(at, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(at, on_frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(at, on_stream_closed);
+    nghttp2_session_callbacks_set_send_data_callback(at, send_body);
+    return std::unique_ptr<nghttp2_session_callbacks, Deleter>(at);
+  }();
+  return table.get();
+}
+
+nghttp2_data_provider Callbacks::body_of(H2Stream& stream) {
+  nghttp2_data_provider provider;
+  provider.source.ptr = &stream;
+  provider.read_callback = read_body;
+  return provider;
+}
+
+H2Stream* Callbacks::stream(nghttp2_session* session, int32_t id) {
+  return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
+}
+
+int Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data) {
+  Connection& self = connection(user_data);
+  Flood flood = Flood::kNone;
+  switch (header->type) {
+    case NGHTTP2_PRIORITY:
+      flood = self.guard_.received_priority();
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      flood = self.guard_.received_window_update();
+      break;
+    case NGHTTP2_CONTINUATION:
+      flood = self.guard_.received_payload(header->length, false);
+      break;
+    default:
+      return 0;
+  }
+  if (flood == Flood::kNone) return 0;
+  self.flood(flood);
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+  Connection& self = connection(user_data);
+  self.block_stream_ = nullptr;
+  if (self.dead_) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    self.guard_.stream_opened();
+    H2Stream& stream = self.take_stream();
+    stream.begin(frame->hd.stream_id, nullptr);
+    stream.in_session_ = true;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &stream);
+    StreamEvents& events = self.begin_request(stream);
+    if (self.dead_) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    stream.events_ = &events;
+    self.reader_.begin(stream.events_->incoming_headers(), true);
+    self.block_stream_ = &stream;
+    return 0;
+  }
+  H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+  if (stream == nullptr) {
+    self.stats_.headers_cb_no_stream.add();
+    return 0;
+  }
+  if (stream->events_ == nullptr) return 0;
+  const bool head = !self.server() && !stream->answered_;
+  self.reader_.begin(head ? stream->events_->incoming_headers() : stream->events_->incoming_trailers(), false);
+  self.block_stream_ = stream;
+  return 0;
+}
+
+int Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size, const uint8_t* value,
+                         size_t value_size, uint8_t, void* user_data) {
+  Connection& self = connection(user_data);
+  H2Stream* stream = self.block_stream_;
+  if (stream == nullptr) return 0;
+  switch (self.reader_.add(text(name, name_size), text(value, value_size))) {
+    case BlockReader::Verdict::kOk:
+      return 0;
+    case BlockReader::Verdict::kTooLarge:
+      self.stats_.header_overflow.add();
+      self.reset_later(*stream, Reset::kRemote, kTooManyHeaders);
+      break;
+    case BlockReader::Verdict::kUnderscore:
+      self.stats_.requests_rejected_with_underscores_in_headers.add();
+      self.reset_later(*stream, Reset::kRemote, kUnderscore);
+      break;
+  }
+  self.block_stream_ = nullptr;
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
+}
+
+int Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*, size_t, uint8_t,
+                                 void*) {
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // not to be dropped in silence; on_invalid_frame() follows
+}
+
+int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user_data) {
+  Connection& self = connection(user_data);
+  if (self.held_stream_ != nullptr) self.deliver_held(false);
+  H2Stream* stream = Callbacks::stream(session, id);
+  if (stream == nullptr || stream->events_ == nullptr) {
+    nghttp2_session_consume(session, id, size);
+    return 0;
+  }
+  self.held_stream_ = stream;
+  self.held_ = text(data, size);
+  return 0;
+}
+
+int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+  Connection& self = connection(user_data);
+  const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  switch (frame->hd.type) {
+    case NGHTTP2_DATA: {
+      if (const Flood flood = self.guard_.received_payload(frame->hd.length - frame->data.padlen, end_stream);
+          flood != Flood::kNone) {
+        self.flood(flood);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+      }
+      H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+      if (stream == nullptr) return 0;
+      stream->remote_ended_ |= end_stream;
+      if (self.held_stream_ != nullptr) {
+        self.deliver_held(end_stream);
+      } else if (end_stream && stream->events_ != nullptr) {
+        stream->receive_body({}, true);
+      }
+      return 0;
+    }
+    case NGHTTP2_HEADERS: {
+      if (const Flood flood = self.guard_.received_payload(frame->hd.length, end_stream); flood != Flood::kNone) {
+        self.flood(flood);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+      }
+      H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+      if (stream == nullptr) return 0;
+      stream->remote_ended_ |= end_stream;
+      if (stream->events_ != nullptr && self.block_stream_ == stream) head_received(self, *stream, *frame);
+      return 0;
+    }
+    case NGHTTP2_RST_STREAM:
+      self.stats_.rx_reset.add();
+      return 0;
+    case NGHTTP2_GOAWAY:
+      self.goaway_received();
+      return 0;
+    case NGHTTP2_SETTINGS:
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) self.settings_received();
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+void Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_frame& frame) {
+  const bool end_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  self.block_stream_ = nullptr;
+  self.reader_.finish();
+  if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    stream.extended_connect_ = extended_connect_to_upgrade(stream.events_->incoming_headers());
+    stream.events_->on_headers(end_stream);
+    return;
+  }
+  if (self.server() || stream.answered_) {
+    self.stats_.trailers.add();
+    stream.receive_trailers();
+    return;
+  }
+  HeaderMap& headers = stream.events_->incoming_headers();
+  if (headers.status() >= 100 && headers.status() < 200) {
+    stream.events_->on_informational();
+    if (stream.events_ != nullptr) headers.clear();
+    return;
+  }
+  stream.answered_ = true;
+  if (stream.extended_connect_) connect_response_to_upgrade(headers, stream.upgrade_);
+  stream.events_->on_headers(end_stream);
+}
+
+int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user_data) {
+  Connection& self = connection(user_data);
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+    self.stats_.stream_refused_errors.add();
+    return 0;
+  }
+  // nghttp2 itself answers these as RFC 9113 says, with RST_STREAM or GOAWAY.
+  if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
+  if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
+    self.stats_.rx_messaging_error.add();
+    if (self.options_.override_stream_error_on_invalid_http_message) {
+      if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
+        self.reset_later(*stream, Reset::kProtocolError, error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : kMessagingRule);
+      }
+      return 0;
+    }
+  }
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+  Connection& self = connection(user_data);
+  const uint8_t type = frame->hd.type;
+  const bool control = type == NGHTTP2_SETTINGS || type == NGHTTP2_PING || type == NGHTTP2_RST_STREAM;
+  if (const Flood flood = self.guard_.sent(type == NGHTTP2_DATA, control); flood != Flood::kNone) self.flood(flood);
+
+  if (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS) {
+    const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (type == NGHTTP2_DATA && !end_stream) return 0;
+    H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+    if (stream == nullptr) return 0;
+    stream->head_sent_ = true;
+    if (!end_stream) return 0;
+    stream->local_ended_ = true;
+    // The answer is complete: the client need not go on with its request (RFC 9113 §8.1).
+    if (self.server() && !stream->remote_ended_) {
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    }
+  } else if (type == NGHTTP2_RST_STREAM) {
+    self.stats_.tx_reset.add();
+  } else if (type == NGHTTP2_GOAWAY) {
+    self.stats_.goaway_sent.add();
+    if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !self.failure_) {
+      self.failure_ = {nghttp2_http2_strerror(frame->goaway.error_code), frame->goaway.error_code};
+    }
+  }
+  return 0;
+}
+
+int Callbacks::on_stream_closed(nghttp2_session* session, int32_t id, uint32_t error_code, void* user_data) {
+  if (H2Stream* stream = Callbacks::stream(session, id)) connection(user_data).closed_by_session(*stream, error_code);
+  return 0;
+}
+
+ssize_t Callbacks::read_body(nghttp2_session*, int32_t, uint8_t*, size_t size, uint32_t* flags, nghttp2_data_source* source,
+                             void*) {
+  return static_cast<H2Stream*>(source->ptr)->next_data(size, flags);
+}
+
+int Callbacks::send_body(nghttp2_session*, nghttp2_frame* frame, const uint8_t* header, size_t size, nghttp2_data_source* source,
+                         void* user_data) {
+  ByteQueue& out = connection(user_data).bytes_.out();
+  constexpr size_t kFrameHeader = 9;
+  out.append(text(header, kFrameHeader));
+  static_cast<H2Stream*>(source->ptr)->take_data(size, out);
+  return 0;
+}
+
+}  // namespace weir::http::h2

@@ -1,0 +1,154 @@
+#include "http/h2/headers.h"
+
+#include <cstring>
+
+#include "base/text.h"
+
+namespace weir::http::h2 {
+
+void BlockReader::begin(HeaderMap& map, bool request) {
+  map_ = &map;
+  request_ = request;
+  count_ = cookies_ = 0;
+  bytes_ = 0;
+  host_ = {};
+}
+
+BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
+  bytes_ += name.size() + value.size();
+  if (++count_ > limits_.max_headers_count || bytes_ > size_t{limits_.max_headers_kb} * 1024) return Verdict::kTooLarge;
+
+  Arena& arena = map_->arena();
+  const HeaderId id = header_id(name);
+  if (id == HeaderId::kOther) {
+    if (request_ && limits_.underscores != CodecLimits::Underscores::kAllow && name.find('_') != name.npos) {
+      if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
+      stats_.dropped_headers_with_underscores.add();
+      return Verdict::kOk;
+    }
+    map_->add({arena.copy(name), arena.copy(value), id});
+    return Verdict::kOk;
+  }
+  const std::string_view kept = arena.copy(value);
+  if (name[0] == ':') {
+    map_->set_pseudo(id, kept);
+  } else if (id == HeaderId::kHost && request_) {
+    host_ = kept;
+  } else {
+    cookies_ += id == HeaderId::kCookie;
+    map_->add(id, kept);
+  }
+  return Verdict::kOk;
+}
+
+void BlockReader::finish() {
+  if (request_ && host_.data() != nullptr && !map_->has_pseudo(HeaderId::kAuthority)) {
+    map_->set_pseudo(HeaderId::kAuthority, host_);
+  }
+  if (cookies_ > 1) join_cookies();
+}
+
+void BlockReader::join_cookies() {
+  size_t size = 0;
+  for (const Header& line : *map_) {
+    if (line.id == HeaderId::kCookie) size += line.value.size() + 2;
+  }
+  char* const joined = map_->arena().allocate_chars(size);
+  char* at = joined;
+  for (const Header& line : *map_) {
+    if (line.id != HeaderId::kCookie) continue;
+    if (at != joined) at = static_cast<char*>(std::memcpy(at, "; ", 2)) + 2;
+    std::memcpy(at, line.value.data(), line.value.size());
+    at += line.value.size();
+  }
+  map_->set(HeaderId::kCookie, {joined, static_cast<size_t>(at - joined)});
+}
+
+void FieldList::add(std::string_view name, std::string_view value) {
+  const auto bytes = [](std::string_view text) {
+    return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data() == nullptr ? "" : text.data()));
+  };
+  const nghttp2_nv field = {bytes(name), bytes(value), name.size(), value.size(),
+                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+  if (count_ < kFirst) [[likely]] {
+    first_[count_++] = field;
+    return;
+  }
+  if (spill_.empty()) spill_.assign(first_, first_ + kFirst);
+  spill_.push_back(field);
+}
+
+void FieldList::add_pseudo(const HeaderMap& headers, HeaderId id) {
+  if (headers.has_pseudo(id)) add(header_name(id), headers.pseudo(id));
+}
+
+void FieldList::add_request(const HeaderMap& headers) {
+  const Header* upgrade = headers.find(HeaderId::kUpgrade);
+  extended_connect_ = headers.has_pseudo(HeaderId::kProtocol) ||
+                      (upgrade != nullptr && list_has_token(headers.get(HeaderId::kConnection), "upgrade"));
+  const bool plain_connect = !extended_connect_ && headers.method() == "CONNECT";
+
+  add(":method", extended_connect_ ? std::string_view("CONNECT") : headers.method());
+  if (!plain_connect) {
+    add_pseudo(headers, HeaderId::kScheme);
+    add_pseudo(headers, HeaderId::kPath);
+  }
+  if (extended_connect_) {
+    add(":protocol", headers.has_pseudo(HeaderId::kProtocol) ? headers.protocol() : upgrade->value);
+  }
+  if (headers.has_pseudo(HeaderId::kAuthority)) {
+    add(":authority", headers.authority());
+  } else if (const Header* host = headers.find(HeaderId::kHost)) {
+    add(":authority", host->value);
+  }
+  add_lines(headers);
+}
+
+void FieldList::add_response(const HeaderMap& headers) {
+  // HTTP/2 has no 101 (RFC 9113 §8.6): the answer to an extended CONNECT is 200.
+  add(":status", headers.status() == 101 ? std::string_view("200") : headers.status_text());
+  add_lines(headers);
+}
+
+void FieldList::add_trailers(const HeaderMap& trailers) { add_lines(trailers); }
+
+void FieldList::add_lines(const HeaderMap& headers) {
+  for (const Header& line : headers) {
+    switch (line.id) {
+      case HeaderId::kConnection:  // what concerns one HTTP/1 connection must not be sent (RFC 9113 §8.2.2)
+      case HeaderId::kKeepAlive:
+      case HeaderId::kProxyConnection:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kUpgrade:
+      case HeaderId::kHttp2Settings:
+      case HeaderId::kHost:
+        break;
+      case HeaderId::kTe:
+        if (list_has_token(line.value, "trailers")) add(line.name, "trailers");
+        break;
+      case HeaderId::kContentLength:
+        if (!extended_connect_) add(line.name, line.value);
+        break;
+      default:
+        add(line.name, line.value);
+    }
+  }
+}
+
+bool extended_connect_to_upgrade(HeaderMap& request) {
+  if (!request.has_pseudo(HeaderId::kProtocol)) return false;
+  request.set_pseudo(HeaderId::kMethod, "GET");
+  request.set(HeaderId::kUpgrade, request.protocol());
+  request.set(HeaderId::kConnection, "upgrade");
+  request.remove_pseudo(HeaderId::kProtocol);
+  return true;
+}
+
+void connect_response_to_upgrade(HeaderMap& response, std::string_view protocol) {
+  if (response.status() != 200) return;
+  response.set_status(101);
+  response.set(HeaderId::kUpgrade, protocol);
+  response.set(HeaderId::kConnection, "upgrade");
+}
+
+}  // namespace weir::http::h2
