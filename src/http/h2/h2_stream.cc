@@ -9,7 +9,7 @@
 namespace weir::http::h2 {
 
 namespace {
-constexpr size_t kDirect = 4 * 1024;          // pieces of this size are worth frames of their own, without a copy in between
+constexpr size_t kDirect = 4 * 1024;         // pieces of this size are worth frames of their own, without a copy in between
 constexpr size_t kFlushAtOnce = 128 * 1024;  // this much should not wait for the end of the turn
 }  // namespace
 
@@ -30,7 +30,8 @@ void H2Stream::recycle() {
   trailers_.clear();
   id_ = 0;
   events_ = nullptr;
-  in_session_ = closed_ = head_sent_ = asleep_ = body_ended_ = trailers_pending_ = local_ended_ = remote_ended_ = answered_ = false;
+  in_session_ = closed_ = head_sent_ = asleep_ = body_ended_ = trailers_pending_ = local_ended_ = remote_ended_ = answered_ =
+      false;
   refused_by_us_ = paused_ = delivering_ = end_waiting_ = trailers_waiting_ = wants_room_ = extended_connect_ = false;
   room_signal_ = complete_signal_ = reset_signal_ = false;
   upgrade_ = reset_details_ = {};
