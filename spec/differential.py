@@ -7,6 +7,7 @@
 A difference is shrunk and printed with the seed that makes it. Exit status 1 when there was one."""
 
 import argparse, copy, json, os, re, sys, time
+from itertools import zip_longest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -16,6 +17,22 @@ from generate import Generator
 
 # Values that differ from run to run although both are right.
 VOLATILE = {'date', 'x-request-id', 'x-envoy-upstream-service-time', 'server-timing'}
+
+
+# What is compared of the access log, at the end of each configuration.
+LOG_FORMAT = (
+    'n=%REQ(x-n)% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%'
+    ' in=%BYTES_RECEIVED% out=%BYTES_SENT% up=%UPSTREAM_HOST% cluster=%UPSTREAM_CLUSTER% route=%ROUTE_NAME%'
+    ' remote=%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%'
+    ' local=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% host=%REQ(:AUTHORITY)% xff=%REQ(X-FORWARDED-FOR)% agent=%REQ(USER-AGENT)%'
+    ' x-up=%RESP(X-UP)% type=%RESP(content-type)% grpc=%GRPC_STATUS% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT% scheme=%REQ(:SCHEME)%\n'
+)
+# And of the statistics.
+STATS = re.compile(
+    r'http\.ingress\.(downstream_rq_(total|completed|[1-5]xx|http1_total|http2_total)|no_route|no_cluster|rq_direct_response|rq_redirect'
+    r'|rq_total|downstream_cx_protocol_error|downstream_rq_rejected_via_ip_detection|downstream_rq_redirected_with_normalized_path)'
+    r'|cluster\.(a|b|empty)\.(upstream_rq_(total|completed|[1-5]xx|[1-5]\d\d)|upstream_cx_none_healthy|(external|internal)\.upstream_rq_.*)'
+)
 
 
 class Side:
@@ -32,7 +49,7 @@ class Side:
         self.close_proxy()
         self.proxy = sut.Sut(self.name)
         empty = {'name': 'empty', 'type': 'STATIC', 'load_assignment': {'cluster_name': 'empty'}}
-        config = bootstrap.expand(hcm, {'a': 'h1', 'b': 'h2'}, clusters=[empty])
+        config = bootstrap.expand(dict(hcm, log_format=LOG_FORMAT), {'a': 'h1', 'b': 'h2'}, clusters=[empty])
         text = yaml.safe_dump(bootstrap.fill_all(config, dict(self.values, dir=self.proxy.dir)), sort_keys=False)
         try:
             self.proxy.start(text, self.values['admin'])
@@ -63,6 +80,22 @@ class Side:
             'status': r.status, 'reset': r.reset >= 0, 'complete': r.complete, 'interim': r.interim, 'body': self.common(r.body),
             'headers': self.compared(r.headers), 'trailers': sorted(r.trailers), 'seen': [self.what_arrived(s) for s in seen],
         }  # fmt: skip
+
+    def log(self):
+        """The lines of the access log, sorted: when a line is written is not compared."""
+        time.sleep(0.15)
+        path = self.proxy.dir + '/access.log'
+        if not os.path.exists(path):
+            return []
+        with open(path, errors='replace') as f:
+            return sorted(self.common(l.rstrip('\n')) for l in f)
+
+    def stats(self):
+        c = client.H1Connection(self.values['admin'])
+        body = c.request({'path': '/stats'}).body
+        c.close()
+        found = dict(l.split(': ', 1) for l in body.splitlines() if ': ' in l)
+        return {k: v for k, v in found.items() if STATS.fullmatch(k) and v != '0'}
 
     def common(self, text):
         """Port numbers are each side's own."""
@@ -148,6 +181,14 @@ class Pair:
         except OSError:
             return False
         return {k for k, _, _ in self.compare(q)} & kinds
+
+    def afterwards(self):
+        """Differences of the access logs and of the statistics since the configuration was started."""
+        left, right = self.left.log(), self.right.log()
+        out = [('access log', x, y) for x, y in zip_longest(only(left, right), only(right, left))]
+        left, right = self.left.stats(), self.right.stats()
+        out += [('statistic ' + k, left.get(k, '0'), right.get(k, '0')) for k in sorted(left.keys() | right.keys()) if left.get(k) != right.get(k)]
+        return out
 
     def close(self):
         self.left.close()
@@ -243,6 +284,14 @@ def show(left, right, hcm, q, found):
     print('  configuration:\n' + re.sub('(?m)^', '    ', yaml.safe_dump(hcm, sort_keys=False, width=140)))
 
 
+def show_afterwards(a, seed, found, asked):
+    print('DIFFERENCE seed %d, in the access log or the statistics' % seed)
+    for k, x, y in found[:12]:
+        print('  %s\n    %-6s %s\n    %-6s %s' % (k, a.left, short(x), a.right, short(y)))
+        if m := re.match(r'n=(\d+) ', x or y or '') if k == 'access log' else None:
+            print('    request: ' + json.dumps(asked[int(m.group(1))]))
+
+
 def short(x):
     x = str(x)
     return x if len(x) < 600 else x[:600] + '…'
@@ -279,9 +328,13 @@ def main():
             if answers[0]:
                 refused += 1
                 continue
-            again = False
-            for _ in range(a.requests):
+            again = clean = False
+            asked_here = []
+            for i in range(a.requests):
                 q = g.request()
+                if 'raw' not in q:
+                    q['headers'].append(['x-n', str(i)])
+                asked_here.append(q)
                 if again:
                     pair.configure(hcm)
                     again = False
@@ -302,8 +355,15 @@ def main():
                 again = True
                 if shown >= a.most:
                     break
+            else:
+                clean = not again
             if shown >= a.most:
                 break
+            if clean and (late := pair.afterwards()):
+                late = [d for d in late if (signature := d[0] + re.sub(r'\d+', '', str(d[1:]))[:60]) not in kinds_seen and not kinds_seen.add(signature)]
+                if late:
+                    shown += 1
+                    show_afterwards(a, seed, late, asked_here)
     finally:
         pair.close()
     print('%d requests to %d configurations (%d refused by both), %d differences, seed %d, %.0f s' % (asked, n + 1, refused, shown, a.seed, time.monotonic() - start))
