@@ -38,6 +38,8 @@ class ByteStream : public loop::TurnEnd, public loop::NextTurn, public loop::Dis
     virtual void on_drained() {}
     /// The turn ends: last chance to queue something for the write that follows (asked for with want_flush()).
     virtual void before_flush() {}
+    /// finish() was asked for, and everything has been handed to the kernel.
+    virtual void on_finished() {}
 
    protected:
     ~Handler() = default;

@@ -27,8 +27,8 @@ class MemoryStream final : public ByteStream {
     sent_ += out_.to_string();
     bytes_sent_ += out_.size();
     out_.clear();
-    if (finishing_) finished_ = true;
     if (std::exchange(above_limit_, false)) handler_->on_drained();
+    if (finishing_ && !std::exchange(finished_, true)) handler_->on_finished();
   }
   void pause() override { paused_ = true; }
   void resume() override {

@@ -163,6 +163,7 @@ void TcpStream::flush() {
   if (finishing_ && out_.empty()) {
     finishing_ = false;
     shutdown(fd_, SHUT_WR);
+    handler_->on_finished();
   }
 }
 

@@ -18,7 +18,6 @@ namespace weir::proxy {
 
 enum class CodecKind : uint8_t { kAuto, kHttp1, kHttp2 };
 enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
-enum class EscapedSlashes : uint8_t { kKeep, kReject, kUnescapeAndRedirect, kUnescapeAndForward };
 
 /// Times are in milliseconds; 0 means off. The defaults are Envoy's.
 struct HttpConnectionSpec {
@@ -44,12 +43,6 @@ struct HttpConnectionSpec {
   bool preserve_external_request_id = false;
   bool always_set_request_id_in_response = false;
 
-  bool normalize_path = false;
-  bool merge_slashes = false;
-  EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
-  bool strip_any_host_port = false;
-  bool strip_matching_host_port = false;
-  bool strip_trailing_host_dot = false;
   bool proxy_100_continue = false;
   std::string scheme_to_overwrite;
 

@@ -14,7 +14,8 @@ using http::HeaderMap;
 /// RFC 3986's characters of an authority; what else could be in there would be read differently by different parties.
 bool valid_authority(std::string_view authority) {
   return std::ranges::all_of(authority, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || std::string_view("-._~!$&'()*+,;=:@[]%").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+           std::string_view("-._~!$&'()*+,;=:@[]%").find(c) != std::string_view::npos;
   });
 }
 
@@ -93,7 +94,8 @@ void remove_untrusted(HeaderMap& request, bool edge) {
       case HeaderId::kEnvoyDecoratorOperation:
       case HeaderId::kEnvoyDownstreamServiceCluster:
       case HeaderId::kEnvoyDownstreamServiceNode:
-      case HeaderId::kEnvoyOriginalPath: return edge;
+      case HeaderId::kEnvoyOriginalPath:
+        return edge;
       case HeaderId::kEnvoyRetriableStatusCodes:
       case HeaderId::kEnvoyRetriableHeaderNames:
       case HeaderId::kEnvoyRetryOn:
@@ -107,8 +109,10 @@ void remove_untrusted(HeaderMap& request, bool edge) {
       case HeaderId::kEnvoyForceTrace:
       case HeaderId::kEnvoyIpTags:
       case HeaderId::kEnvoyOriginalUrl:
-      case HeaderId::kEnvoyHedgeOnPerTryTimeout: return true;
-      default: return false;
+      case HeaderId::kEnvoyHedgeOnPerTryTimeout:
+        return true;
+      default:
+        return false;
     }
   });
 }
@@ -119,14 +123,13 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
-std::optional<LocalReply> check_request(HeaderMap& request, const HttpConnectionSpec& spec) {
+std::optional<LocalReply> check_request(const HeaderMap& request) {
   if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority)) return LocalReply{400, "", "missing_host_header"};
   if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority"};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
   if (!connect && request.path().front() != '/' && request.path() != "*") return LocalReply{404, "", "absolute_path_rejected"};
   if (request.path().find('#') != std::string_view::npos) return LocalReply{400, "", "path_normalization_failed"};
-  (void)spec;
   return std::nullopt;
 }
 
@@ -198,20 +201,14 @@ void prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const L
   if (edge && client->is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(client->ip()));
   if (spec.generate_request_id) {
     const bool replace = edge && !spec.preserve_external_request_id;
-    if (replace || request.get(HeaderId::kRequestId).empty()) request.set(HeaderId::kRequestId, make_uuid(request.arena(), random));
+    if (replace || request.get(HeaderId::kRequestId).empty())
+      request.set(HeaderId::kRequestId, make_uuid(request.arena(), random));
   }
   request.remove(HeaderId::kForwardedClientCert);
 }
 
-std::optional<LocalReply> normalize_path(HeaderMap& request, const HttpConnectionSpec& spec) {
-  if (spec.strip_any_host_port || spec.strip_matching_host_port || spec.strip_trailing_host_dot) {
-    // Applied by the caller, which knows the listener's port.
-  }
-  (void)request;
-  return std::nullopt;
-}
-
-void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date, bool upgrade) {
+void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,
+                      bool upgrade) {
   if (!(upgrade && is_upgrade(response))) response.remove(HeaderId::kConnection);
   response.remove(HeaderId::kTransferEncoding);
   response.remove(HeaderId::kKeepAlive);
@@ -222,11 +219,14 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
   if (!spec.via.empty()) append_via(response, spec.via);
   if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, date);
   switch (spec.server_header) {
-    case ServerHeader::kOverwrite: response.set(HeaderId::kServer, spec.server_name); break;
+    case ServerHeader::kOverwrite:
+      response.set(HeaderId::kServer, spec.server_name);
+      break;
     case ServerHeader::kAppendIfAbsent:
       if (!response.has(HeaderId::kServer)) response.add(HeaderId::kServer, spec.server_name);
       break;
-    case ServerHeader::kPassThrough: break;
+    case ServerHeader::kPassThrough:
+      break;
   }
 }
 

@@ -22,23 +22,19 @@ struct LocalReply {
   int status;
   std::string_view body;
   std::string_view details;
-  std::string_view location = {};  // for redirects
 };
 
 /// Refuses what cannot be routed or forwarded safely; nothing if the request may go on.
-std::optional<LocalReply> check_request(http::HeaderMap& request, const HttpConnectionSpec& spec);
+std::optional<LocalReply> check_request(const http::HeaderMap& request);
 
 /// x-forwarded-*, x-envoy-*, x-request-id, via, hop-by-hop lines: what Envoy's connection manager does, in its order.
 /// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`.
-void prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity, format::StreamInfo& info,
-                     Random& random, bool upgrade);
-
-/// Normalises the path as configured; an answer if it cannot be used.
-std::optional<LocalReply> normalize_path(http::HeaderMap& request, const HttpConnectionSpec& spec);
+void prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
+                     format::StreamInfo& info, Random& random, bool upgrade);
 
 /// Hop-by-hop lines, server, date, via, x-request-id. `date` is the current Date line's value.
-void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,
-                      bool upgrade);
+void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec,
+                      std::string_view date, bool upgrade);
 
 /// Whether the head asks for another protocol on the same connection (Connection: upgrade with Upgrade).
 bool is_upgrade(const http::HeaderMap& headers);

@@ -42,7 +42,6 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   void connection_lost(Reset reason, std::string_view details) override;
   size_t active_streams() const override { return exchange_ != nullptr ? 1 : 0; }
   size_t free_streams() const override { return exchange_ == nullptr && !done_for_ ? 1 : 0; }
-  void before_flush() override;
   void on_drained() override {
     if (exchange_ != nullptr && std::exchange(room_wanted_, false)) exchange_->on_room();
   }
@@ -55,12 +54,9 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   size_t read_head(std::string_view bytes);
   void take_head();
   size_t read_body(std::string_view bytes);
-  void end_response() {
-    reading_ = Reading::kDone;
-    response_ended_ = true;
-    if (!request_ended_) done_for_ = true;  // what is left of the request cannot be taken back
-    connection_.want_flush();               // before_flush() lets go
-  }
+  /// Lets go of the exchange, if the request has ended too; its final event comes after this.
+  StreamEvents& end_response();
+  void close_stream();
   void broken(const ProtocolError& error);
   void on_next_turn() override { receive({}); }
 
@@ -182,10 +178,8 @@ void Http1Client::take_head() {
     done_for_ = true;
     body_.begin(h1::BodyReader::Kind::kUntilEnd, 0);
   } else if (head_request_ || status == 204 || status == 304 || (facts_.has_content_length && facts_.content_length == 0)) {
-    reading_ = Reading::kDone;
-    StreamEvents& exchange = *exchange_;
-    end_response();
-    exchange.on_headers(true);
+    end_response().on_headers(true);
+    close_stream();
     return;
   } else if (facts_.chunked) {
     body_.begin(h1::BodyReader::Kind::kChunked, 0);
@@ -205,14 +199,36 @@ size_t Http1Client::read_body(std::string_view bytes) {
     broken(*step.error);
     return 0;
   }
-  StreamEvents& exchange = *exchange_;
-  if (step.end) end_response();
+  if (!step.end) {
+    if (!step.body.empty()) exchange_->on_body(step.body, false);
+    return step.used;
+  }
+  StreamEvents& exchange = end_response();
   if (step.trailers) {
     exchange.on_trailers();
-  } else if (!step.body.empty() || step.end) {
-    exchange.on_body(step.body, step.end);
+  } else {
+    exchange.on_body(step.body, true);
   }
+  close_stream();
   return step.used;
+}
+
+StreamEvents& Http1Client::end_response() {
+  reading_ = Reading::kDone;
+  response_ended_ = true;
+  StreamEvents& exchange = *exchange_;
+  if (request_ended_) {
+    exchange_ = nullptr;
+  } else {
+    done_for_ = true;  // what is left of the request cannot be taken back
+  }
+  return exchange;
+}
+
+void Http1Client::close_stream() {
+  if (exchange_ != nullptr) return;  // the request goes on; the user resets it
+  if (done_for_) events_.on_goaway();
+  events_.on_stream_closed();
 }
 
 void Http1Client::broken(const ProtocolError& error) {
@@ -225,9 +241,7 @@ void Http1Client::broken(const ProtocolError& error) {
 void Http1Client::receive_end() {
   done_for_ = true;
   if (exchange_ != nullptr && reading_ == Reading::kBody && body_.kind() == h1::BodyReader::Kind::kUntilEnd) {
-    StreamEvents& exchange = *exchange_;
-    end_response();
-    exchange.on_body({}, true);
+    end_response().on_body({}, true);
     return;
   }
   connection_lost(Reset::kConnectionTermination, "");
@@ -237,18 +251,7 @@ void Http1Client::connection_lost(Reset reason, std::string_view details) {
   done_for_ = true;
   if (exchange_ == nullptr) return;
   StreamEvents& gone = *std::exchange(exchange_, nullptr);
-  if (response_ended_) {
-    gone.on_complete();
-  } else {
-    gone.on_reset(reason, details);
-  }
-}
-
-void Http1Client::before_flush() {
-  if (exchange_ == nullptr || !response_ended_) return;
-  std::exchange(exchange_, nullptr)->on_complete();
-  if (done_for_) events_.on_goaway();
-  events_.on_stream_closed();
+  if (!response_ended_) gone.on_reset(reason, details);
 }
 
 void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {

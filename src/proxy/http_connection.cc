@@ -1,0 +1,265 @@
+#include "proxy/http_connection.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "proxy/listener.h"
+#include "proxy/worker.h"
+
+namespace weir::proxy {
+
+namespace {
+// What a client of HTTP/2 says first (RFC 9113 §3.4).
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+}  // namespace
+
+HttpConnection::HttpConnection(Worker& worker, Accepted accepted, std::shared_ptr<const HttpConnectionSpec> spec)
+    : Connection(std::move(accepted)),
+      worker_(worker),
+      spec_(std::move(spec)),
+      stats_(spec_->stats->mine(worker.index())),
+      listener_http_stats_(listener_->http_stats(*spec_)),
+      idle_timer_(loop::Timer::calling<&HttpConnection::on_idle>(worker.loop().timers(), *this)),
+      idle_since_(worker.loop().now()),
+      opened_at_(idle_since_) {
+  stats_.downstream_cx_total.add();
+  stats_.downstream_cx_active.add();
+  stream_->set_handler(*this);
+}
+
+HttpConnection::~HttpConnection() { CHECK(state_ == State::kGone && exchanges_.empty()); }
+
+void HttpConnection::start() {
+  if (spec_->codec == CodecKind::kHttp1) make_codec(http::Protocol::kHttp11);
+  if (spec_->codec == CodecKind::kHttp2) make_codec(http::Protocol::kHttp2);
+  if (spec_->idle_timeout_ms > 0) idle_timer_.arm(spec_->idle_timeout_ms);
+  if (spec_->max_connection_duration_ms > 0) {
+    duration_timer_ = loop::Timer::make<&HttpConnection::on_max_duration>(worker_.loop().timers(), *this);
+    duration_timer_->arm(spec_->max_connection_duration_ms);
+  }
+  stream_->start();
+}
+
+// --- bytes in
+// -----------------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::on_bytes(std::string_view bytes) {
+  if (state_ == State::kClosing) return;  // we are only waiting for the peer to hang up
+  if (codec_ == nullptr) [[unlikely]] {
+    choose_codec(bytes);
+  } else {
+    codec_->receive(bytes);
+  }
+  count_bytes();
+}
+
+/// AUTO: HTTP/2 if the connection begins with its preface, else HTTP/1.
+void HttpConnection::choose_codec(std::string_view bytes) {
+  if (preface_.empty() && bytes.front() != 'P') {
+    make_codec(http::Protocol::kHttp11);
+    codec_->receive(bytes);
+    return;
+  }
+  preface_.append(bytes);
+  const size_t known = std::min(preface_.size(), kPreface.size());
+  const bool still_http2 = std::string_view(preface_).substr(0, known) == kPreface.substr(0, known);
+  if (still_http2 && known < kPreface.size()) return;
+  make_codec(still_http2 ? http::Protocol::kHttp2 : http::Protocol::kHttp11);
+  const std::string first = std::move(preface_);
+  preface_.clear();
+  codec_->receive(first);
+}
+
+void HttpConnection::make_codec(http::Protocol protocol) {
+  loop::EventLoop& loop = worker_.loop();
+  if (protocol == http::Protocol::kHttp2) {
+    stats_.downstream_cx_http2_total.add();
+    stats_.downstream_cx_http2_active.add();
+    codec_ = http::make_http2_server(*stream_, loop, *this, spec_->http2, spec_->limits, stats_.http2);
+  } else {
+    stats_.downstream_cx_http1_total.add();
+    stats_.downstream_cx_http1_active.add();
+    codec_ = http::make_http1_server(*stream_, loop, *this, spec_->http1, spec_->limits, stats_.http1);
+  }
+  if (state_ == State::kDraining) codec_->announce_shutdown();
+}
+
+void HttpConnection::on_end() {
+  if (codec_ != nullptr) codec_->receive_end();
+  gone(true);
+}
+
+void HttpConnection::on_failure(const net::StreamFailure&) {
+  if (codec_ != nullptr) codec_->connection_lost();
+  gone(true);
+}
+
+// --- requests
+// -----------------------------------------------------------------------------------------------------------------------
+
+http::StreamEvents& HttpConnection::on_new_stream(http::Stream& stream) {
+  idle_since_ = 0;
+  ++requests_;
+  Pipeline& pipeline = worker_.take_pipeline();
+  exchanges_.push_back(pipeline);
+  pipeline.begin(*this, stream);
+  if (spec_->max_requests_per_connection != 0 && requests_ >= spec_->max_requests_per_connection && state_ == State::kOpen) {
+    stats_.downstream_cx_max_requests_reached.add();
+    drain();
+  }
+  return pipeline;
+}
+
+void HttpConnection::on_exchange_done(Pipeline& pipeline) {
+  pipeline.unlink();
+  worker_.give_back_pipeline(pipeline);
+  if (exchanges_.empty()) idle_since_ = worker_.loop().now();
+  if (state_ == State::kDraining) stream_->want_flush();
+}
+
+const route::RouteTablePtr& HttpConnection::route_table() {
+  const uint64_t version = spec_->routes->version();
+  if (version != table_version_) [[unlikely]] {
+    table_version_ = version;
+    table_ = spec_->routes->table();
+  }
+  return table_;
+}
+
+void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
+  if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
+  if (state_ == State::kOpen && worker_.draining() && codec_->protocol() != http::Protocol::kHttp2) drain();
+}
+
+void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
+  stats_.downstream_cx_protocol_error.add();
+  info_.termination_details = error.details;
+  begin_close(true);
+}
+
+// --- bytes out
+// ----------------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::before_flush() {
+  if (state_ == State::kGone || codec_ == nullptr) return;
+  codec_->before_flush();
+  if (state_ == State::kClosing || state_ == State::kGone) return;
+  if (codec_->wants_close() || (state_ == State::kDraining && codec_->active_streams() == 0 && drain_timer_ == nullptr))
+    begin_close(true);
+}
+
+void HttpConnection::on_drained() {
+  if (codec_ != nullptr && state_ != State::kClosing) codec_->on_drained();
+}
+
+// --- time and the end
+// -----------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::on_idle() {
+  const int64_t limit_ms = spec_->idle_timeout_ms;
+  if (idle_since_ == 0) {
+    idle_timer_.arm(limit_ms);
+    return;
+  }
+  const int64_t idle_ms = (worker_.loop().now() - idle_since_) / kNsPerMs;
+  if (idle_ms < limit_ms) {
+    idle_timer_.arm(limit_ms - idle_ms);
+    return;
+  }
+  stats_.downstream_cx_idle_timeout.add();
+  if (codec_ == nullptr) {
+    gone(false);
+    return;
+  }
+  drain();
+}
+
+void HttpConnection::on_max_duration() {
+  stats_.downstream_cx_max_duration_reached.add();
+  drain();
+}
+
+/// HTTP/1 says `connection: close` with its next response; HTTP/2 sends GOAWAY, and the final one when the drain time is over, so
+/// that requests which were on their way are still taken.
+void HttpConnection::drain() {
+  if (state_ != State::kOpen) return;
+  state_ = State::kDraining;
+  stats_.downstream_cx_drain_close.add();
+  if (codec_ != nullptr) codec_->announce_shutdown();
+  drain_timer_ = loop::Timer::make<&HttpConnection::on_drain_timeout>(worker_.loop().timers(), *this);
+  drain_timer_->arm(spec_->drain_timeout_ms);
+  stream_->want_flush();
+}
+
+void HttpConnection::on_drain_timeout() {
+  drain_timer_.reset();
+  if (codec_ == nullptr) {
+    gone(false);
+    return;
+  }
+  codec_->goaway();
+  stream_->want_flush();  // before_flush() closes when no stream is left
+}
+
+/// Sends what is queued and closes. With `linger` the peer gets a moment to read an answer before a reset could destroy it.
+void HttpConnection::begin_close(bool linger) {
+  if (state_ == State::kClosing || state_ == State::kGone) return;
+  state_ = State::kClosing;
+  linger_ = linger && spec_->delayed_close_timeout_ms > 0;
+  drain_timer_.reset();
+  stream_->finish();
+}
+
+void HttpConnection::on_finished() {
+  if (!linger_) {
+    gone(false);
+    return;
+  }
+  close_timer_ = loop::Timer::make<&HttpConnection::on_delayed_close>(worker_.loop().timers(), *this);
+  close_timer_->arm(spec_->delayed_close_timeout_ms);
+  stream_->resume();
+}
+
+void HttpConnection::on_delayed_close() {
+  stats_.downstream_cx_delayed_close_timeout.add();
+  gone(false);
+}
+
+void HttpConnection::close() {
+  if (state_ == State::kGone) return;
+  if (codec_ != nullptr) codec_->connection_lost();
+  gone(false);
+}
+
+void HttpConnection::count_bytes() {
+  const uint64_t received = stream_->bytes_received();
+  const uint64_t sent = stream_->bytes_sent();
+  if (received != counted_received_)
+    stats_.downstream_cx_rx_bytes_total.add(received - std::exchange(counted_received_, received));
+  if (sent != counted_sent_) stats_.downstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
+}
+
+void HttpConnection::gone(bool by_peer) {
+  if (state_ == State::kGone) return;
+  state_ = State::kGone;
+  count_bytes();
+  const bool active = !exchanges_.empty();
+  stats_.downstream_cx_active.subtract();
+  stats_.downstream_cx_destroy.add();
+  (by_peer ? stats_.downstream_cx_destroy_remote : stats_.downstream_cx_destroy_local).add();
+  if (active) {
+    stats_.downstream_cx_destroy_active_rq.add();
+    (by_peer ? stats_.downstream_cx_destroy_remote_active_rq : stats_.downstream_cx_destroy_local_active_rq).add();
+  }
+  if (codec_ != nullptr) {
+    (codec_->protocol() == http::Protocol::kHttp2 ? stats_.downstream_cx_http2_active : stats_.downstream_cx_http1_active)
+        .subtract();
+  }
+  stats_.downstream_cx_length_ms.record((worker_.loop().now() - opened_at_) / kNsPerMs);
+  exchanges_.for_each([](Pipeline& pipeline) { pipeline.abandon("downstream_local_disconnect"); });
+  stream_->close();
+  listener_->on_connection_gone(*this, opened_at_);
+  worker_.remove(*this);
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,90 @@
+// HttpConnection: one downstream connection that speaks HTTP: its bytes, its codec, and the requests under way on it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/list.h"
+#include "format/stream_info.h"
+#include "http/codec.h"
+#include "loop/event_loop.h"
+#include "loop/timer.h"
+#include "net/byte_stream.h"
+#include "proxy/connection.h"
+#include "proxy/http_connection_spec.h"
+#include "proxy/pipeline.h"
+
+namespace weir::proxy {
+
+class Worker;
+
+/// kOpen ─▶ kDraining (no new requests) ─▶ kClosing (sending what is left, then a moment for the peer to read it) ─▶ gone.
+class HttpConnection final : public Connection, private net::ByteStream::Handler, private http::ServerEvents {
+ public:
+  HttpConnection(Worker& worker, Accepted accepted, std::shared_ptr<const HttpConnectionSpec> spec);
+  ~HttpConnection() override;
+
+  /// Begins to read.
+  void start();
+
+  // --- for the pipelines on it ---
+  const HttpConnectionSpec& spec() const { return *spec_; }
+  HttpStats& stats() { return stats_; }
+  ListenerHttpStats& listener_stats() { return listener_http_stats_; }
+  size_t buffer_limit() const { return stream_->buffer_limit(); }
+  /// The newest route table; null while there is none.
+  const route::RouteTablePtr& route_table();
+  /// A response's head is about to be sent: the last moment to say that the connection will close.
+  void before_response(http::HeaderMap& response, bool request_ended);
+  void on_exchange_done(Pipeline& pipeline);
+
+  // --- Connection ---
+  void drain() override;
+  void close() override;
+
+ private:
+  enum class State : uint8_t { kOpen, kDraining, kClosing, kGone };
+
+  // net::ByteStream::Handler
+  void on_bytes(std::string_view bytes) override;
+  void on_end() override;
+  void on_failure(const net::StreamFailure& failure) override;
+  void on_drained() override;
+  void before_flush() override;
+  void on_finished() override;
+  // http::ServerEvents
+  http::StreamEvents& on_new_stream(http::Stream& stream) override;
+  void on_protocol_error(const http::ProtocolError& error) override;
+  void on_goaway() override {}
+
+  void choose_codec(std::string_view bytes);
+  void make_codec(http::Protocol protocol);
+  void begin_close(bool linger);
+  void on_idle();
+  void on_max_duration();
+  void on_drain_timeout();
+  void on_delayed_close();
+  void count_bytes();
+  void gone(bool by_peer);
+
+  Worker& worker_;
+  const std::shared_ptr<const HttpConnectionSpec> spec_;
+  HttpStats& stats_;
+  ListenerHttpStats& listener_http_stats_;
+  std::unique_ptr<http::ServerCodec> codec_;
+  std::string preface_;  // the first bytes, while they do not yet tell the protocol
+  route::RouteTablePtr table_;
+  uint64_t table_version_ = 0;
+  List<Pipeline> exchanges_;
+  loop::Timer idle_timer_;
+  std::unique_ptr<loop::Timer> duration_timer_, drain_timer_, close_timer_;
+  MonotonicNs idle_since_;
+  MonotonicNs opened_at_;
+  State state_ = State::kOpen;
+  bool linger_ = false;
+  uint32_t requests_ = 0;
+  uint64_t counted_received_ = 0;
+  uint64_t counted_sent_ = 0;
+};
+
+}  // namespace weir::proxy

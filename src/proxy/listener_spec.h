@@ -1,0 +1,50 @@
+// ListenerSpec: what the configuration says about one listener, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "net/address.h"
+#include "observe/access_log.h"
+#include "proxy/filter_chain_index.h"
+#include "proxy/http_connection_spec.h"
+#include "proxy/tcp_proxy_spec.h"
+#include "upstream/spec.h"
+
+namespace weir::proxy {
+
+/// What becomes of a connection: HTTP, or bytes passed on.
+using TerminalFilter = std::variant<std::shared_ptr<const HttpConnectionSpec>, std::shared_ptr<const TcpProxySpec>>;
+
+struct FilterChain {
+  std::string name;
+  TerminalFilter terminal;
+};
+
+struct ListenerSpec {
+  std::string name;
+  std::string stat_prefix;                 // the address unless configured, ':' replaced
+  std::vector<net::AddressPtr> addresses;  // the main one first
+  bool bind_to_port = true;
+  bool reuse_port = true;
+  bool exact_balance = false;
+  bool transparent = false, freebind = false;
+  bool added_via_api = false;
+  bool inbound = false;                // traffic_direction INBOUND
+  int backlog = 0;                     // 0: the system's
+  uint32_t max_accepts_per_event = 0;  // 0: all that wait
+  size_t buffer_limit = 1024 * 1024;
+  uint32_t connection_limit = 0;  // 0: none
+  std::vector<upstream::SocketOption> socket_options;
+  upstream::TcpKeepalive keepalive;
+
+  std::vector<FilterChain> chains;
+  FilterChainIndex index;  // finds one of `chains`
+  std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+};
+using ListenerSpecPtr = std::shared_ptr<const ListenerSpec>;
+
+}  // namespace weir::proxy

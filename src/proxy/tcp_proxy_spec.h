@@ -1,0 +1,39 @@
+// TcpProxySpec: what the configuration says about one tcp_proxy, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "observe/access_log.h"
+#include "stats/cell.h"
+
+namespace weir::proxy {
+
+/// One worker's share of `tcp.<stat_prefix>.`.
+struct TcpProxyStats {
+  stats::Counter downstream_cx_total, downstream_cx_no_route, downstream_cx_tx_bytes_total, downstream_cx_rx_bytes_total,
+      downstream_flow_control_paused_reading_total, downstream_flow_control_resumed_reading_total, idle_timeout,
+      max_downstream_connection_duration, upstream_flush_total, early_data_received_count_total, on_demand_cluster_attempt,
+      on_demand_cluster_missing, on_demand_cluster_success, on_demand_cluster_timeout;
+  stats::Gauge downstream_cx_rx_bytes_buffered, downstream_cx_tx_bytes_buffered, upstream_flush_active;
+};
+
+struct TcpProxySpec {
+  struct WeightedCluster {
+    std::string name;
+    uint32_t id = 0;
+    uint32_t weight = 1;
+  };
+  std::string stat_prefix;
+  std::vector<WeightedCluster> clusters;  // one, or several by weight
+  uint64_t total_weight = 1;
+  int64_t idle_timeout_ms = 3'600'000;  // 0: never
+  uint32_t max_connect_attempts = 1;
+  int64_t max_connection_duration_ms = 0;  // 0: no bound
+  std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+  mutable std::shared_ptr<stats::Sharded<TcpProxyStats>> stats;
+};
+
+}  // namespace weir::proxy
