@@ -74,7 +74,7 @@ class Sut:
         args = [str(a) for a in args]
         defaults = {'--concurrency': ['1'], '-l': ['error'], '--disable-hot-restart': [], '--file-flush-interval-msec': ['20']}
         for k, v in defaults.items():
-            if k not in args:
+            if k not in args and not (k == '-l' and '--log-level' in args):
                 args += [k] + v
         self.output = self.dir + '/output'
         with open(self.output, 'wb') as out:
