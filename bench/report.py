@@ -68,15 +68,54 @@ def table(path):
 
 
 def ratios(path):
-    """One line a scenario, one column a proxy, HAProxy = 1: the table of the project's README."""
+    """One line a scenario, one column a proxy, HAProxy = 1 (the table of the project's README); then memory and system calls."""
     rows, scenarios = load_rows(path)
     by_scenario = {sc: [r for r in rows if r['scenario'] == sc] for sc in scenarios}
     names = [n for n in dict.fromkeys(r['proxy'] for r in rows) if n not in ('direct', BASE)]
     names = [n for n in names if any(ratio(rs, n) is not None for rs in by_scenario.values())]
-    out = ['| scenario | %s µs | ' % BASE + ' | '.join(names) + ' |', '|---|' + '---|' * (1 + len(names))]
+    out = [] if not scenarios else ['| scenario | %s µs | ' % BASE + ' | '.join(names) + ' |', '|---|' + '---|' * (1 + len(names))]
     for sc in scenarios:
         rs = [r for r in by_scenario[sc] if 'na' not in r]
         base = [r['proxy_us'] for r in rs if r['proxy'] == BASE and clean(r)]
         cells = ['%.2f' % x if (x := ratio(rs, n)) is not None else '–' for n in names]
         out += ['| %s | %s | ' % (sc, '%.1f' % statistics.median(base) if base else '–') + ' | '.join(cells) + ' |']
-    return '\n'.join(out)
+    return '\n'.join(out + memory(rows) + syscalls(rows))
+
+
+def memory(rows):
+    """Medians of `run.py memory`, one column a proxy."""
+    rows = [r for r in rows if r['scenario'] == 'memory']
+    names = list(dict.fromkeys(r['proxy'] for r in rows))
+    if not names:
+        return []
+    lines = (
+        ('RSS at rest, MiB', 'idle_plain_kb', 1 / 1024, 1),
+        ('an idle plain connection, KiB', 'kb_per_conn_plain', 1, 2),
+        ('an idle TLS connection, KiB', 'kb_per_conn_tls', 1, 1),
+        ('RSS with 10,000 hosts to one cluster, MiB', 'rss_host_one_kb', 1 / 1024, 0),
+        ('RSS with 10,000 prefixes, MiB', 'rss_prefix_one_kb', 1 / 1024, 0),
+        ('RSS with 10,000 hosts and 10,000 clusters, MiB', 'rss_host_many_kb', 1 / 1024, 0),
+        ('start with these, s', 'start_host_many_ms', 1 / 1000, 2),
+    )
+    out = ['', '| memory | ' + ' | '.join(names) + ' |', '|---|' + '---|' * len(names)]
+    for text, key, factor, digits in lines:
+        cells = []
+        for n in names:
+            v = [r[key] * factor for r in rows if r['proxy'] == n and key in r]
+            cells.append('%.*f' % (digits, statistics.median(v)) if v else '–')
+        out.append('| %s | ' % text + ' | '.join(cells) + ' |')
+    return out
+
+
+def syscalls(rows):
+    """System calls a request, all of them and the commonest."""
+    rows = [r for r in rows if r['scenario'].startswith('syscalls_')]
+    if not rows:
+        return []
+    out = ['', '| system calls a request | all | of these |', '|---|---|---|']
+    for r in rows:
+        calls = dict(r['per_request'])
+        total = calls.pop('ALL', sum(calls.values()))
+        most = sorted(calls.items(), key=lambda c: -c[1])[:5]
+        out.append('| %s (%s) | %.2f | %s |' % (r['proxy'], r['scenario'][9:], total, ', '.join('%s %.2f' % c for c in most)))
+    return out
