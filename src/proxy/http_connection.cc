@@ -111,7 +111,7 @@ http::StreamEvents& HttpConnection::on_new_stream(http::Stream& stream) {
 }
 
 void HttpConnection::on_exchange_done(Pipeline& pipeline) {
-  pipeline.unlink();
+  pipeline.ListNode<Pipeline>::unlink();
   worker_.give_back_pipeline(pipeline);
   if (exchanges_.empty()) idle_since_ = worker_.loop().now();
   if (state_ == State::kDraining) stream_->want_flush();

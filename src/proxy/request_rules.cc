@@ -217,7 +217,7 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
     response.set(HeaderId::kRequestId, request.get(HeaderId::kRequestId));
   }
   if (!spec.via.empty()) append_via(response, spec.via);
-  if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, date);
+  if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, response.arena().copy(date));
   switch (spec.server_header) {
     case ServerHeader::kOverwrite:
       response.set(HeaderId::kServer, spec.server_name);

@@ -1,0 +1,261 @@
+#include "proxy/listener.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "proxy/http_connection.h"
+#include "proxy/tcp_proxy.h"
+#include "proxy/worker.h"
+
+namespace weir::proxy {
+
+// --- sockets
+// ------------------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void set_option(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
+
+Result<int> open_socket(const ListenerSpec& spec, const net::Address& address) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure("cannot create a socket for " + address.text() + ": " + std::strerror(errno));
+  if (address.is_ip()) {
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (spec.reuse_port) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (address.family() == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (spec.transparent) set_option(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+    if (spec.freebind) set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+  } else if (address.ip().front() != '@') {
+    unlink(std::string(address.ip()).c_str());  // what an earlier run left behind
+  }
+  for (const upstream::SocketOption& option : spec.socket_options) {
+    setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+  }
+  if (bind(fd, address.get(), address.size()) != 0 || ::listen(fd, spec.backlog > 0 ? spec.backlog : SOMAXCONN) != 0) {
+    const std::string reason = std::strerror(errno);
+    close(fd);
+    return failure("cannot bind '" + address.text() + "': " + reason);
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ListenSockets>> ListenSockets::open(const ListenerSpec& spec, size_t workers) {
+  std::shared_ptr<ListenSockets> sockets(new ListenSockets());
+  sockets->fds_.resize(workers);
+  sockets->configured_ = spec.addresses;
+  sockets->reuse_port_ = spec.reuse_port;
+  for (const net::AddressPtr& configured : spec.addresses) {
+    net::AddressPtr address = configured;
+    int shared_fd = -1;
+    for (size_t worker = 0; worker < workers; ++worker) {
+      int fd;
+      if (shared_fd >= 0 && (!spec.reuse_port || !address->is_ip())) {
+        fd = dup(shared_fd);
+      } else {
+        auto opened = open_socket(spec, *address);
+        if (!opened) return std::unexpected(opened.error());
+        fd = *opened;
+      }
+      sockets->fds_[worker].push_back(fd);
+      if (shared_fd < 0) {
+        shared_fd = fd;
+        address = std::make_shared<const net::Address>(net::Address::local_of(fd));
+      }
+    }
+    sockets->addresses_.push_back(address);
+  }
+  return sockets;
+}
+
+ListenSockets::~ListenSockets() {
+  for (const auto& fds : fds_) {
+    for (int fd : fds) close(fd);
+  }
+}
+
+bool ListenSockets::fit(const ListenerSpec& spec) const {
+  if (spec.addresses.size() != configured_.size() || spec.reuse_port != reuse_port_) return false;
+  for (size_t i = 0; i < configured_.size(); ++i) {
+    if (!(*spec.addresses[i] == *configured_[i])) return false;
+  }
+  return true;
+}
+
+ListenerState::ListenerState(ListenerSpecPtr spec, std::shared_ptr<ListenSockets> sockets, size_t workers)
+    : spec(std::move(spec)), sockets(std::move(sockets)), stats(workers), connections_of_worker(workers) {
+  for (const FilterChain& chain : this->spec->chains) {
+    const auto* managed = std::get_if<std::shared_ptr<const HttpConnectionSpec>>(&chain.terminal);
+    if (managed == nullptr) continue;
+    const std::string& prefix = (*managed)->stat_prefix;
+    const bool known = std::any_of(http.begin(), http.end(), [&](const HttpShare& share) { return share.stat_prefix == prefix; });
+    if (!known) http.push_back({prefix, std::make_unique<stats::Sharded<ListenerHttpStats>>(workers)});
+  }
+}
+
+// --- accepting
+// ------------------------------------------------------------------------------------------------------------------------------
+
+/// Takes connections from one listening socket.
+class ActiveListener::Acceptor final : private loop::Source, private loop::NextTurn {
+ public:
+  Acceptor(ActiveListener& listener, int fd) : listener_(listener), fd_(fd) { loop().watch(fd_, *this, EPOLLIN); }
+  ~Acceptor() {
+    NextTurn::unlink();
+    loop().unwatch(fd_, *this);
+  }
+
+ private:
+  loop::EventLoop& loop() { return listener_.worker_.loop(); }
+  void on_ready(uint32_t) override { accept_all(); }
+  void on_next_turn() override { accept_all(); }
+
+  void accept_all() {
+    const uint32_t most = listener_.spec().max_accepts_per_event;
+    uint32_t accepted = 0;
+    for (; most == 0 || accepted < most; ++accepted) {
+      const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) {
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        // Out of descriptors: those who wait will be an event again when they are more; try once a turn until then.
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+          listener_.stats_.downstream_cx_overload_reject.add();
+        }
+        if (accepted != 0) listener_.stats_.connections_accepted_per_socket_event.record(accepted);
+        return;
+      }
+      hand_over(fd);
+    }
+    listener_.stats_.connections_accepted_per_socket_event.record(accepted);
+    loop().at_next_turn(*this);  // edge-triggered: nobody will tell us again of those who still wait
+  }
+
+  /// Exact balance: the worker with the fewest connections of this listener takes the socket.
+  void hand_over(int fd) {
+    ListenerState& state = *listener_.state_;
+    if (state.balance_among.empty()) {
+      listener_.take_socket(fd);
+      return;
+    }
+    size_t least = 0;
+    for (size_t i = 1; i < state.connections_of_worker.size(); ++i) {
+      if (state.connections_of_worker[i].load() < state.connections_of_worker[least].load()) least = i;
+    }
+    state.connections_of_worker[least].fetch_add(1);
+    Worker& target = *state.balance_among[least];
+    if (&target == &listener_.worker_) {
+      listener_.take_socket(fd);
+    } else {
+      target.take_balanced(listener_.state_, fd);
+    }
+  }
+
+  ActiveListener& listener_;
+  int fd_;
+};
+
+ActiveListener::ActiveListener(Worker& worker, ListenerStatePtr state)
+    : worker_(worker), state_(std::move(state)), stats_(state_->stats.mine(worker.index())) {}
+
+ActiveListener::~ActiveListener() = default;
+
+void ActiveListener::start() {
+  for (int fd : state_->sockets->of_worker(worker_.index())) acceptors_.push_back(std::make_unique<Acceptor>(*this, fd));
+}
+
+void ActiveListener::stop() { acceptors_.clear(); }
+
+ListenerHttpStats& ActiveListener::http_stats(const HttpConnectionSpec& spec) {
+  for (ListenerState::HttpShare& share : state_->http) {
+    if (share.stat_prefix == spec.stat_prefix) return share.stats->mine(worker_.index());
+  }
+  return state_->http.front().stats->mine(worker_.index());
+}
+
+void ActiveListener::take_socket(int fd) {
+  const ListenerSpec& listener = spec();
+  if (listener.connection_limit != 0 && state_->connections.load() >= listener.connection_limit) {
+    stats_.downstream_cx_overflow.add();
+    ::close(fd);
+    return;
+  }
+  auto local = std::make_shared<const net::Address>(net::Address::local_of(fd));
+  auto remote = std::make_shared<const net::Address>(net::Address::remote_of(fd));
+  if (local->is_ip()) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (listener.keepalive.enabled) {
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (listener.keepalive.probes != 0) set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(listener.keepalive.probes));
+    if (listener.keepalive.time_s != 0) set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(listener.keepalive.time_s));
+    if (listener.keepalive.interval_s != 0)
+      set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(listener.keepalive.interval_s));
+  }
+  open_connection(fd, std::move(local), std::move(remote));
+}
+
+void ActiveListener::open_connection(int fd, net::AddressPtr local, net::AddressPtr remote) {
+  const size_t chain_number = spec().index.find({.destination = *local, .source = *remote, .direct_source = *remote});
+  Accepted accepted;
+  accepted.stream = std::make_unique<net::TcpStream>(worker_.loop(), fd, local, remote);
+  accepted.stream->set_buffer_limit(spec().buffer_limit);
+  accepted.listener = this;
+  format::ConnectionInfo& info = accepted.info;
+  info.id = worker_.next_connection_id();
+  info.local_address = info.direct_local_address = std::move(local);
+  info.remote_address = info.direct_remote_address = std::move(remote);
+  if (chain_number == FilterChainIndex::kNone) {
+    stats_.no_filter_chain_match.add();
+    log_unmatched(info);
+    return;  // closes the socket
+  }
+  stats_.downstream_cx_total.add();
+  stats_.downstream_cx_active.add();
+  ++open_connections_;
+  state_->connections.fetch_add(1, std::memory_order_relaxed);
+  const FilterChain& chain = spec().chains[chain_number];
+  info.filter_chain_name = chain.name;
+  if (const auto* http = std::get_if<std::shared_ptr<const HttpConnectionSpec>>(&chain.terminal)) {
+    auto connection = std::make_unique<HttpConnection>(worker_, std::move(accepted), *http);
+    HttpConnection& opened = *connection;
+    worker_.add(std::move(connection));
+    opened.start();
+  } else {
+    auto connection =
+        std::make_unique<TcpProxy>(worker_, std::move(accepted), std::get<std::shared_ptr<const TcpProxySpec>>(chain.terminal));
+    TcpProxy& opened = *connection;
+    worker_.add(std::move(connection));
+    opened.start();
+  }
+}
+
+/// The listener's own access logs hear of connections that no filter chain wanted.
+void ActiveListener::log_unmatched(const format::ConnectionInfo& connection) {
+  if (spec().access_logs.empty()) return;
+  format::StreamInfo info;
+  info.connection = &connection;
+  info.start = info.end = worker_.loop().now();
+  info.start_wall = worker_.loop().wall();
+  info.flags.set(format::ResponseFlag::kNoRouteFound);
+  info.response_code_details = "filter_chain_not_found";
+  for (const auto& log : spec().access_logs) log->log({nullptr, nullptr, nullptr, info}, worker_.index());
+}
+
+void ActiveListener::on_connection_gone(const Connection&, MonotonicNs opened_at) {
+  --open_connections_;
+  stats_.downstream_cx_active.subtract();
+  stats_.downstream_cx_destroy.add();
+  stats_.downstream_cx_length_ms.record((worker_.loop().now() - opened_at) / kNsPerMs);
+  state_->connections.fetch_sub(1, std::memory_order_relaxed);
+  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+}
+
+}  // namespace weir::proxy

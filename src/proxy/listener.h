@@ -1,0 +1,93 @@
+// Listeners: the sockets of a listener, what all workers share of it, and one worker's accepting.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "loop/event_loop.h"
+#include "proxy/connection.h"
+#include "proxy/http_stats.h"
+#include "proxy/listener_spec.h"
+
+namespace weir::proxy {
+
+class Worker;
+
+/// Bound sockets, one for each worker and address. Kept by every listener that uses them, so that a listener can be replaced
+/// without losing a connection that waits to be accepted.
+class ListenSockets {
+ public:
+  /// Binds and listens; on failure nothing stays open.
+  static Result<std::shared_ptr<ListenSockets>> open(const ListenerSpec& spec, size_t workers);
+  ~ListenSockets();
+
+  const std::vector<int>& of_worker(size_t worker) const { return fds_[worker]; }
+  /// Where they really are bound (a configured port 0 has become a real one).
+  const std::vector<net::AddressPtr>& addresses() const { return addresses_; }
+  /// Whether a new listener with this specification could use them.
+  bool fit(const ListenerSpec& spec) const;
+
+ private:
+  ListenSockets() = default;
+  std::vector<std::vector<int>> fds_;
+  std::vector<net::AddressPtr> addresses_;
+  std::vector<net::AddressPtr> configured_;
+  bool reuse_port_ = true;
+};
+
+/// One listener in operation, as all workers see it.
+struct ListenerState {
+  ListenerState(ListenerSpecPtr spec, std::shared_ptr<ListenSockets> sockets, size_t workers);
+
+  const ListenerSpecPtr spec;
+  const std::shared_ptr<ListenSockets> sockets;
+  stats::Sharded<ListenerStats> stats;
+  struct HttpShare {
+    std::string stat_prefix;
+    std::unique_ptr<stats::Sharded<ListenerHttpStats>> stats;
+  };
+  std::vector<HttpShare> http;  // one for each stat_prefix used in it
+  std::atomic<int64_t> connections = 0;
+  std::vector<std::atomic<int64_t>> connections_of_worker;  // for exact balance
+  std::vector<Worker*> balance_among;                       // all workers, if the listener balances exactly
+};
+using ListenerStatePtr = std::shared_ptr<ListenerState>;
+
+/// One worker's part of a listener.
+class ActiveListener {
+ public:
+  ActiveListener(Worker& worker, ListenerStatePtr state);
+  ~ActiveListener();
+
+  void start();
+  /// Accepts no more. Connections stay.
+  void stop();
+  /// Stopped, and no connection is left that could refer to it.
+  bool finished() const { return stopped() && open_connections_ == 0; }
+  bool stopped() const { return acceptors_.empty(); }
+
+  const ListenerStatePtr& state() const { return state_; }
+  const ListenerSpec& spec() const { return *state_->spec; }
+  ListenerStats& stats() { return stats_; }
+  ListenerHttpStats& http_stats(const HttpConnectionSpec& spec);
+
+  /// A socket that was accepted, here or by another worker on our behalf.
+  void take_socket(int fd);
+  void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
+
+ private:
+  class Acceptor;
+  void log_unmatched(const format::ConnectionInfo& connection);
+  void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
+
+  Worker& worker_;
+  ListenerStatePtr state_;
+  ListenerStats& stats_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  size_t open_connections_ = 0;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,212 @@
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "proxy/http_connection.h"
+
+namespace weir::proxy {
+
+namespace {
+constexpr int64_t kSweepIntervalMs = 1000;
+}
+
+Worker::Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs,
+               std::atomic<int64_t>& connections)
+    : index_(index),
+      identity_(identity),
+      logs_(logs),
+      connection_count_(connections),
+      loop_(random_seed),
+      random_(random_seed ^ 0x5bf03635f0b8a1c5),
+      log_timer_(loop::Timer::calling<&Worker::flush_logs>(loop_.timers(), *this)),
+      sweep_timer_(loop::Timer::calling<&Worker::sweep>(loop_.timers(), *this)) {}
+
+Worker::~Worker() { stop(); }
+
+void Worker::start(int64_t log_flush_interval_ms) {
+  log_flush_interval_ms_ = log_flush_interval_ms;
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  const std::string name = "wrk:worker_" + std::to_string(index_);
+  pthread_setname_np(pthread_self(), name.c_str());
+  log_timer_.arm(log_flush_interval_ms_);
+  loop_.run();
+
+  listeners_.clear();
+  while (!connections_.empty()) connections_.front().close();
+  loop_.turn(0);
+  clusters_.clear();
+  retired_.clear();
+  loop_.turn(0);
+  logs_.flush(index_);
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+// --- configuration
+// ---------------------------------------------------------------------------------------------------------------------
+
+void Worker::adopt(SnapshotPtr snapshot) {
+  loop_.post([this, snapshot = std::move(snapshot)]() mutable { take_snapshot(std::move(snapshot)); });
+}
+
+void Worker::take_snapshot(SnapshotPtr snapshot) {
+  const size_t count = std::max(clusters_.size(), snapshot->clusters.size());
+  clusters_.resize(count);
+  for (size_t id = 0; id < count; ++id) {
+    const upstream::ClusterState* next = id < snapshot->clusters.size() ? snapshot->clusters[id].get() : nullptr;
+    if (clusters_[id] != nullptr && clusters_[id]->state().get() != next) retire(std::move(clusters_[id]));
+  }
+  cluster_ids_.clear();
+  snapshot_ = std::move(snapshot);
+}
+
+void Worker::adopt_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) {
+  loop_.post([this, cluster_id, endpoints = std::move(endpoints)]() mutable {
+    // A cluster that was not used yet finds its endpoints when it is.
+    if (cluster_id < clusters_.size() && clusters_[cluster_id] != nullptr) clusters_[cluster_id]->update(std::move(endpoints));
+  });
+}
+
+upstream::Cluster* Worker::cluster(uint32_t id) {
+  if (id >= clusters_.size()) return nullptr;
+  if (clusters_[id] != nullptr) [[likely]]
+    return clusters_[id].get();
+  if (snapshot_ == nullptr || id >= snapshot_->clusters.size() || snapshot_->clusters[id] == nullptr) return nullptr;
+  clusters_[id] = std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_);
+  return clusters_[id].get();
+}
+
+upstream::Cluster* Worker::cluster(std::string_view name) {
+  if (snapshot_ == nullptr) return nullptr;
+  if (cluster_ids_.empty()) {
+    for (const auto& state : snapshot_->clusters) {
+      if (state != nullptr) cluster_ids_.emplace(state->spec->name, state->spec->id);
+    }
+  }
+  const auto found = cluster_ids_.find(name);
+  return found == cluster_ids_.end() ? nullptr : cluster(found->second);
+}
+
+/// The cluster finishes the requests that use it; then it goes.
+void Worker::retire(std::unique_ptr<upstream::Cluster> cluster) {
+  cluster->drain();
+  retired_.push_back(std::move(cluster));
+  sweep_later();
+}
+
+void Worker::sweep_later() {
+  if (!sweep_timer_.armed()) sweep_timer_.arm(kSweepIntervalMs);
+}
+
+/// Lets go of clusters and listeners that were replaced, once nothing uses them any more.
+void Worker::sweep() {
+  std::erase_if(retired_, [](const auto& cluster) { return cluster->idle(); });
+  std::erase_if(listeners_, [](const auto& listener) { return listener->finished(); });
+  if (!retired_.empty() || std::ranges::any_of(listeners_, [](const auto& l) { return l->stopped(); })) sweep_later();
+}
+
+// --- listeners and connections
+// ------------------------------------------------------------------------------------------------------------
+
+void Worker::listen(ListenerStatePtr listener) {
+  loop_.post([this, listener = std::move(listener)]() mutable {
+    listeners_.push_back(std::make_unique<ActiveListener>(*this, std::move(listener)));
+    listeners_.back()->start();
+  });
+}
+
+void Worker::stop_listening(ListenerStatePtr listener, bool drain_connections) {
+  loop_.post([this, listener = std::move(listener), drain_connections] {
+    for (auto& active : listeners_) {
+      if (active->state() != listener) continue;
+      active->stop();
+      sweep_later();
+      if (!drain_connections) continue;
+      connections_.for_each([&](Connection& connection) {
+        if (&connection.listener() == active.get()) connection.drain();
+      });
+    }
+  });
+}
+
+void Worker::take_balanced(ListenerStatePtr listener, int fd) {
+  loop_.post([this, listener = std::move(listener), fd] {
+    for (auto& active : listeners_) {
+      if (active->state() != listener) continue;
+      active->take_socket(fd);
+      return;
+    }
+    ::close(fd);
+  });
+}
+
+void Worker::stop_listening_all() {
+  loop_.post([this] {
+    for (auto& active : listeners_) active->stop();
+  });
+}
+
+void Worker::drain() {
+  loop_.post([this] {
+    draining_ = true;
+    connections_.for_each([](Connection& connection) { connection.drain(); });
+  });
+}
+
+void Worker::add(std::unique_ptr<Connection> connection) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
+  connections_.push_back(*connection.release());  // remove() takes it back
+}
+
+void Worker::remove(Connection& connection) {
+  connection.ListNode<Connection>::unlink();
+  connection_count_.fetch_sub(1, std::memory_order_relaxed);
+  loop_.dispose(std::unique_ptr<loop::Disposable>(&connection));
+}
+
+// --- the stock
+// ------------------------------------------------------------------------------------------------------------------------------
+
+Pipeline& Worker::take_pipeline() {
+  if (free_pipelines_.empty()) {
+    pipelines_.push_back(std::make_unique<Pipeline>(*this));
+    return *pipelines_.back();
+  }
+  Pipeline& pipeline = *free_pipelines_.back();
+  free_pipelines_.pop_back();
+  return pipeline;
+}
+
+void Worker::give_back_pipeline(Pipeline& pipeline) { free_pipelines_.push_back(&pipeline); }
+
+std::string_view Worker::date() {
+  constexpr size_t kDateSize = 29;  // "Sun, 06 Nov 1994 08:49:37 GMT"
+  const int64_t second = loop_.wall() / kNsPerSecond;
+  if (second != date_second_) {
+    date_second_ = second;
+    const time_t time = second;
+    tm parts;
+    gmtime_r(&time, &parts);
+    strftime(date_, sizeof date_, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return {date_, kDateSize};
+}
+
+void Worker::flush_logs() {
+  logs_.flush(index_);
+  log_timer_.arm(log_flush_interval_ms_);
+}
+
+}  // namespace weir::proxy

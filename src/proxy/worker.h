@@ -1,0 +1,101 @@
+// Worker: one thread with its loop, its listeners' sockets, its connections and its view of the clusters. Shares nothing it
+// writes.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/list.h"
+#include "loop/event_loop.h"
+#include "loop/timer.h"
+#include "observe/log_file.h"
+#include "proxy/connection.h"
+#include "proxy/listener.h"
+#include "proxy/pipeline.h"
+#include "proxy/request_rules.h"
+#include "proxy/snapshot.h"
+#include "upstream/cluster.h"
+
+namespace weir::proxy {
+
+class Worker {
+ public:
+  /// `identity` and `logs` outlive the worker. `connections` counts those of all workers.
+  Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs,
+         std::atomic<int64_t>& connections);
+  ~Worker();
+
+  // --- from the main thread ---
+  void start(int64_t log_flush_interval_ms);
+  /// Ends the thread; connections still open are closed.
+  void stop();
+  /// These post to the worker's mailbox.
+  void adopt(SnapshotPtr snapshot);
+  void adopt_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints);
+  void listen(ListenerStatePtr listener);
+  /// Another worker accepted a socket of an exactly balanced listener for us.
+  void take_balanced(ListenerStatePtr listener, int fd);
+  /// Stops accepting for a listener; its connections go on, or drain.
+  void stop_listening(ListenerStatePtr listener, bool drain_connections);
+  void stop_listening_all();
+  /// Everything drains: responses say close, GOAWAYs are sent.
+  void drain();
+  loop::EventLoop& loop() { return loop_; }
+
+  // --- on the worker's own thread ---
+  size_t index() const { return index_; }
+  bool draining() const { return draining_; }
+  const LocalIdentity& identity() const { return identity_; }
+  uint64_t next_stream_id() { return random_.next(); }
+  uint64_t next_connection_id() { return next_connection_id_++ * 1024 + index_; }
+  /// The cluster with this number, made when first asked for; null if there is none.
+  upstream::Cluster* cluster(uint32_t id);
+  upstream::Cluster* cluster(std::string_view name);
+  Pipeline& take_pipeline();
+  void give_back_pipeline(Pipeline& pipeline);
+  /// The Date line's value (RFC 9110 §5.6.7), kept for a second.
+  std::string_view date();
+  void add(std::unique_ptr<Connection> connection);
+  void remove(Connection& connection);
+  observe::LogFiles& logs() { return logs_; }
+
+ private:
+  void run();
+  void take_snapshot(SnapshotPtr snapshot);
+  void retire(std::unique_ptr<upstream::Cluster> cluster);
+  void sweep_later();
+  void sweep();
+  void flush_logs();
+
+  const size_t index_;
+  const LocalIdentity& identity_;
+  observe::LogFiles& logs_;
+  std::atomic<int64_t>& connection_count_;
+  loop::EventLoop loop_;
+  Random random_;
+  uint64_t next_connection_id_ = 0;
+  uint64_t next_upstream_connection_id_ = 1;
+
+  SnapshotPtr snapshot_;
+  std::vector<std::unique_ptr<upstream::Cluster>> clusters_;
+  std::unordered_map<std::string_view, uint32_t> cluster_ids_;  // of snapshot_, filled when first needed
+  std::vector<std::unique_ptr<upstream::Cluster>> retired_;
+  std::vector<std::unique_ptr<ActiveListener>> listeners_;
+  std::vector<std::unique_ptr<Pipeline>> pipelines_;  // all there are
+  std::vector<Pipeline*> free_pipelines_;
+  List<Connection> connections_;
+  bool draining_ = false;
+
+  int64_t date_second_ = 0;
+  char date_[32];
+  int64_t log_flush_interval_ms_ = 10'000;
+  loop::Timer log_timer_, sweep_timer_;
+  std::thread thread_;
+};
+
+}  // namespace weir::proxy
