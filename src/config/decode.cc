@@ -79,7 +79,8 @@ class Decoder {
       const FieldPath at{&path, field->field->name()};
       if (member.value.kind == Kind::kNull && !takes_null(*field)) continue;
       if (!may_set(member, *field, node, at)) continue;
-      if (const pb::OneofDescriptor* oneof = field->field->real_containing_oneof()) {
+      if (field->alternative) {
+        const pb::OneofDescriptor* oneof = field->field->containing_oneof();
         if (const FieldDescriptor* other = reflection.GetOneofFieldDescriptor(message, oneof);
             other != nullptr && other != field->field) {
           error(document_.at(member), at, "only one of " + other->name() + " and " + field->field->name() + " may be given");
@@ -91,7 +92,7 @@ class Decoder {
   }
 
   static bool takes_null(const FieldInfo& field) {
-    return field.message != nullptr && field.message->well_known == WellKnown::kValue && !field.field->is_repeated();
+    return field.message != nullptr && field.message->well_known == WellKnown::kValue && !field.repeated;
   }
 
   // The same field once in snake_case and once in lowerCamelCase is as much a mistake as a key given twice.
@@ -123,8 +124,8 @@ class Decoder {
   }
 
   void value(const Node& node, const FieldInfo& field, pb::Message& message, const FieldPath& path) {
-    if (field.field->is_map()) return map(node, field, message, path);
-    if (!field.field->is_repeated()) return singular(node, field, message, path);
+    if (field.map) return map(node, field, message, path);
+    if (!field.repeated) return singular(node, field, message, path);
     if (node.kind != Kind::kSequence) return singular(node, field, message, path);  // a single item without its list
     int index = 0;
     for (const Node& item : node) {
@@ -136,15 +137,13 @@ class Decoder {
   void map(const Node& node, const FieldInfo& field, pb::Message& message, const FieldPath& path) {
     if (node.kind != Kind::kMapping) return wrong_type(node, path, "an object");
     const FieldDescriptor* key = field.field->message_type()->map_key();
-    FieldInfo value_info;
-    value_info.field = field.field->message_type()->map_value();
+    FieldInfo key_info(key);
+    FieldInfo value_info(field.field->message_type()->map_value());
     value_info.message = field.message;
     for (uint32_t i = 0; i < node.size && !diagnostics_.full(); ++i) {
       const Member& member = node.members[i];
       const FieldPath at{&path, member.key, -1, true};
       pb::Message* entry = message.GetReflection()->AddMessage(&message, field.field);
-      FieldInfo key_info;
-      key_info.field = key;
       Node key_node;
       key_node.kind = Kind::kString;
       key_node.line = member.line;
@@ -164,8 +163,8 @@ class Decoder {
   void singular(const Node& node, const FieldInfo& info, pb::Message& message, const FieldPath& path) {
     const FieldDescriptor* field = info.field;
     const pb::Reflection& reflection = *message.GetReflection();
-    const bool add = field->is_repeated();
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    const bool add = info.repeated;
+    if (info.type == FieldDescriptor::CPPTYPE_MESSAGE) {
       pb::Message* child = add ? reflection.AddMessage(&message, field) : reflection.MutableMessage(&message, field);
       if (node.kind == Kind::kNull && info.message->well_known != WellKnown::kValue) return;  // an item left empty
       return this->message(node, *info.message, *child, path);
@@ -429,14 +428,14 @@ class Decoder {
   const MessageInfo* find_type(const Node& at, std::string_view url, const FieldPath& path) {
     const std::string_view name = type_name(url);
     if (const MessageInfo* info = schema_.find(name)) return info;
-    const std::vector<std::string> similar = schema_.names_like(name);
-    error(at, path, "unknown type " + std::string(name.substr(0, 200)),
-          similar.empty() ? "" : "did you mean " + similar[0] + "?");
+    const std::string similar = schema_.name_like(name);
+    error(at, path, "unknown type " + std::string(name.substr(0, 200)), similar.empty() ? "" : "did you mean " + similar + "?");
     return nullptr;
   }
 
   void pack(const Node& body, const MessageInfo& info, std::string_view url, pb::Message& any, const FieldPath& path) {
-    const std::unique_ptr<pb::Message> inner = schema_.make(info);
+    ScratchArena arena;
+    pb::Message* inner = schema_.make(info, arena);
     if (info.well_known == WellKnown::kNone)
       plain_message(body, info, *inner, path, "@type");
     else

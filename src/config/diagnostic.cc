@@ -65,7 +65,7 @@ std::string plain(std::string_view name) {
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before(b.size() + 1), now(b.size() + 1), two_before;
+  std::vector<size_t> before(b.size() + 1), now(b.size() + 1), two_before(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) before[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     now[0] = i;
@@ -74,7 +74,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) now[j] = std::min(now[j], two_before[j - 2] + 1);
     }
-    two_before = before;
+    two_before.swap(before);
     before.swap(now);
   }
   return before[b.size()];
@@ -88,7 +88,10 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   std::string_view best;
   size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
-    const size_t distance = edit_distance(wanted, plain(candidate));
+    const std::string name = plain(candidate);
+    const size_t longer = std::max(name.size(), wanted.size()), shorter = std::min(name.size(), wanted.size());
+    if (longer - shorter >= best_distance) continue;  // at least as many edits
+    const size_t distance = edit_distance(wanted, name);
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;

@@ -53,6 +53,15 @@ const std::string* pattern_of(const validate::FieldRules& rules) {
 
 }  // namespace
 
+FieldInfo::FieldInfo(const pb::FieldDescriptor* field)
+    : field(field),
+      type(field->cpp_type()),
+      repeated(field->is_repeated()),
+      map(field->is_map()),
+      presence(field->has_presence()),
+      alternative(field->real_containing_oneof() != nullptr),
+      deprecated(field->options().deprecated()) {}
+
 const FieldInfo* MessageInfo::find(std::string_view name) const {
   const size_t mask = slots_.size() - 1;
   for (size_t at = std::hash<std::string_view>()(name) & mask; slots_[at].field != nullptr; at = (at + 1) & mask) {
@@ -81,7 +90,7 @@ struct Schema::Dynamic {
   pb::EncodedDescriptorDatabase database;
   pb::DescriptorPool pool{pb::DescriptorPool::generated_pool()};
   pb::DynamicMessageFactory factory{&pool};
-  std::vector<std::unique_ptr<pb::FileDescriptorProto>> files;
+  std::vector<std::string> names;  // of all message types; filled when first needed
 };
 
 Schema::Schema() = default;
@@ -97,12 +106,10 @@ const MessageInfo& Schema::of(const pb::Descriptor* descriptor) {
   // A type that refers to itself is assumed to need checking until it is known better; that is at worst a little slower.
   made.checked = true;
   const bool disabled = descriptor->options().GetExtension(validate::disabled);
-  made.fields.resize(static_cast<size_t>(descriptor->field_count()));
+  made.fields.reserve(static_cast<size_t>(descriptor->field_count()));
   bool checked = made.well_known == WellKnown::kAny;
   for (int i = 0; i < descriptor->field_count(); ++i) {
-    FieldInfo& field = made.fields[static_cast<size_t>(i)];
-    field.field = descriptor->field(i);
-    field.deprecated = field.field->options().deprecated();
+    FieldInfo& field = made.fields.emplace_back(descriptor->field(i));
     if (!disabled && field.field->options().HasExtension(validate::rules)) {
       field.rules = &field.field->options().GetExtension(validate::rules);
       if (const std::string* pattern = pattern_of(*field.rules)) {
@@ -168,31 +175,33 @@ const pb::FileDescriptor* Schema::build(Dynamic& dynamic, const std::string& fil
   return dynamic.pool.BuildFile(proto);
 }
 
-std::unique_ptr<pb::Message> Schema::make(const MessageInfo& info) {
-  if (info.descriptor->file()->pool() == pb::DescriptorPool::generated_pool()) {
-    return std::unique_ptr<pb::Message>(pb::MessageFactory::generated_factory()->GetPrototype(info.descriptor)->New());
-  }
-  return std::unique_ptr<pb::Message>(dynamic().factory.GetPrototype(info.descriptor)->New());
+pb::Message* Schema::make(const MessageInfo& info, pb::Arena& arena) {
+  const bool generated = info.descriptor->file()->pool() == pb::DescriptorPool::generated_pool();
+  pb::MessageFactory* factory = generated ? pb::MessageFactory::generated_factory() : &dynamic().factory;
+  return factory->GetPrototype(info.descriptor)->New(&arena);
 }
 
-std::unique_ptr<pb::Message> Schema::unpack(const pb::Message& any) {
-  const pb::Descriptor* descriptor = any.GetDescriptor();
+pb::Message* Schema::unpack(const pb::Message& any, pb::Arena& arena) {
   const MessageInfo* info = find(type_name(any_type_url(any)));
   if (info == nullptr) return nullptr;
-  std::unique_ptr<pb::Message> message = make(*info);
+  pb::Message* message = make(*info, arena);
   std::string scratch;
-  const std::string& value = any.GetReflection()->GetStringReference(any, descriptor->FindFieldByNumber(2), &scratch);
-  if (!message->ParsePartialFromString(value)) return nullptr;
-  return message;
+  const pb::FieldDescriptor* value = any.GetDescriptor()->FindFieldByNumber(2);
+  const std::string& bytes = any.GetReflection()->GetStringReference(any, value, &scratch);
+  return message->ParsePartialFromString(bytes) ? message : nullptr;
 }
 
-std::vector<std::string> Schema::names_like(std::string_view full_name) {
-  std::vector<std::string> names;
-  std::vector<std::string> files;
-  dynamic().database.FindAllMessageNames(&names);
-  std::vector<std::string_view> views(names.begin(), names.end());
-  const std::string best = nearest(full_name, views);
-  return best.empty() ? std::vector<std::string>() : std::vector<std::string>{best};
+std::string Schema::name_like(std::string_view full_name) {
+  Dynamic& known = dynamic();
+  if (known.names.empty()) known.database.FindAllMessageNames(&known.names);
+  // A misspelt type keeps its package or its last word; whatever else is near is another extension altogether.
+  const std::string_view package = full_name.substr(0, full_name.rfind('.') + 1);
+  const std::string_view word = full_name.substr(package.size());
+  std::vector<std::string_view> candidates;
+  for (const std::string_view name : known.names) {
+    if (name.starts_with(package) || name.substr(name.rfind('.') + 1) == word) candidates.push_back(name);
+  }
+  return nearest(full_name, candidates);
 }
 
 std::string_view type_name(std::string_view type_url) {

@@ -1,6 +1,7 @@
 // Schema: what is known about every message type of Envoy's API, prepared for fast decoding and checking.
 #pragma once
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor_database.h>
 #include <google/protobuf/dynamic_message.h>
@@ -22,6 +23,24 @@ namespace weir::config {
 class Schema;
 struct MessageInfo;
 
+/// An arena for a message that is needed for a moment: an ordinary one never reaches malloc.
+class ScratchArena {
+ public:
+  operator google::protobuf::Arena&() { return arena_; }
+
+ private:
+  static google::protobuf::ArenaOptions options(char* block, size_t size) {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = block;
+    options.initial_block_size = size;
+    options.start_block_size = 16 << 10;
+    options.max_block_size = 256 << 10;
+    return options;
+  }
+  alignas(8) char block_[4096];
+  google::protobuf::Arena arena_{options(block_, sizeof block_)};
+};
+
 /// Message types with a JSON form of their own.
 enum class WellKnown : uint8_t {
   kNone,
@@ -36,11 +55,20 @@ enum class WellKnown : uint8_t {
   kTypedStruct
 };
 
+/// A field, with what is asked often kept at hand.
 struct FieldInfo {
+  FieldInfo() = default;
+  explicit FieldInfo(const google::protobuf::FieldDescriptor* field);
+
   const google::protobuf::FieldDescriptor* field = nullptr;
   const MessageInfo* message = nullptr;         // of a message field; for a map that of its values, if messages
   const validate::FieldRules* rules = nullptr;  // nullptr without constraints
   std::unique_ptr<re2::RE2> pattern;            // of a string rule (of items or of the string itself)
+  google::protobuf::FieldDescriptor::CppType type = google::protobuf::FieldDescriptor::CPPTYPE_STRING;
+  bool repeated = false;
+  bool map = false;
+  bool presence = false;     // whether unset differs from empty
+  bool alternative = false;  // part of a oneof
   bool deprecated = false;
   bool checked = false;  // whether a validator has to look at it
 };
@@ -78,12 +106,13 @@ class Schema {
   const MessageInfo& of(const google::protobuf::Descriptor* descriptor);
   /// The type with this full name, such as `envoy.config.cluster.v3.Cluster`; nullptr if Envoy's API has none.
   const MessageInfo* find(std::string_view full_name);
-  /// A new, empty message of that type.
-  std::unique_ptr<google::protobuf::Message> make(const MessageInfo& info);
-  /// The message packed in an Any (generated or dynamic); nullptr if its type is unknown or its bytes do not parse.
-  std::unique_ptr<google::protobuf::Message> unpack(const google::protobuf::Message& any);
-  /// Full names of all message types of Envoy's API that could be meant by a misspelt one.
-  std::vector<std::string> names_like(std::string_view full_name);
+  /// A new, empty message of that type, owned by `arena`.
+  google::protobuf::Message* make(const MessageInfo& info, google::protobuf::Arena& arena);
+  /// The message packed in an Any (generated or dynamic), owned by `arena`; nullptr if its type is unknown or its
+  /// bytes do not parse.
+  google::protobuf::Message* unpack(const google::protobuf::Message& any, google::protobuf::Arena& arena);
+  /// The full name of the type that a misspelt name seems to mean, or "".
+  std::string name_like(std::string_view full_name);
 
  private:
   struct Dynamic;

@@ -190,7 +190,8 @@ class SupportWalk {
   void any(const pb::Message& any, const std::string& category, const FieldPath& path) {
     const std::string url = any_type_url(any);
     if (url.empty()) return;
-    const std::unique_ptr<pb::Message> inner = schema_.unpack(any);
+    ScratchArena arena;
+    const pb::Message* inner = schema_.unpack(any, arena);
     if (inner == nullptr) return;  // the validator reports it
     const MessageInfo& info = schema_.of(inner->GetDescriptor());
     if (!category.empty() && !table_.has_extension(category, type_name(url))) {

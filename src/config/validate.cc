@@ -48,7 +48,8 @@ class Validator {
   void any(const pb::Message& any, const FieldPath& path) {
     const std::string url = any_type_url(any);
     if (url.empty()) return;
-    const std::unique_ptr<pb::Message> inner = schema_.unpack(any);
+    ScratchArena arena;
+    const pb::Message* inner = schema_.unpack(any, arena);
     if (inner == nullptr) {
       const bool known = schema_.find(type_name(url)) != nullptr;
       return violation(path, known ? "its bytes are not a " + std::string(type_name(url))
@@ -59,23 +60,23 @@ class Validator {
 
   void field(const pb::Message& message, const pb::Reflection& reflection, const FieldInfo& info, const FieldPath& path) {
     const FieldDescriptor* field = info.field;
-    if (field->is_repeated()) {
+    if (info.repeated) {
       const int size = reflection.FieldSize(message, field);
       if (size > 0) deprecation(info, path);
       if (info.rules == nullptr && (size == 0 || info.message == nullptr || !info.message->checked)) return;
-      return field->is_map() ? map(message, info, path, size) : list(message, info, path, size);
+      return info.map ? map(message, info, path, size) : list(message, info, path, size);
     }
     const bool present = reflection.HasField(message, field);
     if (present) deprecation(info, path);
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    if (info.type == FieldDescriptor::CPPTYPE_MESSAGE) {
       if (!present) {
-        const bool alternative = field->real_containing_oneof() != nullptr;  // required only if chosen
-        if (info.rules != nullptr && !alternative && requires_presence(*info.rules)) violation(path, "required");
+        // One of several alternatives is required only if it was chosen.
+        if (info.rules != nullptr && !info.alternative && requires_presence(*info.rules)) violation(path, "required");
         return;
       }
       return child(reflection.GetMessage(message, field), info, info.rules, path);
     }
-    if (info.rules == nullptr || (field->has_presence() && !present)) return;
+    if (info.rules == nullptr || (info.presence && !present)) return;
     report(check_scalar(message, *field, -1, *info.rules, info.pattern.get()), path);
   }
 
@@ -106,7 +107,7 @@ class Validator {
       if (rules->unique()) unique(message, info, path, size);
     }
     const validate::FieldRules* items = rules != nullptr && rules->has_items() ? &rules->items() : nullptr;
-    const bool messages = info.field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    const bool messages = info.type == FieldDescriptor::CPPTYPE_MESSAGE;
     if (items == nullptr && !(messages && info.message->checked)) return;
     for (int i = 0; i < size && !diagnostics_.full(); ++i) {
       const FieldPath at{&path, {}, i};
