@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "config/unwrap.h"
 #include "config/validate.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 
@@ -102,18 +103,22 @@ class Load {
       case Format::kJson:
         return tree(options_.path, std::move(*content), format);
       case Format::kBinary:
-        if (message_.ParsePartialFromString(*content)) return true;
-        diagnostics_.error({{options_.path, 0, 0}, "", "not a binary " + message_.GetDescriptor()->full_name(), ""});
-        return false;
+        if (!message_.ParsePartialFromString(*content)) {
+          diagnostics_.error({{options_.path, 0, 0}, "", "not a binary " + message_.GetDescriptor()->full_name(), ""});
+          return false;
+        }
+        break;
       case Format::kText: {
         pb::TextFormat::Parser parser;
         TextErrors errors(options_.path, diagnostics_);
         parser.RecordErrorsTo(&errors);
         parser.SetRecursionLimit(static_cast<int>(limits.depth));
-        return parser.ParseFromString(*content, &message_);
+        if (!parser.ParseFromString(*content, &message_)) return false;
+        break;
       }
     }
-    return false;
+    unwrap(schema_, message_, options_.unknown_fields, diagnostics_);
+    return true;
   }
 
   // A second source is decoded by itself and merged, for what it sets inside a oneof replaces what the first did.
@@ -178,6 +183,13 @@ class Load {
 
 void load_into(Schema& schema, const LoadOptions& options, pb::Message& message, Diagnostics& diagnostics, Positions& positions) {
   Load(schema, options, message, diagnostics, positions).run();
+}
+
+void check_resource(Schema& schema, UnknownFields unknown_fields, const SupportTable* support, pb::Message& message,
+                    Diagnostics& diagnostics) {
+  unwrap(schema, message, unknown_fields, diagnostics);
+  validate_message(schema, message, diagnostics);
+  if (support != nullptr) check_support(schema, *support, message, diagnostics);
 }
 
 std::unique_ptr<pb::Arena> make_arena() {

@@ -45,6 +45,11 @@ struct Loaded {
 void load_into(Schema& schema, const LoadOptions& options, google::protobuf::Message& message, Diagnostics& diagnostics,
                Positions& positions);
 
+/// Checks a resource that came as bytes (xDS) as thoroughly as a file: unwraps every TypedStruct in it, then reports
+/// unknown fields, violated constraints and, if `support` is given, what Weir does not implement.
+void check_resource(Schema& schema, UnknownFields unknown_fields, const SupportTable* support, google::protobuf::Message& message,
+                    Diagnostics& diagnostics);
+
 /// An arena that takes its memory in large pieces, so that they go back to the system.
 std::unique_ptr<google::protobuf::Arena> make_arena();
 

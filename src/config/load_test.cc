@@ -11,6 +11,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "xds/type/v3/typed_struct.pb.h"
 
 namespace weir::config {
 namespace {
@@ -216,6 +217,60 @@ TEST_F(Load, BinaryAndTextProtobufAreReadByTheirExtensions) {
   const auto broken = file("a.pb_text", "node {\n  idd: \"x\" }");
   EXPECT_EQ(broken.diagnostics.errors()[0].at.line, 2u);
   EXPECT_FALSE(file("b.pb", "\xff\xff").ok());
+}
+
+TEST_F(Load, ATypedStructInBytesIsReplacedByWhatItWraps) {
+  const auto text = yaml(R"(
+static_resources:
+  clusters:
+  - name: a
+    metadata: {filter_metadata: {x: {type_url: envoy.config.core.v3.Node, value: 1}}}
+)");
+  Bootstrap bootstrap = *text;
+  xds::type::v3::TypedStruct wrapper;
+  wrapper.set_type_url("type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions");
+  auto& options = *(*wrapper.mutable_value()->mutable_fields())["explicit_http_config"].mutable_struct_value()->mutable_fields();
+  auto& http2 = *options["http2_protocol_options"].mutable_struct_value()->mutable_fields();
+  http2["max_concurrent_streams"].set_number_value(5);
+  auto& any = (*bootstrap.mutable_static_resources()->mutable_clusters(0)->mutable_typed_extension_protocol_options())["x"];
+  any.PackFrom(wrapper);
+  const auto good = file("a.pb", bootstrap.SerializeAsString());
+  EXPECT_EQ(good.diagnostics.text(), "");
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions unpacked;
+  ASSERT_TRUE(good->static_resources().clusters(0).typed_extension_protocol_options().begin()->second.UnpackTo(&unpacked));
+  EXPECT_EQ(unpacked.explicit_http_config().http2_protocol_options().max_concurrent_streams().value(), 5u);
+
+  http2["max_concurrent_stream"].set_number_value(5);
+  any.PackFrom(wrapper);
+  Diagnostics found;
+  check_resource(schema_, UnknownFields::kReject, nullptr, bootstrap, found);
+  EXPECT_EQ(found.text(),
+            "static_resources.clusters[0].typed_extension_protocol_options[\"x\"].explicit_http_config"
+            ".http2_protocol_options.max_concurrent_stream: unknown field; did you mean max_concurrent_streams?");
+}
+
+TEST_F(Load, UnknownFieldsInBytesAreReportedByNumber) {
+  Bootstrap bootstrap;
+  auto* node = bootstrap.mutable_node();
+  node->GetReflection()->MutableUnknownFields(node)->AddVarint(777, 1);
+  EXPECT_NE(file("a.pb", bootstrap.SerializeAsString())
+                .diagnostics.text()
+                .find("node: envoy.config.core.v3.Node has no field numbered 777"),
+            std::string::npos);
+}
+
+TEST_F(Load, EndlesslyNestedAnysAreRefused) {
+  google::protobuf::Any any;
+  for (int i = 0; i < 1000; ++i) {
+    google::protobuf::Any outer;
+    outer.PackFrom(any);
+    any.Swap(&outer);
+  }
+  envoy::service::discovery::v3::DiscoveryResponse response;
+  *response.add_resources() = any;
+  Diagnostics found;
+  check_resource(schema_, UnknownFields::kReject, nullptr, response, found);
+  EXPECT_EQ(found.text(), "resources[0]: nested too deeply");
 }
 
 TEST_F(Load, UnknownFieldsCanBeAllowed) {

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "config/path.h"
 #include "config/rules.h"
+#include "config/unwrap.h"
 
 namespace weir::config {
 
@@ -189,7 +190,7 @@ class SupportWalk {
 
   void any(const pb::Message& any, const std::string& category, const FieldPath& path) {
     const std::string url = any_type_url(any);
-    if (url.empty()) return;
+    if (url.empty() || depth_ == kMostNestedAnys) return;  // the validator reports the depth
     ScratchArena arena;
     const pb::Message* inner = schema_.unpack(any, arena);
     if (inner == nullptr) return;  // the validator reports it
@@ -197,13 +198,16 @@ class SupportWalk {
     if (!category.empty() && !table_.has_extension(category, type_name(url))) {
       return error(path, "the extension " + info.descriptor->full_name() + " is " + kNotYet + " as one of " + category);
     }
+    ++depth_;
     message(*inner, info, "", path);
+    --depth_;
   }
 
   Schema& schema_;
   const SupportTable& table_;
   Diagnostics& diagnostics_;
   std::set<const FieldDescriptor*> warned_;
+  int depth_ = 0;  // of Any in Any
 };
 
 void check_support(Schema& schema, const SupportTable& table, const pb::Message& message, Diagnostics& diagnostics) {

@@ -7,6 +7,7 @@
 
 #include "config/path.h"
 #include "config/rules.h"
+#include "config/unwrap.h"
 
 namespace weir::config {
 
@@ -48,6 +49,7 @@ class Validator {
   void any(const pb::Message& any, const FieldPath& path) {
     const std::string url = any_type_url(any);
     if (url.empty()) return;
+    if (depth_ == kMostNestedAnys) return violation(path, "nested too deeply");
     ScratchArena arena;
     const pb::Message* inner = schema_.unpack(any, arena);
     if (inner == nullptr) {
@@ -55,7 +57,9 @@ class Validator {
       return violation(path, known ? "its bytes are not a " + std::string(type_name(url))
                                    : "unknown type " + std::string(type_name(url).substr(0, 200)));
     }
+    ++depth_;
     message(*inner, schema_.of(inner->GetDescriptor()), path);
+    --depth_;
   }
 
   void field(const pb::Message& message, const pb::Reflection& reflection, const FieldInfo& info, const FieldPath& path) {
@@ -158,6 +162,7 @@ class Validator {
   Schema& schema_;
   Diagnostics& diagnostics_;
   std::set<const FieldDescriptor*> warned_;
+  int depth_ = 0;  // of Any in Any
 };
 
 }  // namespace
