@@ -1,7 +1,8 @@
 """Bootstraps for the cases: whole ones from a text with ${placeholders}, or made from the short form `http:`.
 
 The short form is what a case is about; everything around it is always the same: an admin listener on ${admin}, one
-listener `main` on ${port} with an HTTP connection manager whose fields `http:` gives, and a cluster for every upstream."""
+listener `main` on ${port} with an HTTP connection manager whose fields `http:` gives, and a cluster for every upstream.
+"""
 
 import copy, re
 import yaml
@@ -48,7 +49,12 @@ def endpoints(cluster, *ports):
 
 
 def http_options(**explicit):
-    return {HTTP_OPTIONS: {'@type': TYPE + 'extensions.upstreams.http.v3.HttpProtocolOptions', 'explicit_http_config': explicit}}
+    return {
+        HTTP_OPTIONS: {
+            '@type': TYPE + 'extensions.upstreams.http.v3.HttpProtocolOptions',
+            'explicit_http_config': explicit,
+        }
+    }
 
 
 def cluster(name, kind, port):
@@ -70,7 +76,10 @@ def hcm(fields):
     config.update(copy.deepcopy(fields))
     routes = config.pop('routes', None)
     if routes is not None:
-        config['route_config'] = {'name': 'local', 'virtual_hosts': [{'name': 'all', 'domains': ['*'], 'routes': routes}]}
+        config['route_config'] = {
+            'name': 'local',
+            'virtual_hosts': [{'name': 'all', 'domains': ['*'], 'routes': routes}],
+        }
     if 'virtual_hosts' in config:
         config['route_config'] = {'name': 'local', 'virtual_hosts': config.pop('virtual_hosts')}
     if 'log_format' in config:
@@ -106,7 +115,13 @@ def render(file, values):
     if 'bootstrap' in file:
         b = file['bootstrap']
     else:
-        b = expand(file.get('http'), file.get('upstreams', {}), file.get('listeners'), file.get('clusters') or (), file.get('extra'))
+        b = expand(
+            file.get('http'),
+            file.get('upstreams', {}),
+            file.get('listeners'),
+            file.get('clusters') or (),
+            file.get('extra'),
+        )
     if isinstance(b, str):
         return fill(b, values)
     return yaml.safe_dump(fill_all(b, values), sort_keys=False)

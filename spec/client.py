@@ -3,9 +3,9 @@
 import socket, time
 from dataclasses import dataclass, field
 
-import h2.config, h2.connection, h2.errors, h2.events, h2.exceptions, h2.settings
+import h2.config, h2.connection, h2.events, h2.exceptions
 
-from upstreams import HOST, Reader, lookup, pairs, read_chunked, split_fields, text
+from upstreams import HOST, Reader, pairs, read_chunked, split_fields, text
 
 
 @dataclass

@@ -193,7 +193,11 @@ class Pair:
         left, right = self.left.log(), self.right.log()
         out = [('access log', x, y) for x, y in zip_longest(only(left, right), only(right, left))]
         left, right = self.left.stats(), self.right.stats()
-        out += [('statistic ' + k, left.get(k, '0'), right.get(k, '0')) for k in sorted(left.keys() | right.keys()) if left.get(k) != right.get(k)]
+        out += [
+            ('statistic ' + k, left.get(k, '0'), right.get(k, '0'))
+            for k in sorted(left.keys() | right.keys())
+            if left.get(k) != right.get(k)
+        ]
         return out
 
     def close(self):
@@ -242,7 +246,26 @@ def smaller_configs(hcm):
         yield dict(hcm, route_config=smaller)
 
 
-KEEP = {'name', 'domains', 'match', 'route', 'redirect', 'direct_response', 'header', 'prefix', 'path', 'safe_regex', 'path_separated_prefix', 'cluster', 'virtual_hosts', 'routes', 'status', 'clusters', 'weight', 'validate_clusters'}
+KEEP = {
+    'name',
+    'domains',
+    'match',
+    'route',
+    'redirect',
+    'direct_response',
+    'header',
+    'prefix',
+    'path',
+    'safe_regex',
+    'path_separated_prefix',
+    'cluster',
+    'virtual_hosts',
+    'routes',
+    'status',
+    'clusters',
+    'weight',
+    'validate_clusters',
+}
 
 
 def removable(x, path):
@@ -251,7 +274,12 @@ def removable(x, path):
     items = x.items() if isinstance(x, dict) else enumerate(x)
     for k, v in items:
         here = path + (k,)
-        if k == 'routes' or (isinstance(k, int) and path and path[-1] == 'routes') or (isinstance(k, int) and path and path[-1] != 'domains') or (isinstance(k, str) and k not in KEEP):
+        if (
+            k == 'routes'
+            or (isinstance(k, int) and path and path[-1] == 'routes')
+            or (isinstance(k, int) and path and path[-1] != 'domains')
+            or (isinstance(k, str) and k not in KEEP)
+        ):
             if k != 'routes':
                 yield here
         if isinstance(v, (dict, list)):
@@ -328,7 +356,10 @@ def main():
             answers = pair.configure(hcm)
             if bool(answers[0]) != bool(answers[1]):
                 shown += 1
-                print('DIFFERENCE seed %d: only one takes the configuration\n  %s: %s\n  %s: %s' % (seed, a.left, answers[0] or 'runs', a.right, answers[1] or 'runs'))
+                print(
+                    'DIFFERENCE seed %d: only one takes the configuration\n  %s: %s\n  %s: %s'
+                    % (seed, a.left, answers[0] or 'runs', a.right, answers[1] or 'runs')
+                )
                 print(re.sub('(?m)^', '    ', yaml.safe_dump(hcm, sort_keys=False, width=140)))
                 continue
             if answers[0]:
@@ -351,7 +382,15 @@ def main():
                 if not found:
                     continue
                 kinds = {k for k, _, _ in found}
-                signature = (tuple(sorted(kinds)), str([[h[0] for h in x] + [h[0] for h in y] if k.endswith('headers') else (x, y) for k, x, y in found])[:300])
+                signature = (
+                    tuple(sorted(kinds)),
+                    str(
+                        [
+                            [h[0] for h in x] + [h[0] for h in y] if k.endswith('headers') else (x, y)
+                            for k, x, y in found
+                        ]
+                    )[:300],
+                )
                 if signature in kinds_seen:
                     continue
                 kinds_seen.add(signature)
@@ -368,13 +407,21 @@ def main():
             if shown >= a.most:
                 break
             if clean and (late := pair.afterwards()):
-                late = [d for d in late if (signature := d[0] + re.sub(r'\d+', '', str(d[1:]))[:60]) not in kinds_seen and not kinds_seen.add(signature)]
+                late = [
+                    d
+                    for d in late
+                    if (signature := d[0] + re.sub(r'\d+', '', str(d[1:]))[:60]) not in kinds_seen
+                    and not kinds_seen.add(signature)
+                ]
                 if late:
                     shown += 1
                     show_afterwards(a, seed, late, asked_here)
     finally:
         pair.close()
-    print('%d requests to %d configurations (%d refused by both), %d differences, seed %d, %.0f s' % (asked, n + 1, refused, shown, a.seed, time.monotonic() - start))
+    print(
+        '%d requests to %d configurations (%d refused by both), %d differences, seed %d, %.0f s'
+        % (asked, n + 1, refused, shown, a.seed, time.monotonic() - start)
+    )
     return 1 if shown else 0
 
 

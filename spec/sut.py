@@ -72,7 +72,12 @@ class Sut:
         with open(path, 'w') as f:
             f.write(config)
         args = [str(a) for a in args]
-        defaults = {'--concurrency': ['1'], '-l': ['error'], '--disable-hot-restart': [], '--file-flush-interval-msec': ['20']}
+        defaults = {
+            '--concurrency': ['1'],
+            '-l': ['error'],
+            '--disable-hot-restart': [],
+            '--file-flush-interval-msec': ['20'],
+        }
         for k, v in defaults.items():
             if k not in args and not (k == '-l' and '--log-level' in args):
                 args += [k] + v

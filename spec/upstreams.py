@@ -1,8 +1,9 @@
 """Scripted upstreams: they record exactly what reached them, and answer as the case says (or with JSON of what they saw).
 
-An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser, or python-h2: nothing of Weir is in it."""
+An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser, or python-h2: nothing of Weir is in it.
+"""
 
-import json, os, shutil, socket, ssl, subprocess, tempfile, threading, time
+import json, os, shutil, socket, subprocess, tempfile, threading, time
 
 import h2.config, h2.connection, h2.events, h2.exceptions
 
@@ -324,7 +325,9 @@ class NginxUpstream:
         for f, n in (('128', 128), ('1k', 1024), ('64k', 65536), ('1m', 1 << 20)):
             with open('%s/root/%s' % (self.dir, f), 'w') as out:
                 out.write('x' * n)
-        temp = ' '.join('%s_temp_path %s/%s;' % (t, self.dir, t) for t in 'client_body proxy fastcgi uwsgi scgi'.split())
+        temp = ' '.join(
+            '%s_temp_path %s/%s;' % (t, self.dir, t) for t in 'client_body proxy fastcgi uwsgi scgi'.split()
+        )
         conf = '''daemon off; master_process off; pid %s/pid; error_log %s/error.log;
             events { worker_connections 512; }
             http { access_log off; %s server { listen %s:%d; root %s/root; client_max_body_size 64m; } }'''
@@ -391,5 +394,12 @@ class BlackHole(Refused):
 
 
 def start(name, spec, port):
-    kinds = {'h1': H1Upstream, 'h2': H2Upstream, 'tcp': TcpUpstream, 'nginx': NginxUpstream, 'refused': Refused, 'blackhole': BlackHole}
+    kinds = {
+        'h1': H1Upstream,
+        'h2': H2Upstream,
+        'tcp': TcpUpstream,
+        'nginx': NginxUpstream,
+        'refused': Refused,
+        'blackhole': BlackHole,
+    }
     return kinds[spec](name, port)
