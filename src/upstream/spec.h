@@ -8,6 +8,7 @@
 
 #include "http/codec.h"
 #include "net/address.h"
+#include "net/resolver_spec.h"
 
 namespace weir::upstream {
 
@@ -84,8 +85,13 @@ struct ClusterSpec {
   Assignment assignment;         // static and DNS clusters
   std::string eds_service_name;  // EDS
   std::string eds_path;          // the file that EDS is read from
+  std::string eds_watched_directory;
+  int64_t eds_initial_fetch_timeout_ms = 15000;  // 0: wait for ever
   int64_t dns_refresh_ms = 5000;
+  int64_t dns_jitter_ms = 0;  // up to this much later
   int64_t dns_failure_refresh_ms = 5000;
+  int64_t dns_failure_refresh_max_ms = 0;  // 0: always dns_failure_refresh_ms, else a back-off between the two
+  net::ResolverSpec dns_resolver;
   bool respect_dns_ttl = false;
   DnsFamily dns_family = DnsFamily::kAuto;
   bool wait_for_warm = true;

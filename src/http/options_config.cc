@@ -1,0 +1,65 @@
+#include "http/options_config.h"
+
+#include "envoy/config/core/v3/protocol.pb.h"
+
+namespace weir::http {
+
+namespace core = envoy::config::core::v3;
+
+Http1Options read_http1_options(const core::Http1ProtocolOptions& options) {
+  Http1Options result;
+  result.accept_http_10 = options.accept_http_10();
+  result.default_host_for_http_10 = options.default_host_for_http_10();
+  result.enable_trailers = options.enable_trailers();
+  result.allow_absolute_url = !options.has_allow_absolute_url() || options.allow_absolute_url().value();
+  result.allow_chunked_length = options.allow_chunked_length();
+  result.proper_case = options.header_key_format().has_proper_case_words();
+  return result;
+}
+
+Http2Options read_http2_options(const core::Http2ProtocolOptions& options) {
+  Http2Options result;
+  const auto take = [](bool given, const google::protobuf::UInt32Value& value, uint32_t& into) {
+    if (given) into = value.value();
+  };
+  take(options.has_hpack_table_size(), options.hpack_table_size(), result.hpack_table_size);
+  take(options.has_max_concurrent_streams(), options.max_concurrent_streams(), result.max_concurrent_streams);
+  take(options.has_initial_stream_window_size(), options.initial_stream_window_size(), result.initial_stream_window_size);
+  take(options.has_initial_connection_window_size(), options.initial_connection_window_size(),
+       result.initial_connection_window_size);
+  result.allow_connect = options.allow_connect();
+  result.override_stream_error_on_invalid_http_message = options.has_override_stream_error_on_invalid_http_message()
+                                                             ? options.override_stream_error_on_invalid_http_message().value()
+                                                             : options.stream_error_on_invalid_http_messaging();
+  take(options.has_max_outbound_frames(), options.max_outbound_frames(), result.max_outbound_frames);
+  take(options.has_max_outbound_control_frames(), options.max_outbound_control_frames(), result.max_outbound_control_frames);
+  take(options.has_max_consecutive_inbound_frames_with_empty_payload(),
+       options.max_consecutive_inbound_frames_with_empty_payload(), result.max_consecutive_inbound_frames_with_empty_payload);
+  take(options.has_max_inbound_priority_frames_per_stream(), options.max_inbound_priority_frames_per_stream(),
+       result.max_inbound_priority_frames_per_stream);
+  take(options.has_max_inbound_window_update_frames_per_data_frame_sent(),
+       options.max_inbound_window_update_frames_per_data_frame_sent(),
+       result.max_inbound_window_update_frames_per_data_frame_sent);
+  return result;
+}
+
+void declare_protocol_options(config::SupportTable& table) {
+  table.message<core::Http1ProtocolOptions>()
+      .fields({"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "header_key_format", "enable_trailers",
+               "allow_chunked_length"})
+      .harmless({"use_balsa_parser", "allow_custom_methods", "override_stream_error_on_invalid_http_message"});
+  table.message<core::Http1ProtocolOptions::HeaderKeyFormat>().fields({"proper_case_words"});
+  table.message<core::Http1ProtocolOptions::HeaderKeyFormat::ProperCaseWords>();
+  table.message<core::Http2ProtocolOptions>()
+      .fields({"hpack_table_size", "max_concurrent_streams", "initial_stream_window_size", "initial_connection_window_size",
+               "allow_connect", "max_outbound_frames", "max_outbound_control_frames",
+               "max_consecutive_inbound_frames_with_empty_payload", "max_inbound_priority_frames_per_stream",
+               "max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging",
+               "override_stream_error_on_invalid_http_message"})
+      .harmless({"allow_metadata", "connection_keepalive", "use_oghttp2_codec"});
+  table.message<core::HttpProtocolOptions>().fields({"idle_timeout", "max_connection_duration", "max_headers_count",
+                                                     "max_stream_duration", "headers_with_underscores_action",
+                                                     "max_requests_per_connection"});
+}
+
+}  // namespace weir::http

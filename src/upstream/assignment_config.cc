@@ -1,0 +1,126 @@
+// ClusterLoadAssignment becomes Assignment.
+#include <cstdint>
+#include <limits>
+#include <map>
+
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "net/address_config.h"
+#include "upstream/cluster_config.h"
+
+namespace weir::upstream {
+
+namespace core = envoy::config::core::v3;
+namespace endpoint = envoy::config::endpoint::v3;
+using config::Diagnostics;
+using config::FieldPath;
+
+namespace {
+
+bool is_dns(DiscoveryType discovery) { return discovery == DiscoveryType::kStrictDns || discovery == DiscoveryType::kLogicalDns; }
+
+Health health(core::HealthStatus status) {
+  switch (status) {
+    case core::UNHEALTHY:
+      return Health::kUnhealthy;
+    case core::DRAINING:
+      return Health::kDraining;
+    case core::TIMEOUT:
+      return Health::kTimeout;
+    case core::DEGRADED:
+      return Health::kDegraded;
+    default:
+      return Health::kHealthy;
+  }
+}
+
+bool is_canary(const core::Metadata& metadata) {
+  const auto lb = metadata.filter_metadata().find("envoy.lb");
+  if (lb == metadata.filter_metadata().end()) return false;
+  const auto canary = lb->second.fields().find("canary");
+  return canary != lb->second.fields().end() && canary->second.bool_value();
+}
+
+// The name and port to resolve.
+bool read_name(const core::Address& address, const FieldPath& at, Diagnostics& diagnostics, EndpointSpec& result) {
+  const FieldPath socket{&at, "socket_address"};
+  const auto wrong = [&](const FieldPath& path, std::string message, std::string hint) {
+    diagnostics.error({{}, path.text(), std::move(message), std::move(hint)});
+    return false;
+  };
+  if (!address.has_socket_address()) {
+    return wrong(at, "the endpoint of a DNS cluster needs a name and a port", "give socket_address");
+  }
+  const core::SocketAddress& name = address.socket_address();
+  if (!name.resolver_name().empty()) {
+    return wrong(FieldPath{&socket, "resolver_name"}, "a DNS cluster must not have a custom resolver name", "remove it");
+  }
+  if (name.port_specifier_case() == core::SocketAddress::kNamedPort) {
+    return wrong(FieldPath{&socket, "named_port"}, "a DNS cluster cannot look up named ports", "give port_value");
+  }
+  result.host = name.address();
+  result.port = static_cast<uint16_t>(name.port_value());
+  if (result.hostname.empty()) result.hostname = result.host;
+  return true;
+}
+
+bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, const FieldPath& at, Diagnostics& diagnostics,
+                   EndpointSpec& result) {
+  const FieldPath inner{&at, "endpoint"};
+  const FieldPath address{&inner, "address"};
+  if (!from.endpoint().has_address()) {
+    diagnostics.error({{}, address.text(), "an address must be set", "give socket_address or pipe"});
+    return false;
+  }
+  result.hostname = from.endpoint().hostname();
+  result.weight = from.has_load_balancing_weight() ? from.load_balancing_weight().value() : 1;
+  result.health = health(from.health_status());
+  result.canary = is_canary(from.metadata());
+  if (is_dns(discovery)) return read_name(from.endpoint().address(), address, diagnostics, result);
+  result.address = net::read_address(from.endpoint().address(), address, diagnostics,
+                                     "give an IP address, or set the cluster's type to STRICT_DNS or LOGICAL_DNS");
+  return result.address != nullptr;
+}
+
+}  // namespace
+
+bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, DiscoveryType discovery, const FieldPath& at,
+                     Diagnostics& diagnostics, Assignment& result) {
+  bool good = true;
+  const auto wrong = [&](const FieldPath& path, std::string message, std::string hint) {
+    diagnostics.error({{}, path.text(), std::move(message), std::move(hint)});
+    good = false;
+  };
+  if (assignment.policy().has_overprovisioning_factor()) {
+    result.overprovisioning_factor = assignment.policy().overprovisioning_factor().value();
+  }
+  const FieldPath localities{&at, "endpoints"};
+  if (discovery == DiscoveryType::kLogicalDns &&
+      (assignment.endpoints_size() != 1 || assignment.endpoints(0).lb_endpoints_size() != 1)) {
+    wrong(localities, "a LOGICAL_DNS cluster must have exactly one locality with exactly one endpoint",
+          "use STRICT_DNS for several names");
+    return false;
+  }
+  std::map<uint32_t, uint64_t> weights;  // by priority
+  for (int i = 0; i < assignment.endpoints_size(); ++i) {
+    const endpoint::LocalityLbEndpoints& from = assignment.endpoints(i);
+    const FieldPath locality{&localities, {}, i};
+    LocalityEndpoints& place = result.localities.emplace_back();
+    place.locality = {from.locality().region(), from.locality().zone(), from.locality().sub_zone()};
+    place.priority = from.priority();
+    place.weight = from.load_balancing_weight().value();
+    place.endpoints.reserve(static_cast<size_t>(from.lb_endpoints_size()));
+    const FieldPath endpoints{&locality, "lb_endpoints"};
+    for (int j = 0; j < from.lb_endpoints_size(); ++j) {
+      good = read_endpoint(from.lb_endpoints(j), discovery, FieldPath{&endpoints, {}, j}, diagnostics,
+                           place.endpoints.emplace_back()) &&
+             good;
+    }
+    if ((weights[place.priority] += place.weight) > std::numeric_limits<uint32_t>::max()) {
+      wrong(FieldPath{&locality, "load_balancing_weight"},
+            "the weights of all localities of priority " + std::to_string(place.priority) + " exceed 4294967295", "");
+    }
+  }
+  return good;
+}
+
+}  // namespace weir::upstream

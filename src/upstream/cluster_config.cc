@@ -1,0 +1,444 @@
+#include "upstream/cluster_config.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "config/duration.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/address.pb.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "http/options_config.h"
+#include "net/address_config.h"
+#include "stats/registry.h"
+
+namespace weir::upstream {
+
+namespace core = envoy::config::core::v3;
+namespace extensions = envoy::extensions;
+using config::FieldPath;
+using config::milliseconds;
+using envoy::config::cluster::v3::CircuitBreakers;
+using envoy::config::cluster::v3::Cluster;
+using extensions::clusters::dns::v3::DnsCluster;
+using HttpOptions = extensions::upstreams::http::v3::HttpProtocolOptions;
+
+namespace {
+
+constexpr char kHttpOptionsName[] = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+constexpr char kTcpOptionsName[] = "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions";
+
+/// Reads one cluster; each method one part of it. Goes on after an error, so that all are found.
+class Reader {
+ public:
+  Reader(const Cluster& from, const FieldPath& at, config::Diagnostics& diagnostics)
+      : from_(from), at_(at), diagnostics_(diagnostics), spec_(std::make_shared<ClusterSpec>()) {}
+
+  std::shared_ptr<ClusterSpec> read(const core::BindConfig* bind_default) {
+    spec_->name = from_.name();
+    spec_->stat_name = stats::sanitize(from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name());
+    if (from_.name().empty()) error("name", "a cluster needs a name", "");
+    if (from_.has_connect_timeout()) spec_->connect_timeout_ms = milliseconds(from_.connect_timeout());
+    if (from_.has_per_connection_buffer_limit_bytes()) {
+      const uint32_t limit = from_.per_connection_buffer_limit_bytes().value();
+      spec_->buffer_limit = limit != 0 ? limit : std::numeric_limits<uint32_t>::max();  // 0: no limit, as in Envoy
+    }
+    if (from_.has_wait_for_warm_on_init()) spec_->wait_for_warm = from_.wait_for_warm_on_init().value();
+    discovery();
+    endpoints();
+    balancer();
+    circuit_breakers();
+    protocol();
+    connections(bind_default);
+    return good_ ? spec_ : nullptr;
+  }
+
+ private:
+  void error(const FieldPath& path, std::string message, std::string hint) {
+    diagnostics_.error({{}, path.text(), std::move(message), std::move(hint)});
+    good_ = false;
+  }
+  void error(std::string_view field, std::string message, std::string hint) {
+    error(FieldPath{&at_, field}, std::move(message), std::move(hint));
+  }
+
+  void discovery() {
+    if (from_.has_cluster_type()) {
+      custom_type();
+    } else {
+      switch (from_.type()) {
+        case Cluster::STATIC:
+          spec_->discovery = DiscoveryType::kStatic;
+          break;
+        case Cluster::STRICT_DNS:
+          spec_->discovery = DiscoveryType::kStrictDns;
+          break;
+        case Cluster::LOGICAL_DNS:
+          spec_->discovery = DiscoveryType::kLogicalDns;
+          break;
+        case Cluster::EDS:
+          spec_->discovery = DiscoveryType::kEds;
+          break;
+        default:
+          error("type", Cluster::DiscoveryType_Name(from_.type()) + " is not implemented yet", "");
+      }
+    }
+    dns(from_);
+    if (from_.has_cluster_type()) typed_dns();
+    eds();
+  }
+
+  // Unlike the enumeration, the names of cluster types are in the singular: envoy.cluster.static.
+  void custom_type() {
+    const FieldPath type{&at_, "cluster_type"};
+    const std::string& name = from_.cluster_type().name();
+    if (name == "envoy.cluster.static") {
+      spec_->discovery = DiscoveryType::kStatic;
+    } else if (name == "envoy.cluster.strict_dns" || name == "envoy.cluster.dns") {
+      spec_->discovery = DiscoveryType::kStrictDns;
+    } else if (name == "envoy.cluster.logical_dns") {
+      spec_->discovery = DiscoveryType::kLogicalDns;
+    } else {
+      error(FieldPath{&type, "name"}, "there is no cluster type named " + config::quoted(name),
+            "known are envoy.cluster.static, envoy.cluster.strict_dns, envoy.cluster.logical_dns and envoy.cluster.dns");
+    }
+  }
+
+  // What Cluster says about DNS.
+  void dns(const Cluster& from) {
+    if (from.has_dns_refresh_rate()) spec_->dns_refresh_ms = milliseconds(from.dns_refresh_rate());
+    failure_rate(from.has_dns_failure_refresh_rate(), from.dns_failure_refresh_rate(), at_);
+    spec_->respect_dns_ttl = from.respect_dns_ttl();
+    switch (from.dns_lookup_family()) {
+      case Cluster::V4_ONLY:
+        spec_->dns_family = DnsFamily::kV4Only;
+        break;
+      case Cluster::V6_ONLY:
+        spec_->dns_family = DnsFamily::kV6Only;
+        break;
+      case Cluster::V4_PREFERRED:
+        spec_->dns_family = DnsFamily::kV4Preferred;
+        break;
+      case Cluster::ALL:
+        spec_->dns_family = DnsFamily::kAll;
+        break;
+      default:
+        spec_->dns_family = DnsFamily::kAuto;
+    }
+    net::ResolverSpec& resolver = spec_->dns_resolver;
+    if (from.has_typed_dns_resolver_config()) {
+      cares(from.typed_dns_resolver_config(), FieldPath{&at_, "typed_dns_resolver_config"});
+    } else if (from.has_dns_resolution_config()) {
+      const FieldPath path{&at_, "dns_resolution_config"};
+      servers(from.dns_resolution_config().resolvers(), FieldPath{&path, "resolvers"});
+      resolver.tcp_only = from.dns_resolution_config().dns_resolver_options().use_tcp_for_dns_lookups();
+      resolver.no_search = from.dns_resolution_config().dns_resolver_options().no_default_search_domain();
+    } else {
+      servers(from.dns_resolvers(), FieldPath{&at_, "dns_resolvers"});
+      resolver.tcp_only = from.use_tcp_for_dns_lookups();
+    }
+  }
+
+  // What DnsCluster says wins over Cluster's older fields.
+  void typed_dns() {
+    const FieldPath type{&at_, "cluster_type"};
+    const FieldPath path{&type, "typed_config"};
+    DnsCluster from;
+    if (!from_.cluster_type().typed_config().UnpackTo(&from)) return;
+    if (from.all_addresses_in_single_endpoint()) spec_->discovery = DiscoveryType::kLogicalDns;
+    spec_->dns_refresh_ms = from.has_dns_refresh_rate() ? milliseconds(from.dns_refresh_rate()) : 5000;
+    failure_rate(from.has_dns_failure_refresh_rate(), from.dns_failure_refresh_rate(), path);
+    spec_->respect_dns_ttl = from.respect_dns_ttl();
+    spec_->dns_jitter_ms = milliseconds(from.dns_jitter());
+    namespace family = extensions::clusters::common::dns::v3;
+    switch (from.dns_lookup_family()) {
+      case family::V4_ONLY:
+        spec_->dns_family = DnsFamily::kV4Only;
+        break;
+      case family::V6_ONLY:
+        spec_->dns_family = DnsFamily::kV6Only;
+        break;
+      case family::V4_PREFERRED:
+        spec_->dns_family = DnsFamily::kV4Preferred;
+        break;
+      case family::ALL:
+        spec_->dns_family = DnsFamily::kAll;
+        break;
+      default:
+        spec_->dns_family = DnsFamily::kAuto;
+    }
+    if (from.has_typed_dns_resolver_config()) {
+      cares(from.typed_dns_resolver_config(), FieldPath{&path, "typed_dns_resolver_config"});
+    }
+  }
+
+  template <class Rate>
+  void failure_rate(bool given, const Rate& rate, const FieldPath& around) {
+    spec_->dns_failure_refresh_ms = spec_->dns_refresh_ms;
+    spec_->dns_failure_refresh_max_ms = 0;
+    if (!given) return;
+    spec_->dns_failure_refresh_ms = milliseconds(rate.base_interval());
+    spec_->dns_failure_refresh_max_ms =
+        rate.has_max_interval() ? milliseconds(rate.max_interval()) : 10 * spec_->dns_failure_refresh_ms;
+    if (spec_->dns_failure_refresh_max_ms >= spec_->dns_failure_refresh_ms) return;
+    const FieldPath path{&around, "dns_failure_refresh_rate"};
+    error(FieldPath{&path, "max_interval"}, "must not be less than base_interval", "");
+  }
+
+  void cares(const core::TypedExtensionConfig& from, const FieldPath& at) {
+    extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig config;
+    if (!from.typed_config().UnpackTo(&config)) return;  // getaddrinfo: the machine's own resolvers, as by default
+    const FieldPath path{&at, "typed_config"};
+    spec_->dns_resolver = {};
+    servers(config.resolvers(), FieldPath{&path, "resolvers"});
+    net::ResolverSpec& resolver = spec_->dns_resolver;
+    resolver.servers_are_fallback = config.use_resolvers_as_fallback();
+    resolver.skip_unroutable = config.filter_unroutable_families();
+    resolver.tcp_only = config.dns_resolver_options().use_tcp_for_dns_lookups();
+    resolver.no_search = config.dns_resolver_options().no_default_search_domain();
+    resolver.udp_max_queries = config.udp_max_queries().value();
+  }
+
+  void servers(const google::protobuf::RepeatedPtrField<core::Address>& from, const FieldPath& at) {
+    for (int i = 0; i < from.size(); ++i) {
+      const FieldPath path{&at, {}, i};
+      if (net::AddressPtr address = net::read_address(from.Get(i), path, diagnostics_)) {
+        if (!address->is_ip()) error(path, "a DNS server needs an IP address", "");
+        spec_->dns_resolver.servers.push_back(std::move(address));
+      } else {
+        good_ = false;
+      }
+    }
+  }
+
+  void eds() {
+    const FieldPath path{&at_, "eds_cluster_config"};
+    if (spec_->discovery != DiscoveryType::kEds || from_.has_cluster_type()) {
+      if (from_.has_eds_cluster_config()) error(path, "only an EDS cluster can have one", "set type: EDS, or remove it");
+      return;
+    }
+    if (!from_.eds_cluster_config().has_eds_config()) return error(path, "an EDS cluster needs an eds_config", "");
+    const core::ConfigSource& source = from_.eds_cluster_config().eds_config();
+    spec_->eds_service_name = from_.eds_cluster_config().service_name();
+    if (spec_->eds_service_name.empty()) spec_->eds_service_name = from_.name();
+    if (source.has_initial_fetch_timeout()) spec_->eds_initial_fetch_timeout_ms = milliseconds(source.initial_fetch_timeout());
+    if (source.has_path_config_source()) {
+      spec_->eds_path = source.path_config_source().path();
+      spec_->eds_watched_directory = source.path_config_source().watched_directory().path();
+    } else if (source.config_source_specifier_case() == core::ConfigSource::kPath) {
+      spec_->eds_path = source.path();
+    } else {
+      error(FieldPath{&path, "eds_config"}, "only path_config_source is implemented yet", "");
+    }
+  }
+
+  void endpoints() {
+    if (spec_->discovery == DiscoveryType::kEds) return;  // Envoy ignores a load_assignment there
+    const FieldPath path{&at_, "load_assignment"};
+    good_ = read_assignment(from_.load_assignment(), spec_->discovery, path, diagnostics_, spec_->assignment) && good_;
+  }
+
+  void balancer() {
+    const FieldPath policy{&at_, "lb_policy"};
+    if (from_.common_lb_config().has_healthy_panic_threshold()) {
+      spec_->healthy_panic_percent = std::round(from_.common_lb_config().healthy_panic_threshold().value());
+    }
+    if (from_.has_load_balancing_policy()) return policies();
+    switch (from_.lb_policy()) {
+      case Cluster::ROUND_ROBIN:
+        spec_->balancer = BalancerKind::kRoundRobin;
+        break;
+      case Cluster::RANDOM:
+        spec_->balancer = BalancerKind::kRandom;
+        break;
+      case Cluster::LEAST_REQUEST:
+        spec_->balancer = BalancerKind::kLeastRequest;
+        if (from_.least_request_lb_config().has_choice_count()) {
+          spec_->choice_count = from_.least_request_lb_config().choice_count().value();
+        }
+        break;
+      case Cluster::LOAD_BALANCING_POLICY_CONFIG:
+        error(policy, "LOAD_BALANCING_POLICY_CONFIG needs load_balancing_policy", "give load_balancing_policy");
+        break;
+      case Cluster::CLUSTER_PROVIDED:
+        error(policy, "this type of cluster provides no load balancing policy of its own", "remove it");
+        break;
+      default:
+        error(policy, Cluster::LbPolicy_Name(from_.lb_policy()) + " is not implemented yet", "");
+    }
+  }
+
+  // The first policy wins, for the loader has refused a list with one that Weir does not know.
+  void policies() {
+    namespace policies = extensions::load_balancing_policies;
+    const FieldPath path{&at_, "load_balancing_policy"};
+    const FieldPath list{&path, "policies"};
+    if (from_.load_balancing_policy().policies().empty()) {
+      return error(list, "no load balancing policy is given", "add one, such as envoy.load_balancing_policies.round_robin");
+    }
+    const auto& any = from_.load_balancing_policy().policies(0).typed_extension_config().typed_config();
+    policies::least_request::v3::LeastRequest least_request;
+    if (any.Is<policies::round_robin::v3::RoundRobin>()) {
+      spec_->balancer = BalancerKind::kRoundRobin;
+    } else if (any.Is<policies::random::v3::Random>()) {
+      spec_->balancer = BalancerKind::kRandom;
+    } else if (any.UnpackTo(&least_request)) {
+      spec_->balancer = BalancerKind::kLeastRequest;
+      if (least_request.has_choice_count()) spec_->choice_count = least_request.choice_count().value();
+    } else {
+      error(FieldPath{&list, {}, 0}, "there is no load balancing policy of the type " + config::quoted(any.type_url()), "");
+    }
+  }
+
+  void circuit_breakers() {
+    bool seen[kPriorities] = {};
+    for (const CircuitBreakers::Thresholds& from : from_.circuit_breakers().thresholds()) {
+      const size_t priority = from.priority() == core::HIGH ? 1 : 0;
+      if (std::exchange(seen[priority], true)) continue;  // the first of a priority wins
+      Thresholds& into = spec_->thresholds[priority];
+      if (from.has_max_connections()) into.max_connections = from.max_connections().value();
+      if (from.has_max_pending_requests()) into.max_pending_requests = from.max_pending_requests().value();
+      if (from.has_max_requests()) into.max_requests = from.max_requests().value();
+      if (from.has_max_retries()) into.max_retries = from.max_retries().value();
+      if (from.has_max_connection_pools()) into.max_connection_pools = from.max_connection_pools().value();
+      into.track_remaining = from.track_remaining();
+    }
+  }
+
+  void protocol() {
+    const FieldPath path{&at_, "typed_extension_protocol_options"};
+    const auto& all = from_.typed_extension_protocol_options();
+    for (const auto& [name, any] : all) {
+      if (name == kHttpOptionsName || name == kTcpOptionsName) continue;
+      error(FieldPath{&path, name, -1, true}, "there are no protocol options with this name",
+            std::string("known are ") + kHttpOptionsName + " and " + kTcpOptionsName);
+    }
+    const auto found = all.find(kHttpOptionsName);
+    if (found == all.end()) return old_protocol();
+    const FieldPath at{&path, kHttpOptionsName, -1, true};
+    HttpOptions options;
+    if (!found->second.UnpackTo(&options)) return error(at, "expected " + std::string(kHttpOptionsName), "");
+    typed_protocol(options, at);
+  }
+
+  void old_protocol() {
+    common(from_.common_http_protocol_options());
+    if (from_.has_max_requests_per_connection()) {
+      spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
+    }
+    spec_->http1 = http::read_http1_options(from_.http_protocol_options());
+    spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
+    if (from_.protocol_selection() == Cluster::USE_DOWNSTREAM_PROTOCOL) {
+      spec_->protocol = UpstreamProtocol::kAsDownstream;
+    } else if (from_.has_http2_protocol_options()) {
+      spec_->protocol = UpstreamProtocol::kHttp2;
+    }
+  }
+
+  void typed_protocol(const HttpOptions& options, const FieldPath& at) {
+    common(options.common_http_protocol_options());
+    if (from_.has_max_requests_per_connection()) {
+      if (options.common_http_protocol_options().has_max_requests_per_connection()) {
+        error("max_requests_per_connection", "given here and in HttpProtocolOptions", "give only one of them");
+      }
+      spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
+    }
+    const auto take = [this](const auto& from) {
+      spec_->http1 = http::read_http1_options(from.http_protocol_options());
+      spec_->http2 = http::read_http2_options(from.http2_protocol_options());
+    };
+    switch (options.upstream_protocol_options_case()) {
+      case HttpOptions::kExplicitHttpConfig: {
+        take(options.explicit_http_config());
+        if (options.explicit_http_config().has_http2_protocol_options()) spec_->protocol = UpstreamProtocol::kHttp2;
+        const FieldPath path{&at, "explicit_http_config"};
+        if (options.explicit_http_config().has_http3_protocol_options()) {
+          error(FieldPath{&path, "http3_protocol_options"}, "HTTP/3 is not implemented yet", "use http2_protocol_options");
+        }
+        break;
+      }
+      case HttpOptions::kUseDownstreamProtocolConfig:
+        take(options.use_downstream_protocol_config());
+        spec_->protocol = UpstreamProtocol::kAsDownstream;
+        break;
+      case HttpOptions::kAutoConfig:
+        error(FieldPath{&at, "auto_config"},
+              "choosing the protocol by ALPN needs a TLS transport socket, which is not implemented yet",
+              "use explicit_http_config");
+        break;
+      case HttpOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET:
+        error(at, "no protocol is chosen", "give explicit_http_config or use_downstream_protocol_config");
+    }
+  }
+
+  void common(const core::HttpProtocolOptions& from) {
+    if (from.has_idle_timeout()) spec_->idle_timeout_ms = milliseconds(from.idle_timeout());
+    if (from.has_max_connection_duration()) spec_->max_connection_duration_ms = milliseconds(from.max_connection_duration());
+    if (from.has_max_stream_duration()) spec_->max_stream_duration_ms = milliseconds(from.max_stream_duration());
+    if (from.has_max_headers_count()) spec_->limits.max_headers_count = from.max_headers_count().value();
+    if (from.has_max_requests_per_connection()) {
+      spec_->max_requests_per_connection = from.max_requests_per_connection().value();
+    }
+  }
+
+  void connections(const core::BindConfig* bind_default) {
+    if (from_.upstream_connection_options().has_tcp_keepalive()) {
+      const core::TcpKeepalive& from = from_.upstream_connection_options().tcp_keepalive();
+      spec_->keepalive = {true, from.keepalive_probes().value(), from.keepalive_time().value(),
+                          from.keepalive_interval().value()};
+    }
+    if (from_.has_upstream_bind_config()) {
+      bind(from_.upstream_bind_config(), FieldPath{&at_, "upstream_bind_config"});
+    } else if (bind_default != nullptr) {
+      bind(*bind_default, FieldPath{nullptr, "cluster_manager.upstream_bind_config"});
+    }
+    const FieldPath socket{&at_, "transport_socket"};
+    if (from_.has_transport_socket() && !from_.transport_socket().has_typed_config()) {
+      error(socket, "a transport socket is chosen by the type of its configuration", "give typed_config");
+    } else if (from_.has_transport_socket() && !from_.transport_socket().typed_config().type_url().ends_with(".RawBuffer")) {
+      error(socket, "only envoy.transport_sockets.raw_buffer is implemented yet", "");
+    }
+  }
+
+  void bind(const core::BindConfig& from, const FieldPath& at) {
+    if (from.has_source_address()) {
+      spec_->bind_source = net::read_address(from.source_address(), FieldPath{&at, "source_address"}, diagnostics_);
+      if (spec_->bind_source == nullptr) good_ = false;
+    }
+    const auto option = [this](int level, int name, int value) {
+      spec_->socket_options.push_back({level, name, std::string(reinterpret_cast<const char*>(&value), sizeof value)});
+    };
+    if (from.has_freebind()) option(IPPROTO_IP, IP_FREEBIND, from.freebind().value() ? 1 : 0);
+    for (const core::SocketOption& each : from.socket_options()) {
+      const int level = static_cast<int>(each.level());
+      const int name = static_cast<int>(each.name());
+      if (each.has_int_value()) {
+        option(level, name, static_cast<int>(each.int_value()));
+      } else {
+        spec_->socket_options.push_back({level, name, each.buf_value()});
+      }
+    }
+  }
+
+  const Cluster& from_;
+  const FieldPath& at_;
+  config::Diagnostics& diagnostics_;
+  std::shared_ptr<ClusterSpec> spec_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::shared_ptr<ClusterSpec> read_cluster(const Cluster& cluster, const FieldPath& at, config::Diagnostics& diagnostics,
+                                          const core::BindConfig* bind_default) {
+  return Reader(cluster, at, diagnostics).read(bind_default);
+}
+
+}  // namespace weir::upstream

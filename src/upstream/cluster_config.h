@@ -1,0 +1,37 @@
+// envoy.config.cluster.v3.Cluster and ClusterLoadAssignment become ClusterSpec and Assignment.
+#pragma once
+
+#include <memory>
+
+#include "config/diagnostic.h"
+#include "config/path.h"
+#include "config/support.h"
+#include "upstream/spec.h"
+
+namespace envoy::config::cluster::v3 {
+class Cluster;
+}
+namespace envoy::config::core::v3 {
+class BindConfig;
+}
+namespace envoy::config::endpoint::v3 {
+class ClusterLoadAssignment;
+}
+
+namespace weir::upstream {
+
+/// Reads a cluster that the loader has validated. Null after reporting an error; the paths of errors begin with `at`
+/// (a default FieldPath for paths relative to the cluster). The caller sets `id` and `added_via_api`.
+/// `bind_default` is ClusterManager.upstream_bind_config, which a cluster without its own uses; may be null.
+std::shared_ptr<ClusterSpec> read_cluster(const envoy::config::cluster::v3::Cluster& cluster, const config::FieldPath& at,
+                                          config::Diagnostics& diagnostics,
+                                          const envoy::config::core::v3::BindConfig* bind_default = nullptr);
+
+/// Reads endpoints: of a DNS cluster with names, otherwise with addresses. False after reporting an error.
+bool read_assignment(const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, DiscoveryType discovery,
+                     const config::FieldPath& at, config::Diagnostics& diagnostics, Assignment& result);
+
+/// Says which fields and extensions of clusters and endpoints are implemented.
+void declare_clusters(config::SupportTable& table);
+
+}  // namespace weir::upstream

@@ -1,0 +1,169 @@
+// Which fields and extensions of clusters and endpoints Weir implements.
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.pb.h"
+#include "http/options_config.h"
+#include "net/address_config.h"
+#include "upstream/cluster_config.h"
+
+namespace weir::upstream {
+
+namespace cluster = envoy::config::cluster::v3;
+namespace core = envoy::config::core::v3;
+namespace endpoint = envoy::config::endpoint::v3;
+namespace extensions = envoy::extensions;
+
+namespace {
+
+constexpr char kTypes[] = "envoy.clusters";
+constexpr char kBalancers[] = "envoy.load_balancing_policies";
+constexpr char kProtocols[] = "envoy.upstream_options";
+constexpr char kResolvers[] = "envoy.network.dns_resolver";
+constexpr char kSockets[] = "envoy.transport_sockets.upstream";
+constexpr char kFilters[] = "envoy.filters.http.upstream";
+
+void declare_cluster(config::SupportTable& table) {
+  using Cluster = cluster::Cluster;
+  table.message<Cluster>()
+      .fields({"name",
+               "alt_stat_name",
+               "cluster_type",
+               "eds_cluster_config",
+               "connect_timeout",
+               "per_connection_buffer_limit_bytes",
+               "load_assignment",
+               "max_requests_per_connection",
+               "circuit_breakers",
+               "common_http_protocol_options",
+               "http_protocol_options",
+               "http2_protocol_options",
+               "upstream_http_protocol_options",
+               "dns_refresh_rate",
+               "dns_failure_refresh_rate",
+               "respect_dns_ttl",
+               "dns_lookup_family",
+               "dns_resolvers",
+               "use_tcp_for_dns_lookups",
+               "dns_resolution_config",
+               "wait_for_warm_on_init",
+               "upstream_bind_config",
+               "least_request_lb_config",
+               "round_robin_lb_config",
+               "common_lb_config",
+               "protocol_selection",
+               "upstream_connection_options",
+               "load_balancing_policy"})
+      .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"})
+      .values("lb_policy", {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "LOAD_BALANCING_POLICY_CONFIG", "CLUSTER_PROVIDED"})
+      .extensions("typed_extension_protocol_options", kProtocols)
+      .extensions("typed_dns_resolver_config", kResolvers)
+      .extensions("transport_socket", kSockets)
+      .harmless({"metadata", "cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal",
+                 "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets", "track_cluster_stats",
+                 "preconnect_policy"});
+  table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
+  table.message<Cluster::EdsClusterConfig>().fields({"eds_config", "service_name"});
+  table.message<Cluster::RefreshRate>().all_fields();
+  table.message<Cluster::RoundRobinLbConfig>();
+  table.message<Cluster::LeastRequestLbConfig>().fields({"choice_count"});
+  table.message<Cluster::CommonLbConfig>()
+      .fields({"healthy_panic_threshold"})
+      .harmless({"update_merge_window", "ignore_new_hosts_until_first_hc", "close_connections_on_host_set_change",
+                 "consistent_hashing_lb_config", "override_host_status"});
+  table.message<envoy::type::v3::Percent>().all_fields();
+  table.message<cluster::LoadBalancingPolicy>().all_fields();
+  table.message<cluster::LoadBalancingPolicy::Policy>().extensions("typed_extension_config", kBalancers);
+  table.message<cluster::CircuitBreakers>().fields({"thresholds"});
+  table.message<cluster::CircuitBreakers::Thresholds>().fields({"priority", "max_connections", "max_pending_requests",
+                                                                "max_requests", "max_retries", "track_remaining",
+                                                                "max_connection_pools"});
+  table.message<cluster::UpstreamConnectionOptions>()
+      .fields({"tcp_keepalive"})
+      .harmless({"set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"});
+  table.extension<extensions::clusters::dns::v3::DnsCluster>(kTypes, "envoy.cluster.dns")
+      .all_fields()
+      .extensions("typed_dns_resolver_config", kResolvers);
+  table.message<extensions::clusters::dns::v3::DnsCluster::RefreshRate>().all_fields();
+}
+
+void declare_endpoints(config::SupportTable& table) {
+  table.message<endpoint::ClusterLoadAssignment>().fields({"cluster_name", "endpoints", "policy"}).harmless({"named_endpoints"});
+  table.message<endpoint::ClusterLoadAssignment::Policy>().fields({"overprovisioning_factor"}).harmless({"endpoint_stale_after"});
+  table.message<endpoint::LocalityLbEndpoints>()
+      .fields({"locality", "lb_endpoints", "load_balancing_weight", "priority"})
+      .harmless({"metadata", "proximity"});
+  table.message<endpoint::LbEndpoint>().fields({"endpoint", "health_status", "metadata", "load_balancing_weight"});
+  table.message<endpoint::Endpoint>().fields({"address", "hostname"}).harmless({"health_check_config", "additional_addresses"});
+  table.message<core::Metadata>().fields({"filter_metadata"}).harmless({"typed_filter_metadata"});
+  table.message<core::Locality>().all_fields();
+}
+
+void declare_connections(config::SupportTable& table) {
+  table.message<core::TransportSocket>().fields({"name", "typed_config"});
+  table.extension<extensions::transport_sockets::raw_buffer::v3::RawBuffer>(kSockets, "envoy.transport_sockets.raw_buffer");
+  table.message<core::TcpKeepalive>().all_fields();
+  table.message<core::BindConfig>().fields({"source_address", "freebind", "socket_options"});
+  table.message<core::SocketOption>()
+      .fields({"description", "level", "name", "int_value", "buf_value"})
+      .values("state", {"STATE_PREBIND"});
+  table.message<core::UpstreamHttpProtocolOptions>().harmless({"auto_sni", "auto_san_validation", "override_auto_sni_header"});
+
+  using Options = extensions::upstreams::http::v3::HttpProtocolOptions;
+  table.extension<Options>(kProtocols, "envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
+      .fields({"common_http_protocol_options", "upstream_http_protocol_options", "explicit_http_config",
+               "use_downstream_protocol_config"})
+      .extensions("http_filters", kFilters);
+  table.message<Options::ExplicitHttpConfig>().fields({"http_protocol_options", "http2_protocol_options"});
+  table.message<Options::UseDownstreamHttpConfig>().fields({"http_protocol_options", "http2_protocol_options"});
+  table.message<extensions::filters::network::http_connection_manager::v3::HttpFilter>().fields({"name", "typed_config"});
+  table.extension<extensions::filters::http::upstream_codec::v3::UpstreamCodec>(kFilters, "envoy.filters.http.upstream_codec");
+  table
+      .extension<extensions::upstreams::tcp::v3::TcpProtocolOptions>(kProtocols,
+                                                                     "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions")
+      .harmless({"idle_timeout"});
+}
+
+void declare_resolvers(config::SupportTable& table) {
+  namespace resolvers = extensions::network::dns_resolver;
+  table.message<core::TypedExtensionConfig>().all_fields();
+  table.extension<resolvers::cares::v3::CaresDnsResolverConfig>(kResolvers, "envoy.network.dns_resolver.cares").all_fields();
+  table.extension<resolvers::getaddrinfo::v3::GetAddrInfoDnsResolverConfig>(kResolvers, "envoy.network.dns_resolver.getaddrinfo");
+  table.message<core::DnsResolverOptions>().all_fields();
+  table.message<core::DnsResolutionConfig>().all_fields();
+}
+
+void declare_balancers(config::SupportTable& table) {
+  namespace policies = extensions::load_balancing_policies;
+  table.extension<policies::round_robin::v3::RoundRobin>(kBalancers, "envoy.load_balancing_policies.round_robin");
+  table.extension<policies::random::v3::Random>(kBalancers, "envoy.load_balancing_policies.random");
+  table.extension<policies::least_request::v3::LeastRequest>(kBalancers, "envoy.load_balancing_policies.least_request")
+      .fields({"choice_count"})
+      .values("selection_method", {"N_CHOICES"});
+}
+
+}  // namespace
+
+void declare_clusters(config::SupportTable& table) {
+  net::declare_addresses(table);
+  http::declare_protocol_options(table);
+  declare_cluster(table);
+  declare_endpoints(table);
+  declare_connections(table);
+  declare_resolvers(table);
+  declare_balancers(table);
+  table.message<core::ConfigSource>().fields({"path", "path_config_source", "initial_fetch_timeout", "resource_api_version"});
+  table.message<core::PathConfigSource>().all_fields();
+  table.message<core::WatchedDirectory>().all_fields();
+}
+
+}  // namespace weir::upstream
