@@ -24,11 +24,12 @@ test: build       ## every test
 
 # SUT=envoy drives a real Envoy (ENVOY names its binary, otherwise it is fetched into build/) with the same cases.
 SUT ?= weir
+SEED ?= 1
 spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@tools/setup-tests.sh
 	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
+	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
 
-SEED ?= 1
 differential: build  ## random configurations and requests, Weir beside Envoy
 	@tools/setup-tests.sh
 	@spec/differential.py --seed $(SEED) $(DIFFERENTIAL_ARGS)
