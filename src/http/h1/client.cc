@@ -134,7 +134,7 @@ size_t Http1Client::read_head(std::string_view bytes) {
     scanned_ = bytes.size();
     if (bytes.size() > kMaxResponseHeadBytes) {
       broken(kHeadersTooLarge);
-    } else if (h1::has_bare_line_feed(bytes.substr(from == 0 ? 0 : from - 1))) {
+    } else if (h1::has_bare_line_feed(bytes, from)) {
       broken(kBareLineFeed);
     }
     return 0;

@@ -234,8 +234,8 @@ size_t find_head_end(std::string_view bytes) {
   return 0;
 }
 
-bool has_bare_line_feed(std::string_view bytes) {
-  for (size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+bool has_bare_line_feed(std::string_view bytes, size_t from) {
+  for (size_t at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
     if (at == 0 || bytes[at - 1] != '\r') return true;
   }
   return false;

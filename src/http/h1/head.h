@@ -26,8 +26,8 @@ struct HeadFacts {
 /// The size of the head that `bytes` begin with, empty line included; 0 if its end is not there yet.
 size_t find_head_end(std::string_view bytes);
 
-/// Whether `bytes` hold a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
-bool has_bare_line_feed(std::string_view bytes);
+/// Whether `bytes` hold, at `from` or later, a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
+bool has_bare_line_feed(std::string_view bytes, size_t from = 0);
 
 /// Parsing rewrites names to lower case in place and makes `headers` point into `head`, which must be followed by kHeadPadding
 /// readable bytes. A failure leaves `headers` in an unspecified state.

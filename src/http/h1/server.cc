@@ -143,6 +143,7 @@ size_t Http1Server::read_head(std::string_view bytes) {
   while (bytes.substr(blank).starts_with("\r\n")) blank += 2;
   if (blank != 0) {
     blank_bytes_ += blank;
+    scanned_ = 0;
     if (blank_bytes_ > kMaxLeadingBlank) malformed(kBareLineFeed);
     return blank;
   }
@@ -153,7 +154,7 @@ size_t Http1Server::read_head(std::string_view bytes) {
   if (size == 0) {
     if (bytes.size() > most) {
       malformed(kHeadersTooLarge);
-    } else if (h1::has_bare_line_feed(bytes.substr(from == 0 ? 0 : from - 1))) {
+    } else if (h1::has_bare_line_feed(bytes, from)) {
       malformed(kBareLineFeed);
     }
     scanned_ = bytes.size();
