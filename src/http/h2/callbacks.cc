@@ -11,7 +11,6 @@ namespace {
 constexpr std::string_view kTooManyHeaders = "http2.too_many_headers";
 constexpr std::string_view kUnderscore = "http2.unexpected_underscore";
 constexpr std::string_view kInvalidHeader = "http2.invalid.header.field";
-constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
 
 std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
@@ -173,6 +172,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
     }
     case NGHTTP2_RST_STREAM:
       self.stats_.rx_reset.add();
+      if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) stream->reset_by_peer_ = true;
       return 0;
     case NGHTTP2_GOAWAY:
       self.goaway_received();
@@ -222,7 +222,7 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
     self.stats_.rx_messaging_error.add();
     if (self.options_.override_stream_error_on_invalid_http_message) {
       if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
-        self.reset_later(*stream, Reset::kProtocolError, error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : kMessagingRule);
+        self.reset_later(*stream, Reset::kProtocolError, error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
       }
       return 0;
     }

@@ -65,6 +65,8 @@ class Connection {
  protected:
   friend class Callbacks;
 
+  static constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
+
   struct Failure {
     std::string message;
     uint32_t code;

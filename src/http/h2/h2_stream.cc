@@ -32,7 +32,7 @@ void H2Stream::recycle() {
   events_ = nullptr;
   in_session_ = closed_ = head_sent_ = asleep_ = body_ended_ = trailers_pending_ = local_ended_ = remote_ended_ = answered_ =
       false;
-  refused_by_us_ = paused_ = delivering_ = end_waiting_ = trailers_waiting_ = wants_room_ = extended_connect_ = false;
+  reset_by_peer_ = paused_ = delivering_ = end_waiting_ = trailers_waiting_ = wants_room_ = extended_connect_ = false;
   room_signal_ = complete_signal_ = reset_signal_ = false;
   upgrade_ = reset_details_ = {};
 }

@@ -78,7 +78,7 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   bool local_ended_ = false;   // END_STREAM was sent
   bool remote_ended_ = false;  // END_STREAM was received
   bool answered_ = false;      // client: the final response head was received
-  bool refused_by_us_ = false;
+  bool reset_by_peer_ = false;  // by RST_STREAM
   bool paused_ = false;
   bool delivering_ = false;  // from the inbox
   bool end_waiting_ = false;
