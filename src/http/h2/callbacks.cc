@@ -222,7 +222,8 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
     self.stats_.rx_messaging_error.add();
     if (self.options_.override_stream_error_on_invalid_http_message) {
       if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
-        self.reset_later(*stream, Reset::kProtocolError, error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
+        self.reset_later(*stream, Reset::kProtocolError,
+                         error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
       }
       return 0;
     }

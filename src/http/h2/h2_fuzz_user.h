@@ -37,17 +37,17 @@ class FuzzUser final : public StreamEvents {
  public:
   FuzzUser(Script& script, bool server) : script_(script), server_(server) {}
 
-  HeaderMap& incoming_headers() override { return headers_; }
-  HeaderMap& incoming_trailers() override { return trailers_; }
+  HeaderMap& incoming_headers() override { return memory().headers; }
+  HeaderMap& incoming_trailers() override { return memory().trailers; }
   void on_headers(bool end_stream) override {
     CHECK(stream_ != nullptr && !head_);
     head_ = true;
-    read(headers_);
+    read(memory().headers);
     came(end_stream);
   }
   void on_informational() override {
     CHECK(stream_ != nullptr && !server_ && !head_);
-    read(headers_);
+    read(memory().headers);
   }
   void on_body(std::string_view bytes, bool end_stream) override {
     CHECK(stream_ != nullptr && head_ && !ended_ && !inside_);
@@ -56,7 +56,7 @@ class FuzzUser final : public StreamEvents {
   }
   void on_trailers() override {
     CHECK(stream_ != nullptr && head_ && !ended_ && !inside_);
-    read(trailers_);
+    read(memory().trailers);
     came(true);
   }
   void on_reset(Reset, std::string_view details) override {
@@ -90,7 +90,7 @@ class FuzzUser final : public StreamEvents {
         break;
       case 3:
         if (server_ && !head_sent_) {
-          HeaderMap continue_100(*arena_);
+          HeaderMap continue_100(memory().arena);
           continue_100.set_status(100);
           stream_->send_informational(continue_100);
         }
@@ -104,8 +104,8 @@ class FuzzUser final : public StreamEvents {
       case 6:
         if (head_sent_ && !end_sent_) {
           end_sent_ = true;
-          HeaderMap trailers(*arena_);
-          if (what & 8) trailers.add(arena_->copy("grpc-status"), arena_->copy("0"));
+          HeaderMap trailers(memory().arena);
+          if (what & 8) trailers.add(memory().arena.copy("grpc-status"), memory().arena.copy("0"));
           stream_->send_trailers(trailers);
         }
         break;
@@ -119,16 +119,16 @@ class FuzzUser final : public StreamEvents {
     if (head_sent_) return;
     head_sent_ = true;
     end_sent_ = end_stream;
-    HeaderMap head(*arena_);
+    HeaderMap head(memory().arena);
     if (server_) {
       head.set_status(200);
     } else {
-      head.set_pseudo(HeaderId::kMethod, arena_->copy("GET"));
+      head.set_pseudo(HeaderId::kMethod, memory().arena.copy("GET"));
       head.set_pseudo(HeaderId::kScheme, "http");
-      head.set_pseudo(HeaderId::kAuthority, arena_->copy("a.example"));
-      head.set_pseudo(HeaderId::kPath, arena_->copy("/"));
+      head.set_pseudo(HeaderId::kAuthority, memory().arena.copy("a.example"));
+      head.set_pseudo(HeaderId::kPath, memory().arena.copy("/"));
     }
-    head.add(arena_->copy("x-name"), arena_->copy("value"));
+    head.add(memory().arena.copy("x-name"), memory().arena.copy("value"));
     stream_->send_headers(head, end_stream);
   }
 
@@ -152,15 +152,20 @@ class FuzzUser final : public StreamEvents {
   /// The memory goes at once, so that whoever still looks at it is found out.
   void gone() {
     stream_ = nullptr;
-    headers_.clear();
-    trailers_.clear();
-    arena_.reset();
+    memory_.reset();
+  }
+  struct Memory {
+    Arena arena;
+    HeaderMap headers{arena}, trailers{arena};
+  };
+  Memory& memory() {
+    CHECK(memory_ != nullptr);
+    return *memory_;
   }
 
   Script& script_;
   const bool server_;
-  std::unique_ptr<Arena> arena_ = std::make_unique<Arena>();
-  HeaderMap headers_{*arena_}, trailers_{*arena_};
+  std::unique_ptr<Memory> memory_ = std::make_unique<Memory>();
   Stream* stream_ = nullptr;
   bool head_ = false, ended_ = false, head_sent_ = false, end_sent_ = false, inside_ = false;
   volatile size_t sum_ = 0;

@@ -75,9 +75,9 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   bool asleep_ = false;      // nghttp2 waits for wake()
   bool body_ended_ = false;  // the user gave the last of the body
   bool trailers_pending_ = false;
-  bool local_ended_ = false;   // END_STREAM was sent
-  bool remote_ended_ = false;  // END_STREAM was received
-  bool answered_ = false;      // client: the final response head was received
+  bool local_ended_ = false;    // END_STREAM was sent
+  bool remote_ended_ = false;   // END_STREAM was received
+  bool answered_ = false;       // client: the final response head was received
   bool reset_by_peer_ = false;  // by RST_STREAM
   bool paused_ = false;
   bool delivering_ = false;  // from the inbox

@@ -14,7 +14,8 @@ enum FrameType : uint8_t { kData, kHeaders, kPriority, kRst, kSettings, kPush, k
 constexpr uint8_t kEndStream = 0x1, kAck = 0x1, kEndHeaders = 0x4, kPadded = 0x8;
 
 inline std::string number(uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
 }
 
 inline std::string frame(FrameType type, uint8_t flags, uint32_t id, std::string_view payload = "") {

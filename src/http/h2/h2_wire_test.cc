@@ -39,8 +39,8 @@ TEST(H2Wire, TheGreetingIsSettingsAndAConnectionWindow) {
 
 TEST(H2Wire, AMalformedRequestEndsTheConnection) {
   const std::string bad[] = {
-      field("Upper", "x"), field("te", "gzip"), field("connection", "close"), field("x", "a\nb"), field(":path", "/twice"),
-      field("x y", "z"),
+      field("Upper", "x"), field("te", "gzip"),      field("connection", "close"),
+      field("x", "a\nb"),  field(":path", "/twice"), field("x y", "z"),
   };
   for (const std::string& extra : bad) {
     RawPeer peer;
@@ -333,8 +333,11 @@ TEST(H2Wire, ARefusedStreamMayBeTriedElsewhere) {
 
 TEST(H2Wire, AMalformedResponseIsAProtocolError) {
   const std::string bad[] = {
-      field(":status", "204") + field("content-length", "5"), field(":status", "200") + field("Upper", "x"),
-      field("no-status", "x"), field(":status", "101"), field(":status", "200") + field("transfer-encoding", "chunked"),
+      field(":status", "204") + field("content-length", "5"),
+      field(":status", "200") + field("Upper", "x"),
+      field("no-status", "x"),
+      field(":status", "101"),
+      field(":status", "200") + field("transfer-encoding", "chunked"),
   };
   for (const std::string& fields : bad) {
     RawServer server;
