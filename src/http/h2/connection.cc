@@ -8,8 +8,6 @@ namespace weir::http::h2 {
 
 namespace {
 
-constexpr uint32_t kDefaultHpackTable = 4096;
-
 struct OptionDeleter {
   void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
 };
@@ -43,15 +41,14 @@ void Connection::start() {
   const auto create = server() ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   CHECK(create(&session_, Callbacks::table(), this, made) == 0);
 
+  // In Envoy's order, and like Envoy also where they say what goes without saying.
   nghttp2_settings_entry settings[5];
   size_t count = 0;
+  settings[count++] = {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options_.hpack_table_size};
   if (!server()) settings[count++] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
-  if (options_.hpack_table_size != kDefaultHpackTable) {
-    settings[count++] = {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options_.hpack_table_size};
-  }
   settings[count++] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams};
   settings[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.initial_stream_window_size};
-  if (options_.allow_connect && server()) settings[count++] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
+  settings[count++] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, options_.allow_connect};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, count);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(options_.initial_connection_window_size));

@@ -32,7 +32,9 @@ TEST(H2Wire, TheGreetingIsSettingsAndAConnectionWindow) {
   RawPeer peer;
   ASSERT_EQ(peer.greeting.size(), 3u);
   EXPECT_EQ(peer.greeting[0].type, kSettings);
-  EXPECT_EQ(peer.greeting[0].payload, std::string("\0\3", 2) + number(1024) + std::string("\0\4", 2) + number(16 * 1024 * 1024));
+  EXPECT_EQ(peer.greeting[0].payload, std::string("\0\1", 2) + number(4096) + std::string("\0\3", 2) + number(1024) +
+                                          std::string("\0\4", 2) + number(16 * 1024 * 1024) + std::string("\0\x8", 2) +
+                                          number(0));
   EXPECT_EQ(count(peer.greeting, kWindowUpdate), 1);
   EXPECT_EQ(count(peer.greeting, kSettings), 2) << "ours, and the acknowledgement of theirs";
 }
