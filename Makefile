@@ -43,5 +43,19 @@ bench: build      ## CPU per request beside HAProxy, nginx, nghttpx (and Envoy)
 	@BENCH_DIR=$(CURDIR)/build/bench bench/run.py $(BENCH_ARGS) --out $(BENCH_RESULTS)
 	@bench/run.py ratios --out $(BENCH_RESULTS)
 
+asan:             ## every test again under the address and undefined-behaviour sanitizers
+	@cmake --preset asan >/dev/null
+	@cmake --build --preset asan
+	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build/asan --output-on-failure
+
+FUZZ_SECONDS ?= 20
+fuzz:             ## every fuzz target for FUZZ_SECONDS
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz
+	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+lint:             ## formatting, clang-tidy on what the change touches, the floors
+	@tools/lint.sh
+
 clean:
 	rm -rf build
