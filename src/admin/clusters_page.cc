@@ -1,0 +1,203 @@
+// /clusters: every cluster with its limits, every endpoint with what is counted and known of it; text or JSON.
+#include "admin/address_message.h"
+#include "admin/catalog.h"
+#include "admin/message_json.h"
+#include "base/number_text.h"
+#include "envoy/admin/v3/clusters.pb.h"
+
+namespace weir::admin {
+
+namespace {
+
+constexpr size_t kPiece = 64 * 1024;
+
+struct Count {
+  std::string_view name;
+  uint64_t value;
+};
+
+/// What the workers counted of one endpoint, summed: counters, then gauges, each in the order of their names.
+struct Counts {
+  std::array<Count, 6> counters;
+  std::array<Count, 2> gauges;
+};
+
+Counts counts_of(const upstream::Endpoint& endpoint) {
+  uint64_t connect_fail = 0, cx_total = 0, error = 0, success = 0, timeout = 0, rq_total = 0;
+  int64_t cx_active = 0, rq_active = 0;
+  endpoint.stats.for_each([&](const upstream::EndpointStats& stats) {
+    connect_fail += stats.cx_connect_fail.value();
+    cx_total += stats.cx_total.value();
+    error += stats.rq_error.value();
+    success += stats.rq_success.value();
+    timeout += stats.rq_timeout.value();
+    rq_total += stats.rq_total.value();
+    cx_active += stats.cx_active.value();
+    rq_active += stats.rq_active.value();
+  });
+  return {{{{"cx_connect_fail", connect_fail},
+            {"cx_total", cx_total},
+            {"rq_error", error},
+            {"rq_success", success},
+            {"rq_timeout", timeout},
+            {"rq_total", rq_total}}},
+          {{{"cx_active", static_cast<uint64_t>(cx_active)}, {"rq_active", static_cast<uint64_t>(rq_active)}}}};
+}
+
+std::string_view health_flags(upstream::Health health) {
+  switch (health) {
+    case upstream::Health::kHealthy:
+      return "healthy";
+    case upstream::Health::kDegraded:
+      return "/degraded_eds_health";
+    case upstream::Health::kUnhealthy:
+      return "/failed_eds_health";
+    case upstream::Health::kDraining:
+      return "/eds_status_draining";
+    case upstream::Health::kTimeout:
+      return "/failed_eds_health";
+  }
+  return "";
+}
+
+void write_line(std::string& out, std::string_view subject, std::string_view name, std::string_view value) {
+  (((((out += subject) += "::") += name) += "::") += value) += '\n';
+}
+void write_line(std::string& out, std::string_view subject, std::string_view name, uint64_t value) {
+  append_number((((out += subject) += "::") += name) += "::", value);
+  out += '\n';
+}
+
+void write_endpoint(std::string& out, const std::string& cluster, const upstream::Endpoint& endpoint) {
+  const std::string subject = cluster + "::" + endpoint.address->text();
+  const Counts counts = counts_of(endpoint);
+  // All eight by name: the two gauges stand before their counters.
+  write_line(out, subject, counts.gauges[0].name, counts.gauges[0].value);
+  for (size_t i = 0; i < 2; ++i) write_line(out, subject, counts.counters[i].name, counts.counters[i].value);
+  write_line(out, subject, counts.gauges[1].name, counts.gauges[1].value);
+  for (size_t i = 2; i < counts.counters.size(); ++i) write_line(out, subject, counts.counters[i].name, counts.counters[i].value);
+  write_line(out, subject, "hostname", endpoint.hostname);
+  write_line(out, subject, "health_flags", health_flags(endpoint.health));
+  write_line(out, subject, "weight", endpoint.weight);
+  write_line(out, subject, "region", endpoint.locality.region);
+  write_line(out, subject, "zone", endpoint.locality.zone);
+  write_line(out, subject, "sub_zone", endpoint.locality.sub_zone);
+  write_line(out, subject, "canary", endpoint.canary ? "true" : "false");
+  write_line(out, subject, "priority", endpoint.priority);
+  write_line(out, subject, "success_rate", "-1");
+  write_line(out, subject, "local_origin_success_rate", "-1");
+}
+
+void write_limits(std::string& out, std::string_view cluster, std::string_view priority, const upstream::Thresholds& limits) {
+  const std::string subject = std::string(cluster) + "::" + std::string(priority);
+  write_line(out, subject, "max_connections", limits.max_connections);
+  write_line(out, subject, "max_pending_requests", limits.max_pending_requests);
+  write_line(out, subject, "max_requests", limits.max_requests);
+  write_line(out, subject, "max_retries", limits.max_retries);
+}
+
+void write_cluster(std::string& out, const upstream::ClusterState& cluster) {
+  const upstream::ClusterSpec& spec = *cluster.spec;
+  write_line(out, spec.name, "observability_name", spec.stat_name);
+  write_limits(out, spec.name, "default_priority", spec.thresholds[0]);
+  write_limits(out, spec.name, "high_priority", spec.thresholds[1]);
+  write_line(out, spec.name, "added_via_api", spec.added_via_api ? "true" : "false");
+  if (!spec.eds_service_name.empty()) write_line(out, spec.name, "eds_service_name", spec.eds_service_name);
+  if (const upstream::EndpointSetPtr set = cluster.endpoints.load()) {
+    for (const upstream::EndpointPtr& endpoint : set->endpoints) write_endpoint(out, spec.name, *endpoint);
+  }
+}
+
+// ---- JSON ----
+
+void fill_limits(const upstream::Thresholds& limits, envoy::config::core::v3::RoutingPriority priority,
+                 envoy::config::cluster::v3::CircuitBreakers& message) {
+  auto& thresholds = *message.add_thresholds();
+  thresholds.set_priority(priority);
+  thresholds.mutable_max_connections()->set_value(limits.max_connections);
+  thresholds.mutable_max_pending_requests()->set_value(limits.max_pending_requests);
+  thresholds.mutable_max_requests()->set_value(limits.max_requests);
+  thresholds.mutable_max_retries()->set_value(limits.max_retries);
+}
+
+void fill_endpoint(const upstream::Endpoint& endpoint, envoy::admin::v3::HostStatus& message) {
+  namespace core = envoy::config::core::v3;
+  fill_address(*endpoint.address, *message.mutable_address());
+  const Counts counts = counts_of(endpoint);
+  const auto add = [&message](const Count& count, envoy::admin::v3::SimpleMetric::Type type) {
+    auto& metric = *message.add_stats();
+    metric.set_type(type);
+    metric.set_name(std::string(count.name));
+    metric.set_value(count.value);
+  };
+  for (const Count& count : counts.counters) add(count, envoy::admin::v3::SimpleMetric::COUNTER);
+  for (const Count& count : counts.gauges) add(count, envoy::admin::v3::SimpleMetric::GAUGE);
+  constexpr core::HealthStatus kHealth[] = {core::HEALTHY, core::DEGRADED, core::UNHEALTHY, core::DRAINING, core::TIMEOUT};
+  message.mutable_health_status()->set_eds_health_status(kHealth[static_cast<size_t>(endpoint.health)]);
+  message.set_weight(endpoint.weight);
+  message.set_hostname(endpoint.hostname);
+  message.set_priority(endpoint.priority);
+  auto& locality = *message.mutable_locality();
+  locality.set_region(endpoint.locality.region);
+  locality.set_zone(endpoint.locality.zone);
+  locality.set_sub_zone(endpoint.locality.sub_zone);
+}
+
+std::string cluster_json(const upstream::ClusterState& cluster, config::Schema& schema) {
+  const upstream::ClusterSpec& spec = *cluster.spec;
+  envoy::admin::v3::Clusters message;
+  auto& status = *message.add_cluster_statuses();
+  status.set_name(spec.name);
+  status.set_added_via_api(spec.added_via_api);
+  if (const upstream::EndpointSetPtr set = cluster.endpoints.load()) {
+    for (const upstream::EndpointPtr& endpoint : set->endpoints) fill_endpoint(*endpoint, *status.add_host_statuses());
+  }
+  fill_limits(spec.thresholds[0], envoy::config::core::v3::DEFAULT, *status.mutable_circuit_breakers());
+  fill_limits(spec.thresholds[1], envoy::config::core::v3::HIGH, *status.mutable_circuit_breakers());
+  status.set_observability_name(spec.stat_name);
+  status.set_eds_service_name(spec.eds_service_name);
+  return message_json(message, schema);
+}
+
+/// One cluster's element of the list: what stands between "[" and "]" of the document that holds only it.
+std::string_view only_element(std::string_view document) {
+  const size_t from = document.find('[') + 1;
+  return document.substr(from, document.rfind("\n ]") - from);
+}
+
+}  // namespace
+
+Response clusters_page(Site& site, const Request& request) {
+  Response response;
+  if (request.query.get("format") == "json") {
+    response.content_type = Response::kJson;
+    response.rest = [clusters = site.subject.clusters(), next = size_t{0}, &schema = site.schema](std::string& out) mutable {
+      const size_t enough = out.size() + kPiece;
+      if (clusters.empty()) {
+        out += "{}\n";
+        return false;
+      }
+      if (next == 0) out += "{\n \"cluster_statuses\": [";
+      while (next < clusters.size() && out.size() < enough) {
+        if (next != 0) out += ',';
+        out += only_element(cluster_json(*clusters[next], schema));
+        clusters[next++].reset();
+      }
+      if (next < clusters.size()) return true;
+      out += "\n ]\n}\n";
+      return false;
+    };
+    return response;
+  }
+  response.rest = [clusters = site.subject.clusters(), next = size_t{0}](std::string& out) mutable {
+    const size_t enough = out.size() + kPiece;
+    while (next < clusters.size() && out.size() < enough) {
+      write_cluster(out, *clusters[next]);
+      clusters[next++].reset();
+    }
+    return next < clusters.size();
+  };
+  return response;
+}
+
+}  // namespace weir::admin

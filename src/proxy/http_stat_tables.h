@@ -1,0 +1,24 @@
+// The names of what is counted about HTTP connections and listeners.
+#pragma once
+
+#include "proxy/http_stats.h"
+#include "stats/visitor.h"
+
+namespace weir::proxy {
+
+/// Inside "http.<stat_prefix>.". The codecs' own, which belong under http1. and http2. without a prefix, are not shown here.
+void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
+/// Inside "http.<stat_prefix>.tracing.".
+void visit_tracing(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
+/// Inside "http1." and "http2.", whose counters sum up what all connection managers' codecs count.
+void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http1Stats HttpStats::*codec);
+void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http2Stats HttpStats::*codec);
+
+/// Inside "listener.<address>.".
+void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats);
+/// Inside "listener.<address>.worker_<n>.": one worker's own.
+void visit_worker(stats::StatVisitor& visitor, ListenerStats& stats);
+/// Inside "listener.<address>.http.<stat_prefix>.".
+void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerHttpStats>& stats);
+
+}  // namespace weir::proxy
