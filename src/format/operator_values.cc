@@ -99,19 +99,6 @@ int grpc_status_of_http(int status) {
   }
 }
 
-std::optional<int64_t> grpc_status_of(const FormatContext& context) {
-  for (const HeaderMap* headers : {context.trailers, context.response}) {
-    if (headers == nullptr) continue;
-    const http::Header* line = headers->find(HeaderId::kGrpcStatus);
-    if (line == nullptr) continue;
-    return parse_number<uint32_t>(line->value).value_or(2);
-  }
-  if (context.info.response_code == 0) return std::nullopt;
-  const int status = grpc_status_of_http(context.info.response_code);
-  if (status < 0) return std::nullopt;
-  return status;
-}
-
 constexpr std::array<std::string_view, 14> kLogTypeNames = {
     "NotSet",
     "TcpUpstreamConnected",
@@ -132,6 +119,19 @@ constexpr std::array<std::string_view, 14> kLogTypeNames = {
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 }  // namespace
+
+std::optional<int64_t> grpc_status_of(const FormatContext& context) {
+  for (const HeaderMap* headers : {context.trailers, context.response}) {
+    if (headers == nullptr) continue;
+    const http::Header* line = headers->find(HeaderId::kGrpcStatus);
+    if (line == nullptr) continue;
+    return parse_number<uint32_t>(line->value).value_or(2);
+  }
+  if (context.info.response_code == 0) return std::nullopt;
+  const int status = grpc_status_of_http(context.info.response_code);
+  if (status < 0) return std::nullopt;
+  return status;
+}
 
 std::string_view without_spaces(std::string_view text, Scratch& scratch) {
   if (std::none_of(text.begin(), text.end(), is_space)) return text;

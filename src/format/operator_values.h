@@ -1,6 +1,7 @@
 // The values of the operators that need more than one field of StreamInfo.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "format/operator.h"
@@ -29,6 +30,9 @@ Value unique_id(const Parameters&, const FormatContext&, Scratch&);
 Value log_type(const Parameters&, const FormatContext&, Scratch&);
 Value fixed(const Parameters&, const FormatContext&, Scratch&);  // text; missing if flag
 Value missing(const Parameters&, const FormatContext&, Scratch&);
+
+/// What grpc-status says, or what the HTTP status means for gRPC; nothing if there is no saying.
+std::optional<int64_t> grpc_status_of(const FormatContext& context);
 
 /// The text with white space replaced by '_', as log readers split lines at spaces.
 std::string_view without_spaces(std::string_view text, Scratch& scratch);

@@ -1,29 +1,19 @@
-// AccessLog: a filter, a line and a file: what is written about a request when it is over.
+// AccessLog: a filter, a format and a file: what is written about a request when it is over.
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <string>
 
-#include "format/stream_info.h"
+#include "format/format_string.h"
 #include "observe/log_filter.h"
 
 namespace weir::observe {
 
 class LogFile;
 
-/// How a request becomes a line. Immutable; safe for all threads.
-class LogLine {
- public:
-  virtual ~LogLine() = default;
-  /// Appends the line, with its line break if it is to have one.
-  virtual void append(std::string& out, const format::FormatContext& context) const = 0;
-};
-
 /// Immutable, shared by all workers. The file must outlive it.
 class AccessLog {
  public:
-  AccessLog(LogFilter filter, std::unique_ptr<const LogLine> line, LogFile& file);
+  AccessLog(LogFilter filter, format::FormatString format, LogFile& file);
 
   /// Appends a line to the worker's own buffer if the filter lets the request pass. Takes no lock and writes nothing
   /// itself, but for handing a full buffer to the writer thread.
@@ -31,7 +21,7 @@ class AccessLog {
 
  private:
   LogFilter filter_;
-  std::unique_ptr<const LogLine> line_;
+  format::FormatString format_;
   LogFile& file_;
 };
 

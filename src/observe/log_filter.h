@@ -13,7 +13,7 @@ struct LogFilter;
 
 /// A number of the request compared with one of the configuration.
 struct Comparison {
-  enum class Operator : uint8_t { kEqual, kGreaterOrEqual, kLessOrEqual, kNotEqual };
+  enum class Operator : uint8_t { kEqual, kGreaterOrEqual, kLessOrEqual };
   Operator op = Operator::kEqual;
   uint64_t value = 0;
 
@@ -28,31 +28,28 @@ struct StatusCodeFilter {
 struct DurationFilter {
   Comparison comparison;
 };
-/// At least one of these flags is set.
+/// At least one of these flags is set; bits as in format::ResponseFlags.
 struct ResponseFlagFilter {
   uint64_t flags = 0;
 };
-/// Requests that the health check filter did not answer.
-struct NotHealthCheckFilter {};
-/// Requests that are (were there a sampling decision) traced.
-struct TraceableFilter {};
-/// A share of all requests: the same request gets the same answer from every such filter, unless `independent`.
+/// A share of all requests. The request id decides, so that all filters (and proxies) agree about a request, unless
+/// `independent`.
 struct ShareFilter {
   uint64_t numerator = 0;
   uint64_t denominator = 100;
   bool independent = false;
 };
-/// Whether the response's gRPC status is one of these; bit n stands for status n.
+/// The response's gRPC status is one of these; bit n stands for status n. A response without one has that of its HTTP status.
 struct GrpcStatusFilter {
   uint32_t statuses = 0;
   bool exclude = false;
 };
-/// Whether the line is written at one of these moments; bit n stands for LogType n.
+/// The line is written at one of these moments; bit n stands for LogType n.
 struct LogTypeFilter {
   uint32_t types = 0;
   bool exclude = false;
 };
-/// What is the same for every request.
+/// The same for every request.
 struct FixedFilter {
   bool passes = true;
 };
@@ -64,8 +61,8 @@ struct AnyOf {
 };
 
 struct LogFilter {
-  std::variant<FixedFilter, StatusCodeFilter, DurationFilter, ResponseFlagFilter, NotHealthCheckFilter, TraceableFilter, ShareFilter,
-               GrpcStatusFilter, LogTypeFilter, AllOf, AnyOf>
+  std::variant<FixedFilter, StatusCodeFilter, DurationFilter, ResponseFlagFilter, ShareFilter, GrpcStatusFilter, LogTypeFilter,
+               AllOf, AnyOf>
       rule;
 
   bool passes(const format::FormatContext& context) const;

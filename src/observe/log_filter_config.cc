@@ -1,0 +1,107 @@
+// Reading the filters of access logs.
+#include "base/check.h"
+#include "envoy/config/accesslog/v3/accesslog.pb.h"
+#include "observe/access_log_config.h"
+
+namespace weir::observe {
+
+namespace {
+
+using config::FieldPath;
+namespace v3 = envoy::config::accesslog::v3;
+
+Comparison comparison(const v3::ComparisonFilter& config) {
+  using Operator = Comparison::Operator;
+  const Operator op = config.op() == v3::ComparisonFilter::GE   ? Operator::kGreaterOrEqual
+                      : config.op() == v3::ComparisonFilter::LE ? Operator::kLessOrEqual
+                                                                : Operator::kEqual;
+  return {op, config.value().default_value()};
+}
+
+ResponseFlagFilter response_flags(const v3::ResponseFlagFilter& config, const FieldPath& at, config::Diagnostics& diagnostics) {
+  if (config.flags().empty()) return {~uint64_t{0}};
+  format::ResponseFlags flags;
+  for (int i = 0; i < config.flags_size(); ++i) {
+    int flag = 0;
+    while (flag < static_cast<int>(format::ResponseFlag::kCount) &&
+           format::flag_short_name(static_cast<format::ResponseFlag>(flag)) != config.flags(i)) {
+      ++flag;
+    }
+    if (flag < static_cast<int>(format::ResponseFlag::kCount)) {
+      flags.set(static_cast<format::ResponseFlag>(flag));
+    } else {
+      const FieldPath list{&at, "flags"};
+      diagnostics.error({{}, FieldPath{&list, {}, i}.text(), "no response flag is called '" + config.flags(i) + "'", ""});
+    }
+  }
+  return {flags.bits()};
+}
+
+ShareFilter share(const v3::RuntimeFilter& config) {
+  using Percent = envoy::type::v3::FractionalPercent;
+  const Percent& percent = config.percent_sampled();
+  const uint64_t denominator = percent.denominator() == Percent::MILLION        ? 1'000'000
+                               : percent.denominator() == Percent::TEN_THOUSAND ? 10'000
+                                                                                : 100;
+  return {percent.numerator(), denominator, config.use_independent_randomness()};
+}
+
+template <class Values>
+uint32_t bit_set(const Values& values) {
+  uint32_t bits = 0;
+  for (const int value : values) bits |= uint32_t{1} << value;
+  return bits;
+}
+
+template <class Filters>
+std::vector<LogFilter> filters(const Filters& configs, const FieldPath& at, config::Diagnostics& diagnostics) {
+  std::vector<LogFilter> result;
+  const FieldPath list{&at, "filters"};
+  for (int i = 0; i < configs.size(); ++i) result.push_back(read_log_filter(configs[i], FieldPath{&list, {}, i}, diagnostics));
+  return result;
+}
+
+}  // namespace
+
+static_assert(static_cast<int>(format::LogType::kUdpSessionEnd) == envoy::data::accesslog::v3::UdpSessionEnd);
+
+LogFilter read_log_filter(const v3::AccessLogFilter& config, const FieldPath& at, config::Diagnostics& diagnostics) {
+  using Filter = v3::AccessLogFilter;
+  switch (config.filter_specifier_case()) {
+    case Filter::kStatusCodeFilter:
+      return {StatusCodeFilter{comparison(config.status_code_filter().comparison())}};
+    case Filter::kDurationFilter:
+      return {DurationFilter{comparison(config.duration_filter().comparison())}};
+    case Filter::kNotHealthCheckFilter:
+      return {FixedFilter{true}};  // nothing in Weir answers health checks itself
+    case Filter::kTraceableFilter:
+      return {FixedFilter{false}};  // nothing is traced
+    case Filter::kRuntimeFilter:
+      return {share(config.runtime_filter())};
+    case Filter::kAndFilter:
+      return {AllOf{filters(config.and_filter().filters(), FieldPath{&at, "and_filter"}, diagnostics)}};
+    case Filter::kOrFilter:
+      return {AnyOf{filters(config.or_filter().filters(), FieldPath{&at, "or_filter"}, diagnostics)}};
+    case Filter::kResponseFlagFilter:
+      return {response_flags(config.response_flag_filter(), FieldPath{&at, "response_flag_filter"}, diagnostics)};
+    case Filter::kGrpcStatusFilter:
+      return {GrpcStatusFilter{bit_set(config.grpc_status_filter().statuses()), config.grpc_status_filter().exclude()}};
+    case Filter::kMetadataFilter: {
+      // There is no dynamic metadata, so its key is never found.
+      const v3::MetadataFilter& filter = config.metadata_filter();
+      return {FixedFilter{!filter.has_match_if_key_not_found() || filter.match_if_key_not_found().value()}};
+    }
+    case Filter::kLogTypeFilter:
+      return {LogTypeFilter{bit_set(config.log_type_filter().types()), config.log_type_filter().exclude()}};
+    case Filter::kHeaderFilter:
+    case Filter::kExtensionFilter:
+      diagnostics.error({{}, at.text(), "this kind of filter is not implemented", ""});
+      return {};
+    case Filter::FILTER_SPECIFIER_NOT_SET:
+      break;
+  }
+  diagnostics.error({{}, at.text(), "needs one kind of filter", "such as status_code_filter"});
+  return {};
+}
+
+}  // namespace weir::observe
