@@ -1,0 +1,85 @@
+#include "filter/header_mutation.h"
+
+#include <memory>
+#include <new>
+#include <utility>
+
+namespace weir::filter {
+
+namespace {
+
+using http::HeaderMap;
+using route::AppendAction;
+
+void remove_lines(HeaderMap& headers, const http::HeaderName& name) {
+  headers.remove_if([&](const http::Header& line) {
+    return line.id == name.id && (name.id != http::HeaderId::kOther || line.name == name.text);
+  });
+}
+
+void set_lines(HeaderMap& headers, const http::HeaderName& name, std::string_view value) {
+  if (http::is_pseudo(name.id)) {
+    headers.set_pseudo(name.id, value);
+  } else if (name.id != http::HeaderId::kOther) {
+    headers.set(name.id, value);
+  } else {
+    headers.set(name.text, value);
+  }
+}
+
+void change(const HeaderChange& change, HeaderMap& headers, Exchange& exchange) {
+  if (!change.value) return remove_lines(headers, change.name);
+  const std::string_view value = change.value->evaluate(exchange.arena, exchange.format_context());
+  if (value.empty() && !change.keep_empty_value) return;
+  const bool exists = http::first_value(headers, change.name).data() != nullptr;
+  switch (change.action) {
+    case AppendAction::kAppendIfExistsOrAdd:
+      if (http::is_pseudo(change.name.id)) return set_lines(headers, change.name, value);
+      headers.add(http::Header{change.name.text, value, change.name.id});
+      return;
+    case AppendAction::kAddIfAbsent:
+      if (!exists) set_lines(headers, change.name, value);
+      return;
+    case AppendAction::kOverwriteIfExistsOrAdd:
+      return set_lines(headers, change.name, value);
+    case AppendAction::kOverwriteIfExists:
+      if (exists) set_lines(headers, change.name, value);
+      return;
+  }
+}
+
+class HeaderMutation final : public Filter {
+ public:
+  explicit HeaderMutation(const HeaderMutationSpec& spec) : spec_(spec) {}
+
+  Verdict on_request(Exchange& exchange) override {
+    for (const HeaderChange& each : spec_.request) change(each, exchange.request, exchange);
+    return Verdict::proceed();
+  }
+  Verdict on_response(Exchange& exchange) override {
+    for (const HeaderChange& each : spec_.response) change(each, exchange.response, exchange);
+    return Verdict::proceed();
+  }
+
+ private:
+  const HeaderMutationSpec& spec_;
+};
+
+class HeaderMutationFactory final : public FilterFactory {
+ public:
+  explicit HeaderMutationFactory(HeaderMutationSpec spec) : spec_(std::move(spec)) {}
+  Filter* make(Arena& arena, const FilterFactory*) const override { 
+    return new (arena.allocate(sizeof(HeaderMutation), alignof(HeaderMutation))) HeaderMutation(spec_);
+   }
+
+ private:
+  const HeaderMutationSpec spec_;
+};
+
+}  // namespace
+
+FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec) {
+  return std::make_shared<const HeaderMutationFactory>(std::move(spec));
+}
+
+}  // namespace weir::filter

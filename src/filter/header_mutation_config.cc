@@ -1,0 +1,81 @@
+// The configuration of header_mutation.
+#include "config/path.h"
+#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
+#include "filter/catalog.h"
+#include "filter/header_mutation.h"
+
+namespace weir::filter {
+
+namespace core = envoy::config::core::v3;
+namespace rules = envoy::config::common::mutation_rules::v3;
+namespace v3 = envoy::extensions::filters::http::header_mutation::v3;
+using config::FieldPath;
+
+namespace {
+
+route::AppendAction append_action(const core::HeaderValueOption& option) {
+  if (option.has_append()) {  // the older way to say it
+    return option.append().value() ? route::AppendAction::kAppendIfExistsOrAdd : route::AppendAction::kOverwriteIfExistsOrAdd;
+  }
+  switch (option.append_action()) {
+    case core::HeaderValueOption::ADD_IF_ABSENT:
+      return route::AppendAction::kAddIfAbsent;
+    case core::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD:
+      return route::AppendAction::kOverwriteIfExistsOrAdd;
+    case core::HeaderValueOption::OVERWRITE_IF_EXISTS:
+      return route::AppendAction::kOverwriteIfExists;
+    default:
+      return route::AppendAction::kAppendIfExistsOrAdd;
+  }
+}
+
+bool read_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation>& from, const FieldPath& at,
+                  config::Diagnostics& diagnostics, std::vector<HeaderChange>& result) {
+  bool good = true;
+  for (int i = 0; i < from.size(); ++i) {
+    HeaderChange& change = result.emplace_back();
+    if (from[i].action_case() == rules::HeaderMutation::kRemove) {
+      change.name = http::HeaderName(from[i].remove());
+      continue;
+    }
+    const core::HeaderValueOption& option = from[i].append();
+    change.name = http::HeaderName(option.header().key());
+    change.action = append_action(option);
+    change.keep_empty_value = option.keep_empty_value();
+    auto value = format::Formatter::compile(option.header().value(), {.omit_empty_values = true});
+    if (value) {
+      change.value = std::move(*value);
+      continue;
+    }
+    const FieldPath item{&at, {}, i}, append{&item, "append"}, header{&append, "header"};
+    diagnostics.error({{}, FieldPath{&header, "value"}.text(), value.error().message, ""});
+    good = false;
+  }
+  return good;
+}
+
+}  // namespace
+
+FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const FieldPath& at,
+                                      config::Diagnostics& diagnostics) {
+  v3::HeaderMutation from;
+  configuration.UnpackTo(&from);
+  HeaderMutationSpec spec;
+  const FieldPath mutations{&at, "mutations"};
+  const bool good =
+      read_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, spec.request) &
+      read_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, spec.response);
+  return good ? make_header_mutation(std::move(spec)) : nullptr;
+}
+
+void declare_header_mutation(config::SupportTable& table) {
+  table.extension<v3::HeaderMutation>(kHttpFilters, "envoy.filters.http.header_mutation")
+      .fields({"mutations"})
+      .harmless({"most_specific_header_mutations_wins"});  // decides among routes' configurations, which there are none of
+  table.message<v3::Mutations>().fields({"request_mutations", "response_mutations"});
+  table.message<rules::HeaderMutation>().fields({"remove", "append"});
+  table.message<core::HeaderValueOption>().fields({"header", "append", "append_action", "keep_empty_value"});
+  table.message<core::HeaderValue>().fields({"key", "value"});
+}
+
+}  // namespace weir::filter

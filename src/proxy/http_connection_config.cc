@@ -1,0 +1,232 @@
+// The configuration of the HTTP connection manager.
+#include "config/duration.h"
+#include "config/schema.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "filter/catalog.h"
+#include "http/options_config.h"
+#include "net/cidr_config.h"
+#include "proxy/access_logs_config.h"
+#include "proxy/listener_config.h"
+
+namespace weir::proxy {
+
+namespace core = envoy::config::core::v3;
+namespace v3 = envoy::extensions::filters::network::http_connection_manager::v3;
+using config::FieldPath;
+using v3::HttpConnectionManager;
+using Router = envoy::extensions::filters::http::router::v3::Router;
+using UuidRequestIdConfig = envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
+
+namespace {
+
+class Reader {
+ public:
+  Reader(const HttpConnectionManager& from, const FieldPath& at, ListenerConfigContext& context, config::Diagnostics& diagnostics)
+      : from_(from), at_(at), context_(context), diagnostics_(diagnostics), spec_(std::make_shared<HttpConnectionSpec>()) {}
+
+  std::shared_ptr<HttpConnectionSpec> read() {
+    spec_->stat_prefix = from_.stat_prefix();
+    protocols();
+    limits();
+    timeouts();
+    identity();
+    addresses();
+    request_ids();
+    filters();
+    routes();
+    if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
+      good_ = false;
+    }
+    if (!good_) return nullptr;
+    spec_->stats = context_.stats.http(spec_->stat_prefix);
+    return spec_;
+  }
+
+ private:
+  void wrong(const FieldPath& path, std::string message, std::string hint = "") {
+    diagnostics_.error({{}, path.text(), std::move(message), std::move(hint)});
+    good_ = false;
+  }
+
+  void protocols() {
+    if (from_.codec_type() == HttpConnectionManager::HTTP1) spec_->codec = CodecKind::kHttp1;
+    if (from_.codec_type() == HttpConnectionManager::HTTP2) spec_->codec = CodecKind::kHttp2;
+    spec_->http1 = http::read_http1_options(from_.http_protocol_options());
+    spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
+    spec_->proxy_100_continue = from_.proxy_100_continue();
+    spec_->scheme_to_overwrite = from_.scheme_header_transformation().scheme_to_overwrite();
+  }
+
+  void limits() {
+    const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
+    if (from_.has_max_request_headers_kb()) spec_->limits.max_headers_kb = from_.max_request_headers_kb().value();
+    if (common.has_max_headers_count()) spec_->limits.max_headers_count = common.max_headers_count().value();
+    using Underscores = http::CodecLimits::Underscores;
+    if (common.headers_with_underscores_action() == core::HttpProtocolOptions::REJECT_REQUEST) {
+      spec_->limits.underscores = Underscores::kReject;
+    } else if (common.headers_with_underscores_action() == core::HttpProtocolOptions::DROP_HEADER) {
+      spec_->limits.underscores = Underscores::kDrop;
+    }
+    spec_->max_requests_per_connection = common.max_requests_per_connection().value();
+  }
+
+  void timeouts() {
+    const auto take = [](bool given, const google::protobuf::Duration& duration, int64_t& into) {
+      if (given) into = config::milliseconds(duration);
+    };
+    const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
+    take(common.has_idle_timeout(), common.idle_timeout(), spec_->idle_timeout_ms);
+    take(common.has_max_connection_duration(), common.max_connection_duration(), spec_->max_connection_duration_ms);
+    take(common.has_max_stream_duration(), common.max_stream_duration(), spec_->max_stream_duration_ms);
+    take(from_.has_stream_idle_timeout(), from_.stream_idle_timeout(), spec_->stream_idle_timeout_ms);
+    take(from_.has_request_timeout(), from_.request_timeout(), spec_->request_timeout_ms);
+    take(from_.has_request_headers_timeout(), from_.request_headers_timeout(), spec_->request_headers_timeout_ms);
+    take(from_.has_drain_timeout(), from_.drain_timeout(), spec_->drain_timeout_ms);
+    take(from_.has_delayed_close_timeout(), from_.delayed_close_timeout(), spec_->delayed_close_timeout_ms);
+  }
+
+  void identity() {
+    if (!from_.server_name().empty()) spec_->server_name = from_.server_name();
+    if (from_.server_header_transformation() == HttpConnectionManager::APPEND_IF_ABSENT) {
+      spec_->server_header = ServerHeader::kAppendIfAbsent;
+    } else if (from_.server_header_transformation() == HttpConnectionManager::PASS_THROUGH) {
+      spec_->server_header = ServerHeader::kPassThrough;
+    }
+    spec_->via = from_.via();
+    if (from_.add_user_agent().value()) spec_->add_user_agent = context_.service_cluster;
+  }
+
+  void addresses() {
+    spec_->use_remote_address = from_.use_remote_address().value();
+    spec_->xff_num_trusted_hops = from_.xff_num_trusted_hops();
+    spec_->skip_xff_append = from_.skip_xff_append();
+    spec_->append_x_forwarded_port = from_.append_x_forwarded_port();
+    const HttpConnectionManager::InternalAddressConfig& internal = from_.internal_address_config();
+    spec_->unix_sockets_are_internal = internal.unix_sockets();
+    const FieldPath config{&at_, "internal_address_config"};
+    good_ &= net::read_cidrs(internal.cidr_ranges(), FieldPath{&config, "cidr_ranges"}, diagnostics_, spec_->internal_addresses);
+  }
+
+  void request_ids() {
+    spec_->generate_request_id = !from_.has_generate_request_id() || from_.generate_request_id().value();
+    spec_->preserve_external_request_id = from_.preserve_external_request_id();
+    spec_->always_set_request_id_in_response = from_.always_set_request_id_in_response();
+  }
+
+  void filters() {
+    const FieldPath list{&at_, "http_filters"};
+    if (from_.http_filters().empty()) {
+      return wrong(list, "a connection manager needs at least one filter", "end the list with envoy.filters.http.router");
+    }
+    const int last = from_.http_filters_size() - 1;
+    for (int i = 0; i <= last; ++i) {
+      const v3::HttpFilter& filter = from_.http_filters(i);
+      const FieldPath item{&list, {}, i};
+      if (!filter.has_typed_config()) {
+        wrong(FieldPath{&item, "typed_config"}, "the filter " + config::quoted(filter.name()) + " has no configuration",
+              "the @type of typed_config chooses the filter");
+        continue;
+      }
+      const bool terminal = filter.typed_config().Is<Router>();
+      if (terminal != (i == last)) {
+        wrong(item,
+              terminal ? "the router ends every chain of filters, but others follow it"
+                       : "the last filter must be the router, but " + config::quoted(filter.name()) + " is not",
+              "put envoy.filters.http.router last");
+      } else if (terminal) {
+        router(filter, item);
+      } else if (!filter.disabled()) {  // only a route could enable it again, and none can carry filter configuration yet
+        http_filter(filter, item);
+      }
+    }
+  }
+
+  void router(const v3::HttpFilter& filter, const FieldPath& item) {
+    if (filter.disabled()) return wrong(FieldPath{&item, "disabled"}, "the router cannot be disabled", "remove it");
+    Router router;
+    filter.typed_config().UnpackTo(&router);
+    spec_->suppress_envoy_headers = router.suppress_envoy_headers();
+  }
+
+  void http_filter(const v3::HttpFilter& filter, const FieldPath& item) {
+    const FieldPath typed_config{&item, "typed_config"};
+    const filter::CatalogEntry* entry = filter::find_filter(filter.typed_config().type_url());
+    if (entry == nullptr) {
+      return wrong(typed_config, "there is no HTTP filter with the configuration " + config::quoted(filter.typed_config().type_url()));
+    }
+    filter::FilterFactoryPtr factory = entry->read(filter.typed_config(), typed_config, diagnostics_);
+    if (factory == nullptr) {
+      good_ = false;
+      return;
+    }
+    spec_->filters.push_back(std::move(factory));
+    spec_->filter_names.push_back(filter.name());
+  }
+
+  void routes() {
+    switch (from_.route_specifier_case()) {
+      case HttpConnectionManager::kRouteConfig: {
+        route::RouteTablePtr table = context_.read_routes(from_.route_config(), FieldPath{&at_, "route_config"}, diagnostics_);
+        if (table == nullptr) break;
+        spec_->routes = std::make_shared<route::TableSource>(from_.route_config().name(), std::move(table));
+        break;
+      }
+      case HttpConnectionManager::kRds:
+        spec_->routes = context_.find_rds(from_.rds(), FieldPath{&at_, "rds"}, diagnostics_);
+        break;
+      default:
+        return wrong(at_, "a connection manager needs routes", "give route_config or rds");
+    }
+    if (spec_->routes == nullptr) good_ = false;
+  }
+
+  const HttpConnectionManager& from_;
+  const FieldPath& at_;
+  ListenerConfigContext& context_;
+  config::Diagnostics& diagnostics_;
+  std::shared_ptr<HttpConnectionSpec> spec_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpConnectionSpec> read_http_connection(const HttpConnectionManager& manager, const FieldPath& at,
+                                                         ListenerConfigContext& context, config::Diagnostics& diagnostics) {
+  return Reader(manager, at, context, diagnostics).read();
+}
+
+void declare_http_connections(config::SupportTable& table) {
+  table.extension<HttpConnectionManager>("envoy.filters.network", "envoy.filters.network.http_connection_manager")
+      .fields({"stat_prefix", "rds", "route_config", "add_user_agent", "common_http_protocol_options", "http_protocol_options",
+               "http2_protocol_options", "server_name", "server_header_transformation", "scheme_header_transformation",
+               "max_request_headers_kb", "stream_idle_timeout", "request_timeout", "request_headers_timeout", "drain_timeout",
+               "delayed_close_timeout", "access_log", "use_remote_address", "xff_num_trusted_hops", "skip_xff_append", "via",
+               "append_x_forwarded_port", "internal_address_config", "generate_request_id", "preserve_external_request_id",
+               "always_set_request_id_in_response", "proxy_100_continue", "set_current_client_cert_details"})
+      .values("codec_type", {"AUTO", "HTTP1", "HTTP2"})
+      // Without TLS all of these remove x-forwarded-client-cert.
+      .values("forward_client_cert_details", {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET"})
+      .extensions("http_filters", filter::kHttpFilters)
+      .extensions("request_id_extension", "envoy.http.request_id")
+      .harmless({"tracing", "http3_protocol_options", "access_log_flush_interval", "flush_access_log_on_new_request",
+                 "access_log_options", "proxy_status_config", "add_proxy_protocol_connection_state", "append_local_overload"});
+  table.message<HttpConnectionManager::InternalAddressConfig>().fields({"unix_sockets", "cidr_ranges"});
+  table.message<HttpConnectionManager::SetCurrentClientCertDetails>().all_fields();
+  table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite"});
+  table.message<core::CidrRange>().fields({"address_prefix", "prefix_len"});
+  table.message<v3::Rds>().fields({"config_source", "route_config_name"});
+  table.message<v3::HttpFilter>().fields({"name", "typed_config", "is_optional", "disabled"});
+  table.message<v3::RequestIDExtension>().fields({"typed_config"});
+  // Both of its fields concern tracing.
+  table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
+      .harmless({"pack_trace_reason", "use_request_id_for_trace_sampling"});
+  table.extension<Router>(filter::kHttpFilters, "envoy.filters.http.router")
+      .fields({"suppress_envoy_headers"})
+      .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
+                 "suppress_grpc_request_failure_code_stats"});
+  filter::declare_filters(table);
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,277 @@
+#include "proxy/listener_config.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "base/text.h"
+#include "config/schema.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "net/address_config.h"
+#include "net/cidr_config.h"
+#include "proxy/access_logs_config.h"
+#include "stats/registry.h"
+
+namespace weir::proxy {
+
+namespace core = envoy::config::core::v3;
+namespace v3 = envoy::config::listener::v3;
+using config::FieldPath;
+using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+
+namespace {
+
+upstream::SocketOption int_option(int level, int name, int value) {
+  return {level, name, std::string(reinterpret_cast<const char*>(&value), sizeof value)};
+}
+
+upstream::SocketOption read_option(const core::SocketOption& from) {
+  const int level = static_cast<int>(from.level()), name = static_cast<int>(from.name());
+  if (from.has_buf_value()) return {level, name, from.buf_value()};
+  return int_option(level, name, static_cast<int>(from.int_value()));
+}
+
+class Reader {
+ public:
+  Reader(const v3::Listener& from, const FieldPath& at, ListenerConfigContext& context, config::Diagnostics& diagnostics)
+      : from_(from), at_(at), context_(context), diagnostics_(diagnostics), spec_(std::make_shared<ListenerSpec>()) {}
+
+  std::shared_ptr<ListenerSpec> read() {
+    name();
+    addresses();
+    socket();
+    connections();
+    chains();
+    if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
+      good_ = false;
+    }
+    return good_ ? spec_ : nullptr;
+  }
+
+ private:
+  void wrong(const FieldPath& path, std::string message, std::string hint = "") {
+    diagnostics_.error({{}, path.text(), std::move(message), std::move(hint)});
+    good_ = false;
+  }
+
+  void name() {
+    spec_->name = from_.name();
+    if (!spec_->name.empty()) return;
+    // As in Envoy, a listener without a name gets one that is like no other.
+    char text[40];
+    std::snprintf(text, sizeof text, "listener-%016lx%016lx", context_.random.next(), context_.random.next());
+    spec_->name = text;
+  }
+
+  void addresses() {
+    const FieldPath main{&at_, "address"};
+    if (!from_.has_address()) return wrong(main, "a listener needs an address", "give socket_address or pipe");
+    add_address(from_.address(), main);
+    const FieldPath list{&at_, "additional_addresses"};
+    for (int i = 0; i < from_.additional_addresses_size(); ++i) {
+      const FieldPath item{&list, {}, i}, path{&item, "address"};
+      if (!from_.additional_addresses(i).has_address()) {
+        wrong(path, "an address must be set", "give socket_address or pipe");
+      } else {
+        add_address(from_.additional_addresses(i).address(), path);
+      }
+    }
+    if (!good_) return;
+    spec_->stat_prefix = stats::sanitize(from_.stat_prefix().empty() ? spec_->addresses[0]->text() : from_.stat_prefix());
+  }
+
+  void add_address(const core::Address& from, const FieldPath& path) {
+    net::AddressPtr address = net::read_address(from, path, diagnostics_, "a listener needs an IP address, such as 0.0.0.0");
+    if (address == nullptr) {
+      good_ = false;
+      return;
+    }
+    for (const net::AddressPtr& other : spec_->addresses) {
+      if (*other == *address && !(address->is_ip() && address->port() == 0)) {
+        return wrong(path, "the listener names the address " + address->text() + " twice", "remove one of them");
+      }
+    }
+    if (from.socket_address().ipv4_compat() && address->family() == AF_INET6) {
+      spec_->socket_options.push_back(int_option(IPPROTO_IPV6, IPV6_V6ONLY, 0));
+    }
+    spec_->addresses.push_back(std::move(address));
+  }
+
+  void socket() {
+    if ((from_.has_bind_to_port() && !from_.bind_to_port().value()) ||
+        (from_.deprecated_v1().has_bind_to_port() && !from_.deprecated_v1().bind_to_port().value())) {
+      wrong(FieldPath{&at_, "bind_to_port"}, "listeners that no port belongs to are not implemented yet", "remove it");
+    }
+    spec_->reuse_port = !from_.has_enable_reuse_port() || from_.enable_reuse_port().value();
+    spec_->exact_balance = from_.connection_balance_config().has_exact_balance();
+    spec_->transparent = from_.transparent().value();
+    spec_->freebind = from_.freebind().value();
+    if (from_.has_tcp_backlog_size()) spec_->backlog = static_cast<int>(std::min<uint32_t>(from_.tcp_backlog_size().value(), INT32_MAX));
+    for (const core::SocketOption& each : from_.socket_options()) spec_->socket_options.push_back(read_option(each));
+    if (from_.has_tcp_fast_open_queue_length()) {
+      spec_->socket_options.push_back(
+          int_option(IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(from_.tcp_fast_open_queue_length().value())));
+    }
+  }
+
+  void connections() {
+    spec_->inbound = from_.traffic_direction() == core::INBOUND;
+    if (from_.has_per_connection_buffer_limit_bytes()) spec_->buffer_limit = from_.per_connection_buffer_limit_bytes().value();
+    if (from_.has_max_connections_to_accept_per_socket_event()) {
+      spec_->max_accepts_per_event = from_.max_connections_to_accept_per_socket_event().value();
+    }
+    const auto limit = context_.connection_limits.find(spec_->name);
+    if (limit != context_.connection_limits.end()) spec_->connection_limit = limit->second;
+  }
+
+  void chains() {
+    const FieldPath list{&at_, "filter_chains"};
+    if (from_.filter_chains().empty() && !from_.has_default_filter_chain()) {
+      return wrong(list, "the listener has no filter chain, so it could do nothing with a connection", "give at least one");
+    }
+    std::vector<FilterChainMatch> matches;
+    for (int i = 0; i < from_.filter_chains_size(); ++i) {
+      const FieldPath item{&list, {}, i};
+      chain(from_.filter_chains(i), item);
+      matches.push_back(match(from_.filter_chains(i).filter_chain_match(), FieldPath{&item, "filter_chain_match"}));
+    }
+    const size_t default_chain = from_.has_default_filter_chain() ? matches.size() : FilterChainIndex::kNone;
+    if (from_.has_default_filter_chain()) chain(from_.default_filter_chain(), FieldPath{&at_, "default_filter_chain"});
+    if (!good_) return;
+    Result<FilterChainIndex> index = FilterChainIndex::build(matches, default_chain);
+    if (!index) return wrong(list, index.error().message, "every chain needs a filter_chain_match of its own");
+    spec_->index = std::move(*index);
+  }
+
+  void chain(const v3::FilterChain& from, const FieldPath& at) {
+    FilterChain& chain = spec_->chains.emplace_back();
+    chain.name = from.name();
+    const FieldPath list{&at, "filters"};
+    if (from.filters().empty()) {
+      return wrong(list, "the filter chain has no filters, so it would close every connection",
+                   "give envoy.filters.network.http_connection_manager or envoy.filters.network.tcp_proxy");
+    }
+    if (from.filters_size() > 1) return wrong(FieldPath{&list, {}, 1}, "nothing can follow a filter that ends its chain", "remove it");
+    const v3::Filter& filter = from.filters(0);
+    const FieldPath item{&list, {}, 0}, config{&item, "typed_config"};
+    if (filter.typed_config().Is<HttpConnectionManager>()) {
+      HttpConnectionManager manager;
+      filter.typed_config().UnpackTo(&manager);
+      auto http = read_http_connection(manager, config, context_, diagnostics_);
+      good_ = good_ && http != nullptr;
+      chain.terminal = std::shared_ptr<const HttpConnectionSpec>(std::move(http));
+    } else if (filter.typed_config().Is<TcpProxy>()) {
+      TcpProxy proxy;
+      filter.typed_config().UnpackTo(&proxy);
+      auto tcp = read_tcp_proxy(proxy, config, context_, diagnostics_);
+      good_ = good_ && tcp != nullptr;
+      chain.terminal = std::shared_ptr<const TcpProxySpec>(std::move(tcp));
+    } else {
+      wrong(filter.has_typed_config() ? config : item,
+            "the filter " + config::quoted(filter.name()) + " has no configuration that is implemented",
+            "the @type of typed_config chooses the filter");
+    }
+  }
+
+  FilterChainMatch match(const v3::FilterChainMatch& from, const FieldPath& at) {
+    FilterChainMatch result;
+    if (from.has_destination_port()) result.destination_port = static_cast<uint16_t>(from.destination_port().value());
+    good_ &= net::read_cidrs(from.prefix_ranges(), FieldPath{&at, "prefix_ranges"}, diagnostics_, result.prefix_ranges);
+    good_ &= net::read_cidrs(from.direct_source_prefix_ranges(), FieldPath{&at, "direct_source_prefix_ranges"}, diagnostics_,
+                             result.direct_source_prefix_ranges);
+    good_ &= net::read_cidrs(from.source_prefix_ranges(), FieldPath{&at, "source_prefix_ranges"}, diagnostics_,
+                             result.source_prefix_ranges);
+    const FieldPath names{&at, "server_names"};
+    for (int i = 0; i < from.server_names_size(); ++i) {
+      const std::string& name = from.server_names(i);
+      if (name.find('*', name.starts_with("*.") ? 1 : 0) != std::string::npos) {
+        wrong(FieldPath{&names, {}, i}, config::quoted(name) + ": a wildcard can only stand for whole labels at the front",
+              "write *.example.com, or leave server_names out to match any name");
+      }
+      result.server_names.push_back(lower(name));
+    }
+    result.transport_protocol = from.transport_protocol();
+    result.application_protocols.assign(from.application_protocols().begin(), from.application_protocols().end());
+    if (from.source_type() == v3::FilterChainMatch::SAME_IP_OR_LOOPBACK) {
+      result.source_type = FilterChainMatch::SourceType::kSameIpOrLoopback;
+    } else if (from.source_type() == v3::FilterChainMatch::EXTERNAL) {
+      result.source_type = FilterChainMatch::SourceType::kExternal;
+    }
+    for (const uint32_t port : from.source_ports()) result.source_ports.push_back(static_cast<uint16_t>(port));
+    return result;
+  }
+
+  const v3::Listener& from_;
+  const FieldPath& at_;
+  ListenerConfigContext& context_;
+  config::Diagnostics& diagnostics_;
+  std::shared_ptr<ListenerSpec> spec_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::shared_ptr<ListenerSpec> read_listener(const v3::Listener& listener, const FieldPath& at, ListenerConfigContext& context,
+                                            config::Diagnostics& diagnostics) {
+  return Reader(listener, at, context, diagnostics).read();
+}
+
+void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const FieldPath& list, config::Diagnostics& diagnostics) {
+  std::map<std::string_view, size_t> by_name, by_address;
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    const FieldPath item{&list, {}, static_cast<int>(i)};
+    const auto first = [](size_t other) { return "that is already the listener at position " + std::to_string(other); };
+    if (const auto [known, added] = by_name.emplace(listeners[i]->name, i); !added) {
+      diagnostics.error({{}, FieldPath{&item, "name"}.text(),
+                         "the name " + config::quoted(listeners[i]->name) + " is taken; " + first(known->second),
+                         "names of listeners must differ"});
+    }
+    for (const net::AddressPtr& address : listeners[i]->addresses) {
+      if (address->is_ip() && address->port() == 0) continue;
+      const auto [known, added] = by_address.emplace(address->text(), i);
+      if (added || known->second == i) continue;
+      diagnostics.error({{}, FieldPath{&item, "address"}.text(),
+                         "the address " + address->text() + " is taken; " + first(known->second),
+                         "give each listener an address of its own"});
+    }
+  }
+}
+
+void declare_listeners(config::SupportTable& table) {
+  table.message<v3::Listener>()
+      .fields({"name", "address", "additional_addresses", "stat_prefix", "filter_chains", "default_filter_chain",
+               "per_connection_buffer_limit_bytes", "listener_filters_timeout", "continue_on_listener_filters_timeout",
+               "transparent", "freebind", "socket_options", "tcp_fast_open_queue_length", "traffic_direction",
+               "connection_balance_config", "enable_reuse_port", "access_log", "tcp_backlog_size",
+               "max_connections_to_accept_per_socket_event", "bind_to_port", "deprecated_v1"})
+      .extensions("listener_filters", "envoy.filters.listener")
+      .harmless({"metadata", "drain_type", "reuse_port", "ignore_global_conn_limit", "bypass_overload_manager"});
+  table.message<v3::Listener::DeprecatedV1>().fields({"bind_to_port"});
+  table.message<v3::Listener::ConnectionBalanceConfig>().fields({"exact_balance"});
+  table.message<v3::Listener::ConnectionBalanceConfig::ExactBalance>();
+  table.message<v3::AdditionalAddress>().fields({"address"});
+  table.message<v3::ListenerFilter>().fields({"name", "typed_config"});
+  table.message<v3::FilterChain>()
+      .fields({"filter_chain_match", "transport_socket_connect_timeout", "name"})
+      .extensions("filters", "envoy.filters.network")
+      .extensions("transport_socket", "envoy.transport_sockets.downstream")
+      .harmless({"metadata"});
+  table.message<v3::Filter>().fields({"name", "typed_config"});
+  table.message<v3::FilterChainMatch>().fields({"destination_port", "prefix_ranges", "direct_source_prefix_ranges", "source_type",
+                                                "source_prefix_ranges", "source_ports", "server_names", "transport_protocol",
+                                                "application_protocols"});
+  table.message<core::TransportSocket>().fields({"name", "typed_config"});
+  table.extension<envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer>("envoy.transport_sockets.downstream",
+                                                                                   "envoy.transport_sockets.raw_buffer");
+  table.message<core::SocketOption>()
+      .fields({"description", "level", "name", "int_value", "buf_value"})
+      .values("state", {"STATE_PREBIND"});
+  net::declare_addresses(table);
+  declare_http_connections(table);
+  declare_tcp_proxies(table);
+}
+
+}  // namespace weir::proxy

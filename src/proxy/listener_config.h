@@ -1,0 +1,84 @@
+// envoy.config.listener.v3.Listener and what stands in it become ListenerSpec, HttpConnectionSpec and TcpProxySpec.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/names.h"
+#include "base/random.h"
+#include "config/diagnostic.h"
+#include "config/path.h"
+#include "config/support.h"
+#include "proxy/listener_spec.h"
+#include "proxy/stat_scopes.h"
+#include "route/source.h"
+
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
+namespace envoy::config::listener::v3 {
+class Listener;
+}
+namespace envoy::config::route::v3 {
+class RouteConfiguration;
+}
+namespace envoy::extensions::filters::network::http_connection_manager::v3 {
+class HttpConnectionManager;
+class Rds;
+}  // namespace envoy::extensions::filters::network::http_connection_manager::v3
+namespace envoy::extensions::filters::network::tcp_proxy::v3 {
+class TcpProxy;
+}
+
+namespace weir::proxy {
+
+/// What reading listeners needs from the rest of the house; main fills it once. The functions report errors at the path they are
+/// given, and then return null. Main thread only.
+struct ListenerConfigContext {
+  Names& clusters;
+  StatScopes& stats;
+  Random& random;  // names listeners that have none
+
+  /// An inline `route_config`.
+  std::function<route::RouteTablePtr(const envoy::config::route::v3::RouteConfiguration&, const config::FieldPath&,
+                                     config::Diagnostics&)>
+      read_routes;
+  /// The table that RDS keeps up to date; the same for everybody who names the same resource of the same source.
+  std::function<std::shared_ptr<route::TableSource>(
+      const envoy::extensions::filters::network::http_connection_manager::v3::Rds&, const config::FieldPath&, config::Diagnostics&)>
+      find_rds;
+  std::function<std::shared_ptr<observe::AccessLog>(const envoy::config::accesslog::v3::AccessLog&, const config::FieldPath&,
+                                                    config::Diagnostics&)>
+      read_access_log;
+
+  std::string service_cluster;  // --service-cluster or the node's, for add_user_agent
+  /// The runtime's `envoy.resource_limits.listener.<name>.connection_limit`, by listener name.
+  std::map<std::string, uint32_t> connection_limits;
+};
+
+/// Reads a listener that the loader has validated. Null after reporting an error; the paths of errors begin with `at` (a default
+/// FieldPath for paths relative to the listener). The caller sets `added_via_api`.
+std::shared_ptr<ListenerSpec> read_listener(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at,
+                                            ListenerConfigContext& context, config::Diagnostics& diagnostics);
+
+std::shared_ptr<HttpConnectionSpec> read_http_connection(
+    const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager& manager,
+    const config::FieldPath& at, ListenerConfigContext& context, config::Diagnostics& diagnostics);
+
+std::shared_ptr<TcpProxySpec> read_tcp_proxy(const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& proxy,
+                                             const config::FieldPath& at, ListenerConfigContext& context,
+                                             config::Diagnostics& diagnostics);
+
+/// Reports listeners of one set that have the same name, or an address in common (port 0 is never the same). `list` is the path
+/// of the set, such as static_resources.listeners.
+void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config::FieldPath& list, config::Diagnostics& diagnostics);
+
+/// Say which fields and extensions are implemented; the first calls the others.
+void declare_listeners(config::SupportTable& table);
+void declare_http_connections(config::SupportTable& table);
+void declare_tcp_proxies(config::SupportTable& table);
+
+}  // namespace weir::proxy

@@ -1,0 +1,59 @@
+#include "proxy/stat_scopes.h"
+
+#include <utility>
+#include <vector>
+
+#include "proxy/http_stat_tables.h"
+#include "proxy/tcp_proxy_stat_table.h"
+
+namespace weir::proxy {
+
+namespace {
+
+/// Counters with their places in the registry; they go together.
+template <class T>
+struct Shown {
+  explicit Shown(size_t workers) : stats(workers) {}
+  stats::Sharded<T> stats;
+  std::vector<stats::Registry::Registration> registrations;
+};
+
+template <class T, class Register>
+std::shared_ptr<stats::Sharded<T>> find_or_make(std::map<std::string, std::weak_ptr<stats::Sharded<T>>>& known,
+                                                const std::string& prefix, size_t workers, Register&& register_in) {
+  std::weak_ptr<stats::Sharded<T>>& place = known[prefix];
+  if (auto held = place.lock()) return held;
+  auto shown = std::make_shared<Shown<T>>(workers);
+  register_in(*shown);
+  std::shared_ptr<stats::Sharded<T>> result(shown, &shown->stats);
+  place = result;
+  return result;
+}
+
+}  // namespace
+
+std::shared_ptr<stats::Sharded<HttpStats>> StatScopes::http(const std::string& prefix) {
+  return find_or_make(http_, prefix, workers_, [&](Shown<HttpStats>& shown) {
+    stats::Sharded<HttpStats>& stats = shown.stats;
+    const auto show = [&](std::string_view names, stats::Registry::Source source) {
+      shown.registrations.push_back(registry_.add(names, std::move(source)));
+    };
+    show("http." + prefix + ".", [&stats](stats::StatVisitor& visitor) {
+      visit(visitor, stats);
+      const auto tracing = visitor.scope("tracing.");
+      visit_tracing(visitor, stats);
+    });
+    show("http1.", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats, &HttpStats::http1); });
+    show("http2.", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats, &HttpStats::http2); });
+  });
+}
+
+std::shared_ptr<stats::Sharded<TcpProxyStats>> StatScopes::tcp(const std::string& prefix) {
+  return find_or_make(tcp_, prefix, workers_, [&](Shown<TcpProxyStats>& shown) {
+    stats::Sharded<TcpProxyStats>& stats = shown.stats;
+    shown.registrations.push_back(
+        registry_.add("tcp." + prefix + ".", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats); }));
+  });
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,34 @@
+// StatScopes: the counters that several configurations share because they have the same stat_prefix.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "proxy/http_stats.h"
+#include "proxy/tcp_proxy_spec.h"
+#include "stats/registry.h"
+
+namespace weir::proxy {
+
+/// Gives everybody who names the same prefix the same counters, and shows them in the registry for as long as somebody holds
+/// them. Main thread only; the registry must outlive all counters given out.
+class StatScopes {
+ public:
+  StatScopes(stats::Registry& registry, size_t workers) : registry_(registry), workers_(workers) {}
+
+  /// `http.<prefix>.*`
+  std::shared_ptr<stats::Sharded<HttpStats>> http(const std::string& prefix);
+  /// `tcp.<prefix>.*`
+  std::shared_ptr<stats::Sharded<TcpProxyStats>> tcp(const std::string& prefix);
+
+  size_t workers() const { return workers_; }
+
+ private:
+  stats::Registry& registry_;
+  const size_t workers_;
+  std::map<std::string, std::weak_ptr<stats::Sharded<HttpStats>>> http_;
+  std::map<std::string, std::weak_ptr<stats::Sharded<TcpProxyStats>>> tcp_;
+};
+
+}  // namespace weir::proxy

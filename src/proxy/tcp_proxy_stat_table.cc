@@ -1,0 +1,33 @@
+#include "proxy/tcp_proxy_stat_table.h"
+
+#include "stats/table.h"
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr auto kTcpProxy = stats::table<TcpProxyStats>({
+    {"downstream_cx_total", &TcpProxyStats::downstream_cx_total},
+    {"downstream_cx_no_route", &TcpProxyStats::downstream_cx_no_route},
+    {"downstream_cx_tx_bytes_total", &TcpProxyStats::downstream_cx_tx_bytes_total},
+    {"downstream_cx_rx_bytes_total", &TcpProxyStats::downstream_cx_rx_bytes_total},
+    {"downstream_cx_tx_bytes_buffered", &TcpProxyStats::downstream_cx_tx_bytes_buffered},
+    {"downstream_cx_rx_bytes_buffered", &TcpProxyStats::downstream_cx_rx_bytes_buffered},
+    {"downstream_flow_control_paused_reading_total", &TcpProxyStats::downstream_flow_control_paused_reading_total},
+    {"downstream_flow_control_resumed_reading_total", &TcpProxyStats::downstream_flow_control_resumed_reading_total},
+    {"idle_timeout", &TcpProxyStats::idle_timeout},
+    {"max_downstream_connection_duration", &TcpProxyStats::max_downstream_connection_duration},
+    {"upstream_flush_total", &TcpProxyStats::upstream_flush_total},
+    {"upstream_flush_active", &TcpProxyStats::upstream_flush_active},
+    {"early_data_received_count_total", &TcpProxyStats::early_data_received_count_total},
+    {"on_demand_cluster_attempt", &TcpProxyStats::on_demand_cluster_attempt},
+    {"on_demand_cluster_missing", &TcpProxyStats::on_demand_cluster_missing},
+    {"on_demand_cluster_success", &TcpProxyStats::on_demand_cluster_success},
+    {"on_demand_cluster_timeout", &TcpProxyStats::on_demand_cluster_timeout},
+});
+
+}  // namespace
+
+void visit(stats::StatVisitor& visitor, stats::Sharded<TcpProxyStats>& stats) { stats::visit(visitor, kTcpProxy, stats); }
+
+}  // namespace weir::proxy
