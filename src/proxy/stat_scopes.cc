@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "proxy/http_stat_tables.h"
-#include "proxy/tcp_proxy_stat_table.h"
+#include "proxy/stat_names.h"
 
 namespace weir::proxy {
 

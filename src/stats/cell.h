@@ -123,6 +123,13 @@ class Sharded {
       if (T* cells = shard.load(std::memory_order_acquire)) visit(*cells);
     }
   }
+  /// As for_each_mutable, with the number of the worker: `visit(size_t, T&)`.
+  template <class F>
+  void for_each_worker(F&& visit) {
+    for (size_t worker = 0; worker < shards_.size(); ++worker) {
+      if (T* cells = shards_[worker].load(std::memory_order_acquire)) visit(worker, *cells);
+    }
+  }
   size_t workers() const { return shards_.size(); }
   bool used() const {
     for (const auto& shard : shards_) {

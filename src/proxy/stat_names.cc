@@ -1,5 +1,9 @@
-#include "proxy/tcp_proxy_stat_table.h"
+#include "proxy/stat_names.h"
 
+#include <string>
+#include <utility>
+
+#include "proxy/http_stat_tables.h"
 #include "stats/table.h"
 
 namespace weir::proxy {
@@ -29,5 +33,20 @@ constexpr auto kTcpProxy = stats::table<TcpProxyStats>({
 }  // namespace
 
 void visit(stats::StatVisitor& visitor, stats::Sharded<TcpProxyStats>& stats) { stats::visit(visitor, kTcpProxy, stats); }
+
+stats::Registry::Registration register_listener(stats::Registry& registry, ListenerStatePtr listener) {
+  const std::string prefix = "listener." + listener->spec->stat_prefix + ".";
+  return registry.add(prefix, [listener = std::move(listener)](stats::StatVisitor& visitor) {
+    visit(visitor, listener->stats);
+    for (const ListenerState::HttpShare& share : listener->http) {
+      const auto scope = visitor.scope("http." + share.stat_prefix + ".");
+      visit(visitor, *share.stats);
+    }
+    listener->stats.for_each_worker([&](size_t worker, ListenerStats& stats) {
+      const auto scope = visitor.scope("worker_" + std::to_string(worker) + ".");
+      visit_worker(visitor, stats);
+    });
+  });
+}
 
 }  // namespace weir::proxy
