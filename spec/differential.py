@@ -311,6 +311,17 @@ def shrink(pair, hcm, q, kinds, seconds):
     return hcm, q
 
 
+def acceptable(pair, hcm):
+    """Leaves out single options until both sides take the configuration, so that the rest of it can be compared."""
+    for k in [k for k in hcm if k != 'route_config']:
+        smaller = {x: y for x, y in hcm.items() if x != k}
+        answers = pair.configure(smaller)
+        if not any(answers):
+            return smaller, answers
+    bare = {'route_config': hcm['route_config']}
+    return bare, pair.configure(bare)
+
+
 def show(left, right, hcm, q, found):
     print('  request: ' + json.dumps({k: v for k, v in q.items()}))
     for k, x, y in found:
@@ -355,13 +366,16 @@ def main():
             hcm = g.hcm()
             answers = pair.configure(hcm)
             if bool(answers[0]) != bool(answers[1]):
-                shown += 1
-                print(
-                    'DIFFERENCE seed %d: only one takes the configuration\n  %s: %s\n  %s: %s'
-                    % (seed, a.left, answers[0] or 'runs', a.right, answers[1] or 'runs')
-                )
-                print(re.sub('(?m)^', '    ', yaml.safe_dump(hcm, sort_keys=False, width=140)))
-                continue
+                said = re.sub(r'\d+|weir-spec-\w+', '#', (answers[0] or answers[1]))[-300:]
+                if said not in kinds_seen:
+                    kinds_seen.add(said)
+                    shown += 1
+                    print('DIFFERENCE seed %d: only one takes the configuration' % seed)
+                    for name, answer in ((a.left, answers[0]), (a.right, answers[1])):
+                        print('  %s: %s' % (name, answer or 'runs'))
+                hcm, answers = acceptable(pair, hcm)
+                if answers[0] or answers[1]:
+                    continue
             if answers[0]:
                 refused += 1
                 continue
