@@ -16,7 +16,7 @@ constexpr std::string_view kAnyClass = "[a-zA-Z0-9-._~%!$&'()+,;:@=/]";
 
 constexpr bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 constexpr bool is_literal(char c) {
-  return is_alpha(c) || is_digit(c) || std::string_view("-._~%!$&'()+,;:@").find(c) != std::string_view::npos;
+  return is_alpha(c) || is_digit(c) || std::string_view("-._~%!$&'()+,;:@=*").find(c) != std::string_view::npos;
 }
 
 bool is_variable_name(std::string_view name) {
@@ -33,26 +33,34 @@ std::string quoted(std::string_view text) {
   return result;
 }
 
-/// One piece of a template as it is read from left to right.
+/// Reads a template from left to right. A segment is an operator, an operator with a literal behind it, or a literal; a '*'
+/// inside of a literal stands for itself.
 class Reader {
  public:
-  explicit Reader(std::string_view pattern) : pattern_(pattern) {}
+  explicit Reader(std::string_view pattern) : pattern_(pattern), rest_(pattern) {}
 
   Result<> read() {
-    if (!pattern_.starts_with('/')) return wrong("must start with '/'");
-    while (at_ < pattern_.size()) {
-      const char c = pattern_[at_];
-      if (after_any_ && c != '\0') return wrong("nothing may follow '**'");
-      if (c == '{') {
+    if (!rest_.starts_with('/')) return wrong("must start with '/'");
+    while (!rest_.empty()) {
+      if (suffix_) return wrong("has segments behind an operator with a literal");
+      add_literal(rest_.substr(0, 1));  // the slash
+      rest_.remove_prefix(1);
+      if (rest_.empty()) break;  // a slash may stand at the end
+      bool op = false;
+      if (rest_[0] == '{') {
         if (Result<> done = variable(); !done) return done;
-      } else if (c == '*') {
-        star();
-      } else if (c == '/' || is_literal(c) || c == '=') {
-        if (c == '/' && at_ + 1 < pattern_.size() && pattern_[at_ + 1] == '/') return wrong("holds an empty segment");
-        literal(c);
-      } else {
-        return wrong(std::string("may not hold '") + c + "'");
+        op = true;
+      } else if (rest_[0] == '*') {
+        if (Result<> done = glob(rest_); !done) return done;
+        op = true;
       }
+      const std::string_view literal = rest_.substr(0, rest_.find('/'));
+      if (literal.empty() ? !op : !std::ranges::all_of(literal, is_literal)) {
+        return wrong(literal.empty() ? "holds an empty segment" : "cannot hold '" + std::string(literal) + "'");
+      }
+      suffix_ = op && !literal.empty();
+      add_literal(literal);
+      rest_.remove_prefix(literal.size());
     }
     return {};
   }
@@ -62,34 +70,32 @@ class Reader {
   std::vector<std::string> variables;
 
  private:
-  std::unexpected<Error> wrong(std::string_view what) const {
-    return failure("path template '" + std::string(pattern_) + "' " + std::string(what));
+  std::unexpected<Error> wrong(const std::string& what) const {
+    return failure("path template '" + std::string(pattern_) + "' " + what);
   }
 
-  void literal(char c) {
-    regex += quoted({&c, 1});
-    if (!open_) prefix += c;
-    ++at_;
+  void add_literal(std::string_view text) {
+    regex += quoted(text);
+    if (!open_) prefix += text;
   }
 
-  void star() {
+  /// "*" or "**" at the start of `rest`.
+  Result<> glob(std::string_view& rest) {
     open_ = true;
-    if (pattern_.substr(at_).starts_with("**")) {
-      regex.append(kAnyClass).append("*");
-      at_ += 2;
-      after_any_ = true;
-    } else {
-      regex.append(kLiteralClass).append("+");
-      ++at_;
-    }
+    if (after_any_) return wrong("has another operator behind '**'");
+    after_any_ = rest.starts_with("**");
+    regex.append(after_any_ ? kAnyClass : kLiteralClass).append(after_any_ ? "*" : "+");
+    rest.remove_prefix(after_any_ ? 2 : 1);
+    return {};
   }
 
   /// "{name}" or "{name=pattern}".
   Result<> variable() {
     open_ = true;
-    const size_t close = pattern_.find('}', at_);
+    const size_t close = rest_.find('}');
     if (close == std::string_view::npos) return wrong("lacks a closing '}'");
-    const std::string_view inside = pattern_.substr(at_ + 1, close - at_ - 1);
+    const std::string_view inside = rest_.substr(1, close - 1);
+    rest_.remove_prefix(close + 1);
     const size_t equals = inside.find('=');
     const std::string_view name = inside.substr(0, equals);
     if (!is_variable_name(name)) return wrong("needs variable names of letters, digits and '_', at most 16");
@@ -97,38 +103,34 @@ class Reader {
       return wrong("uses the variable '" + std::string(name) + "' twice");
     if (variables.size() == kMaxVariables) return wrong("has more than five variables");
     variables.emplace_back(name);
+
+    std::string_view pattern = equals == std::string_view::npos ? "*" : inside.substr(equals + 1);
+    if (pattern.empty()) return wrong("has a variable with an empty pattern");
     regex += '(';
-    if (equals == std::string_view::npos) {
-      regex.append(kLiteralClass).append("+");
-    } else {
-      std::string_view rest = inside.substr(equals + 1);
-      if (rest.empty()) return wrong("has a variable with an empty pattern");
-      while (!rest.empty()) {
-        if (after_any_) return wrong("nothing may follow '**'");
-        if (rest.starts_with("**")) {
-          regex.append(kAnyClass).append("*");
-          rest.remove_prefix(2);
-          after_any_ = true;
-        } else if (rest[0] == '*') {
-          regex.append(kLiteralClass).append("+");
-          rest.remove_prefix(1);
-        } else if (rest[0] == '/' || is_literal(rest[0])) {
-          regex += quoted(rest.substr(0, 1));
-          rest.remove_prefix(1);
-        } else {
-          return wrong(std::string("may not hold '") + rest[0] + "' in a variable");
-        }
+    while (true) {
+      const size_t end = std::min(pattern.find('/'), pattern.size());
+      std::string_view segment = pattern.substr(0, end);
+      if (segment == "*" || segment == "**") {
+        if (Result<> done = glob(segment); !done) return done;
+      } else if (segment.empty() || segment[0] == '*' || !std::ranges::all_of(segment, is_literal)) {
+        return wrong("has the variable '" + std::string(name) + "' with a pattern that cannot hold '" + std::string(segment) +
+                     "'");
+      } else {
+        regex += quoted(segment);
       }
+      if (end == pattern.size()) break;
+      regex += '/';
+      pattern.remove_prefix(end + 1);
     }
     regex += ')';
-    at_ = close + 1;
     return {};
   }
 
   std::string_view pattern_;
-  size_t at_ = 0;
-  bool open_ = false;       // a variable part has begun
+  std::string_view rest_;
+  bool open_ = false;       // an operator was read
   bool after_any_ = false;  // '**' was read
+  bool suffix_ = false;     // the last segment is an operator with a literal
 };
 
 constexpr uint32_t kNoLimit = 1'000'000;
@@ -141,10 +143,8 @@ Result<PathTemplate> PathTemplate::compile(std::string_view pattern) {
   Result<Regex> regex = Regex::compile("^" + reader.regex + "$", kNoLimit);
   if (!regex) return std::unexpected(regex.error());
   PathTemplate result;
-  result.pattern_ = pattern;
-  result.literal_prefix_ = std::move(reader.prefix);
-  result.variables_ = std::move(reader.variables);
-  result.regex_ = std::move(*regex);
+  result.compiled_ =
+      std::make_shared<Compiled>(std::string(pattern), std::move(reader.prefix), std::move(reader.variables), std::move(*regex));
   return result;
 }
 
@@ -169,16 +169,14 @@ Result<TemplateRewrite> TemplateRewrite::compile(std::string_view pattern, const
       at = close;
     } else if (c == '/' && pattern.substr(at).starts_with("//")) {
       return wrong("holds an empty segment");
-    } else if (c == '/' || c == '=' || is_literal(c)) {
+    } else if (c == '/' || is_literal(c)) {
       replacement += c;
     } else {
       return wrong(std::string("may not hold '") + c + "'");
     }
   }
-  Result<RegexRewrite> rewrite = RegexRewrite::make(matched.regex(), std::move(replacement));
-  if (!rewrite) return std::unexpected(rewrite.error());
   TemplateRewrite result;
-  result.rewrite_ = std::move(*rewrite);
+  result.rewrite_ = RegexRewrite::make(matched.regex(), replacement);
   return result;
 }
 

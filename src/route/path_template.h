@@ -2,6 +2,7 @@
 // (envoy.path.match.uri_template, envoy.path.rewrite.uri_template).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,17 +18,20 @@ class PathTemplate {
  public:
   static Result<PathTemplate> compile(std::string_view pattern);
 
-  bool matches(std::string_view path) const { return regex_.full_match(path); }
-  std::string_view literal_prefix() const { return literal_prefix_; }
-  const std::vector<std::string>& variables() const { return variables_; }
-  const std::string& pattern() const { return pattern_; }
-  const Regex& regex() const { return regex_; }
+  bool matches(std::string_view path) const { return compiled_->regex.full_match(path); }
+  std::string_view literal_prefix() const { return compiled_->literal_prefix; }
+  const std::vector<std::string>& variables() const { return compiled_->variables; }
+  const std::string& pattern() const { return compiled_->pattern; }
+  const Regex& regex() const { return compiled_->regex; }
 
  private:
-  std::string pattern_;
-  std::string literal_prefix_;
-  std::vector<std::string> variables_;  // in the order of the regex's groups
-  Regex regex_;
+  struct Compiled {
+    std::string pattern;
+    std::string literal_prefix;
+    std::vector<std::string> variables;  // in the order of the regex's groups
+    Regex regex;
+  };
+  std::shared_ptr<const Compiled> compiled_;
 };
 
 /// "/people/{id}" with the variables of the route's PathTemplate.

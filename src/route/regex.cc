@@ -2,6 +2,8 @@
 
 #include <re2/re2.h>
 
+#include "base/text.h"
+
 namespace weir::route {
 
 namespace {
@@ -32,39 +34,49 @@ std::string literal_prefix_of(std::string_view pattern) {
 
 }  // namespace
 
+struct Regex::Compiled {
+  Compiled(std::string_view pattern) : re2(piece(pattern), re2::RE2::Quiet), literal_prefix(literal_prefix_of(pattern)) {}
+  re2::RE2 re2;
+  std::string literal_prefix;
+};
+
+struct RegexRewrite::Compiled {
+  Regex regex;
+  std::string replacement;
+};
+
 Result<Regex> Regex::compile(std::string_view pattern, uint32_t max_program_size) {
-  re2::RE2::Options options(re2::RE2::Quiet);
-  auto compiled = std::make_shared<re2::RE2>(piece(pattern), options);
-  if (!compiled->ok()) return failure("'" + std::string(pattern) + "' is not a regular expression (RE2): " + compiled->error());
-  if (compiled->ProgramSize() > static_cast<int>(max_program_size)) {
-    return failure("'" + std::string(pattern) + "' is too complex: its RE2 program size is " +
-                   std::to_string(compiled->ProgramSize()) + ", the runtime key re2.max_program_size.error_level allows " +
-                   std::to_string(max_program_size));
+  auto compiled = std::make_shared<Compiled>(pattern);
+  const re2::RE2& re2 = compiled->re2;
+  if (!re2.ok()) return failure("'" + std::string(pattern) + "' is not a regular expression (RE2): " + re2.error());
+  if (static_cast<uint32_t>(re2.ProgramSize()) > max_program_size) {
+    return failure("'" + std::string(pattern) + "' is too complex: its RE2 program size is " + std::to_string(re2.ProgramSize()) +
+                   ", the runtime key re2.max_program_size.error_level allows " + std::to_string(max_program_size));
   }
   Regex regex;
-  regex.literal_prefix_ = literal_prefix_of(pattern);
-  regex.re2_ = std::move(compiled);
+  regex.compiled_ = std::move(compiled);
   return regex;
 }
 
-bool Regex::full_match(std::string_view text) const { return re2::RE2::FullMatch(piece(text), *re2_); }
+bool Regex::full_match(std::string_view text) const { return re2::RE2::FullMatch(piece(text), compiled_->re2); }
 
-const std::string& Regex::pattern() const { return re2_->pattern(); }
+std::string_view Regex::pattern() const { return compiled_->re2.pattern(); }
 
-Result<RegexRewrite> RegexRewrite::make(Regex regex, std::string replacement) {
-  std::string error;
-  if (!regex.re2_->CheckRewriteString(piece(replacement), &error)) {
-    return failure("'" + replacement + "' cannot replace what '" + regex.pattern() + "' matches: " + error);
+std::string_view Regex::literal_prefix() const { return compiled_->literal_prefix; }
+
+RegexRewrite RegexRewrite::make(Regex regex, std::string_view replacement) {
+  for (size_t at = replacement.find('\\'); at < replacement.size(); at = replacement.find('\\', at + 2)) {
+    const char escaped = at + 1 < replacement.size() ? replacement[at + 1] : '\0';
+    if (escaped != '\\' && !is_digit(escaped)) replacement = replacement.substr(0, at);
   }
   RegexRewrite rewrite;
-  rewrite.regex_ = std::move(regex);
-  rewrite.replacement_ = std::move(replacement);
+  rewrite.compiled_ = std::make_shared<Compiled>(std::move(regex), std::string(replacement));
   return rewrite;
 }
 
 std::string_view RegexRewrite::apply(std::string_view text, Arena& arena) const {
   std::string result(text);
-  if (re2::RE2::GlobalReplace(&result, *regex_.re2_, piece(replacement_)) == 0) return text;
+  if (re2::RE2::GlobalReplace(&result, compiled_->regex.compiled_->re2, piece(compiled_->replacement)) == 0) return text;
   return arena.copy(result);
 }
 

@@ -9,10 +9,6 @@
 #include "base/arena.h"
 #include "base/result.h"
 
-namespace re2 {
-class RE2;
-}
-
 namespace weir::route {
 
 /// Cheap to copy; immutable; safe for all threads.
@@ -23,28 +19,28 @@ class Regex {
   static Result<Regex> compile(std::string_view pattern, uint32_t max_program_size);
 
   bool full_match(std::string_view text) const;
-  const std::string& pattern() const;
+  std::string_view pattern() const;
   /// What every matching text starts with, as far as the expression's first characters say so; maybe "".
-  std::string_view literal_prefix() const { return literal_prefix_; }
+  std::string_view literal_prefix() const;
 
  private:
   friend class RegexRewrite;
-  std::shared_ptr<const re2::RE2> re2_;
-  std::string literal_prefix_;
+  struct Compiled;
+  std::shared_ptr<const Compiled> compiled_;
 };
 
 /// A regex with a replacement for every place that matches; \1 to \9 stand for groups, \0 for all, \\ for a backslash.
+/// As with Envoy, a replacement ends at an escape that is none of these, and one that names a group too many replaces nothing.
 class RegexRewrite {
  public:
   RegexRewrite() = default;
-  /// Refuses replacements that name groups which the expression does not have.
-  static Result<RegexRewrite> make(Regex regex, std::string replacement);
+  static RegexRewrite make(Regex regex, std::string_view replacement);
 
   std::string_view apply(std::string_view text, Arena& arena) const;
 
  private:
-  Regex regex_;
-  std::string replacement_;
+  struct Compiled;
+  std::shared_ptr<const Compiled> compiled_;
 };
 
 }  // namespace weir::route

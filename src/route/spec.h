@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,7 +78,6 @@ struct WeightedCluster {
   std::string runtime_key;  // may override the weight; "" if there is none
   Mutations mutations;
   std::optional<std::string> host_rewrite;
-  std::map<std::string, std::string> metadata_match;  // envoy.lb, values as JSON
 };
 
 struct WeightedClusters {
@@ -171,7 +169,6 @@ struct HostRewrite {
 struct Forward {
   ClusterSpecifier cluster;
   int cluster_not_found_status = 503;
-  std::map<std::string, std::string> metadata_match;  // envoy.lb, values as JSON
 
   std::string prefix_rewrite;  // "": none
   std::optional<RegexRewrite> regex_rewrite;

@@ -1,0 +1,133 @@
+// ConfigReader: what turning protobuf into route values needs: where to intern clusters, how to unpack extensions, where to
+// put errors. Only *_config.cc files include this.
+#pragma once
+
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/duration.pb.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/names.h"
+#include "base/result.h"
+#include "config/diagnostic.h"
+#include "config/path.h"
+#include "config/schema.h"
+#include "route/spec.h"
+
+namespace envoy::config::core::v3 {
+class DataSource;
+class HeaderValueOption;
+class RuntimeFractionalPercent;
+}  // namespace envoy::config::core::v3
+namespace envoy::config::route::v3 {
+class HeaderMatcher;
+class QueryParameterMatcher;
+class Route;
+class RouteMatch;
+}  // namespace envoy::config::route::v3
+namespace envoy::type::matcher::v3 {
+class RegexMatchAndSubstitute;
+class RegexMatcher;
+class StringMatcher;
+}  // namespace envoy::type::matcher::v3
+
+namespace weir::route {
+
+/// What a route configuration is read against. All references outlive the reading.
+struct ReadContext {
+  config::Schema& schema;
+  Names& clusters;
+  /// Whether a cluster of that name exists; empty where clusters may come later (RDS without validate_clusters).
+  std::function<bool(std::string_view)> has_cluster;
+  /// The runtime key re2.max_program_size.error_level.
+  uint32_t max_regex_program_size = 100;
+};
+
+/// What a route takes from its virtual host, or that from the route configuration, if it says nothing itself.
+struct InheritedPolicies {
+  std::shared_ptr<const RetryPolicy> retry;
+  std::shared_ptr<const HedgePolicy> hedge;
+  std::vector<MirrorPolicy> mirrors;
+};
+
+/// Reads one value after the other; errors are collected, so that a user sees all of them at once.
+class ConfigReader {
+ public:
+  using Path = config::FieldPath;
+
+  ConfigReader(const ReadContext& context, config::Diagnostics& diagnostics) : context_(context), diagnostics_(diagnostics) {}
+
+  void error(const Path& at, std::string message, std::string hint = {}) {
+    diagnostics_.error({{}, at.text(), std::move(message), std::move(hint)});
+  }
+  /// The value; a default one after reporting the error.
+  template <class T>
+  T take(const Path& at, Result<T> result) {
+    if (result) return std::move(*result);
+    error(at, result.error().message);
+    return T();
+  }
+
+  /// Whole milliseconds, rounded down, as Envoy counts them.
+  uint64_t milliseconds(const google::protobuf::Duration& duration, const Path& at) {
+    if (duration.seconds() < 0 || duration.nanos() < 0) error(at, "must not be negative");
+    return static_cast<uint64_t>(duration.seconds()) * 1000 + static_cast<uint64_t>(duration.nanos()) / 1'000'000;
+  }
+
+  // match_config.cc
+  Regex regex(const envoy::type::matcher::v3::RegexMatcher& config, const Path& at);
+  RegexRewrite regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& config, const Path& at);
+  TextMatcher text_matcher(const envoy::type::matcher::v3::StringMatcher& config, const Path& at);
+  HeaderMatcher header_matcher(const envoy::config::route::v3::HeaderMatcher& config, const Path& at);
+  QueryMatcher query_matcher(const envoy::config::route::v3::QueryParameterMatcher& config, const Path& at);
+  Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config);
+  RouteMatch route_match(const envoy::config::route::v3::RouteMatch& config, const Path& at);
+
+  // mutation_config.cc
+  /// `M` has {request,response}_headers_to_{add,remove}.
+  template <class M>
+  Mutations mutations(const M& config, const Path& at) {
+    return {
+        {additions(config.request_headers_to_add(), {&at, "request_headers_to_add"}),
+         removals(config.request_headers_to_remove(), {&at, "request_headers_to_remove"})},
+        {additions(config.response_headers_to_add(), {&at, "response_headers_to_add"}),
+         removals(config.response_headers_to_remove(), {&at, "response_headers_to_remove"})},
+    };
+  }
+  template <class List>
+  std::vector<HeaderAddition> additions(const List& list, const Path& at) {
+    std::vector<HeaderAddition> result;
+    result.reserve(static_cast<size_t>(list.size()));
+    for (int i = 0; i < list.size(); ++i) result.push_back(addition(list[i], {&at, {}, i}));
+    return result;
+  }
+  template <class List>
+  std::vector<http::HeaderName> removals(const List& list, const Path& at) {
+    std::vector<http::HeaderName> result;
+    result.reserve(static_cast<size_t>(list.size()));
+    for (int i = 0; i < list.size(); ++i) result.push_back(removal(list[i], {&at, {}, i}));
+    return result;
+  }
+  HeaderAddition addition(const envoy::config::core::v3::HeaderValueOption& config, const Path& at);
+  http::HeaderName removal(const std::string& name, const Path& at);
+
+  // action_config.cc
+  Action action(const envoy::config::route::v3::Route& config, const InheritedPolicies& inherited, const PathMatch& match,
+                uint32_t max_body_size, const Path& at);
+  ClusterRef cluster(const std::string& name, const Path& at);
+  /// The bytes that a DataSource names; at most `max_size`.
+  std::string data(const envoy::config::core::v3::DataSource& config, size_t max_size, const Path& at);
+
+  const ReadContext& context() const { return context_; }
+  config::Diagnostics& diagnostics() { return diagnostics_; }
+
+ private:
+  const ReadContext& context_;
+  config::Diagnostics& diagnostics_;
+};
+
+}  // namespace weir::route

@@ -1,0 +1,175 @@
+#include "base/text.h"
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
+#include "envoy/type/matcher/v3/string.pb.h"
+#include "envoy/type/v3/percent.pb.h"
+#include "route/config_reader.h"
+
+// Envoy still accepts its deprecated fields, so they are read here.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace weir::route {
+
+namespace v3 = envoy::config::route::v3;
+namespace matcher = envoy::type::matcher::v3;
+
+Regex ConfigReader::regex(const matcher::RegexMatcher& config, const Path& at) {
+  return take(Path{&at, "regex"}, Regex::compile(config.regex(), context_.max_regex_program_size));
+}
+
+RegexRewrite ConfigReader::regex_rewrite(const matcher::RegexMatchAndSubstitute& config, const Path& at) {
+  const Path pattern{&at, "pattern"};
+  Result<Regex> regex = Regex::compile(config.pattern().regex(), context_.max_regex_program_size);
+  if (!regex) {
+    error({&pattern, "regex"}, regex.error().message);
+    return {};
+  }
+  return RegexRewrite::make(std::move(*regex), config.substitution());
+}
+
+TextMatcher ConfigReader::text_matcher(const matcher::StringMatcher& config, const Path& at) {
+  using Kind = TextMatcher::Kind;
+  switch (config.match_pattern_case()) {
+    case matcher::StringMatcher::kExact:
+      return TextMatcher::make(Kind::kExact, config.exact(), config.ignore_case());
+    case matcher::StringMatcher::kPrefix:
+      return TextMatcher::make(Kind::kPrefix, config.prefix(), config.ignore_case());
+    case matcher::StringMatcher::kSuffix:
+      return TextMatcher::make(Kind::kSuffix, config.suffix(), config.ignore_case());
+    case matcher::StringMatcher::kContains:
+      return TextMatcher::make(Kind::kContains, config.contains(), config.ignore_case());
+    case matcher::StringMatcher::kSafeRegex:
+      if (config.ignore_case()) error({&at, "ignore_case"}, "has no effect for safe_regex", "write (?i) into the regex");
+      return TextMatcher::make(regex(config.safe_regex(), {&at, "safe_regex"}));
+    case matcher::StringMatcher::kCustom:
+      error({&at, "custom"}, "no custom string matcher is implemented");
+      return {};
+    case matcher::StringMatcher::MATCH_PATTERN_NOT_SET:
+      break;
+  }
+  error(at, "needs one of exact, prefix, suffix, contains and safe_regex");
+  return {};
+}
+
+HeaderMatcher ConfigReader::header_matcher(const v3::HeaderMatcher& config, const Path& at) {
+  using Kind = TextMatcher::Kind;
+  HeaderMatcher result;
+  result.name = http::HeaderName(config.name());
+  result.invert = config.invert_match();
+  result.treat_missing_as_empty = config.treat_missing_header_as_empty();
+  auto text = [&](TextMatcher text) {
+    result.kind = HeaderMatcher::Kind::kText;
+    result.text = std::move(text);
+  };
+  switch (config.header_match_specifier_case()) {
+    case v3::HeaderMatcher::kExactMatch:
+      if (!config.exact_match().empty()) text(TextMatcher::make(Kind::kExact, config.exact_match()));
+      break;  // an empty one asks for presence
+    case v3::HeaderMatcher::kSafeRegexMatch:
+      text(TextMatcher::make(regex(config.safe_regex_match(), {&at, "safe_regex_match"})));
+      break;
+    case v3::HeaderMatcher::kRangeMatch:
+      result.kind = HeaderMatcher::Kind::kRange;
+      result.start = config.range_match().start();
+      result.end = config.range_match().end();
+      break;
+    case v3::HeaderMatcher::kPresentMatch:
+      result.present = config.present_match();
+      break;
+    case v3::HeaderMatcher::kPrefixMatch:
+      text(TextMatcher::make(Kind::kPrefix, config.prefix_match()));
+      break;
+    case v3::HeaderMatcher::kSuffixMatch:
+      text(TextMatcher::make(Kind::kSuffix, config.suffix_match()));
+      break;
+    case v3::HeaderMatcher::kContainsMatch:
+      text(TextMatcher::make(Kind::kContains, config.contains_match()));
+      break;
+    case v3::HeaderMatcher::kStringMatch:
+      text(text_matcher(config.string_match(), {&at, "string_match"}));
+      break;
+    case v3::HeaderMatcher::HEADER_MATCH_SPECIFIER_NOT_SET:
+      break;
+  }
+  return result;
+}
+
+QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config, const Path& at) {
+  QueryMatcher result;
+  result.name = config.name();
+  if (config.has_string_match()) result.text = text_matcher(config.string_match(), {&at, "string_match"});
+  if (config.query_parameter_match_specifier_case() == v3::QueryParameterMatcher::kPresentMatch)
+    result.present = config.present_match();
+  return result;
+}
+
+Fraction ConfigReader::fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) {
+  using Percent = envoy::type::v3::FractionalPercent;
+  Fraction result;
+  result.numerator = config.default_value().numerator();
+  result.denominator = config.default_value().denominator() == Percent::MILLION        ? 1'000'000
+                       : config.default_value().denominator() == Percent::TEN_THOUSAND ? 10'000
+                                                                                       : 100;
+  result.runtime_key = config.runtime_key();
+  return result;
+}
+
+RouteMatch ConfigReader::route_match(const v3::RouteMatch& config, const Path& at) {
+  RouteMatch result;
+  PathMatch& path = result.path;
+  path.case_sensitive = !config.has_case_sensitive() || config.case_sensitive().value();
+  auto text = [&](PathMatch::Kind kind, const std::string& value) {
+    path.kind = kind;
+    path.text = path.case_sensitive ? value : lower(value);
+  };
+  switch (config.path_specifier_case()) {
+    case v3::RouteMatch::kPrefix:
+      text(PathMatch::Kind::kPrefix, config.prefix());
+      break;
+    case v3::RouteMatch::kPath:
+      text(PathMatch::Kind::kExact, config.path());
+      break;
+    case v3::RouteMatch::kPathSeparatedPrefix:
+      text(PathMatch::Kind::kSeparatedPrefix, config.path_separated_prefix());
+      break;
+    case v3::RouteMatch::kSafeRegex:
+      path.kind = PathMatch::Kind::kRegex;
+      path.regex = regex(config.safe_regex(), {&at, "safe_regex"});
+      break;
+    case v3::RouteMatch::kConnectMatcher:
+      path.kind = PathMatch::Kind::kConnect;
+      break;
+    case v3::RouteMatch::kPathMatchPolicy: {
+      using Template = envoy::extensions::path::match::uri_template::v3::UriTemplateMatchConfig;
+      const Path policy{&at, "path_match_policy"};
+      Template policy_config;
+      path.kind = PathMatch::Kind::kTemplate;
+      if (!config.path_match_policy().typed_config().UnpackTo(&policy_config)) {
+        error({&policy, "typed_config"}, "is no known kind of path match", "envoy.path.match.uri_template is");
+        break;
+      }
+      path.path_template = take(Path{&policy, "typed_config"}, PathTemplate::compile(policy_config.path_template()));
+      break;
+    }
+    case v3::RouteMatch::PATH_SPECIFIER_NOT_SET:
+      break;  // required by the constraints of the .proto file
+  }
+
+  const Path headers{&at, "headers"};
+  for (int i = 0; i < config.headers_size(); ++i) result.headers.push_back(header_matcher(config.headers(i), {&headers, {}, i}));
+  const Path parameters{&at, "query_parameters"};
+  for (int i = 0; i < config.query_parameters_size(); ++i) {
+    result.query_parameters.push_back(query_matcher(config.query_parameters(i), {&parameters, {}, i}));
+  }
+  result.grpc = config.has_grpc();
+  if (config.has_runtime_fraction()) result.runtime_fraction = fraction(config.runtime_fraction());
+  if (config.has_tls_context()) {
+    if (config.tls_context().has_presented()) result.tls_presented = config.tls_context().presented().value();
+    if (config.tls_context().has_validated()) result.tls_validated = config.tls_context().validated().value();
+  }
+  return result;
+}
+
+}  // namespace weir::route

@@ -1,0 +1,56 @@
+#include "envoy/config/core/v3/base.pb.h"
+#include "route/config_reader.h"
+
+// Envoy still accepts its deprecated fields, so they are read here.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace weir::route {
+
+namespace core = envoy::config::core::v3;
+
+namespace {
+
+bool immutable(const http::HeaderName& name) { return name.text.starts_with(':'); }  // HeaderName turns host into :authority
+
+AppendAction append_action(const core::HeaderValueOption& config) {
+  if (config.has_append())
+    return config.append().value() ? AppendAction::kAppendIfExistsOrAdd : AppendAction::kOverwriteIfExistsOrAdd;
+  switch (config.append_action()) {
+    case core::HeaderValueOption::ADD_IF_ABSENT:
+      return AppendAction::kAddIfAbsent;
+    case core::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD:
+      return AppendAction::kOverwriteIfExistsOrAdd;
+    case core::HeaderValueOption::OVERWRITE_IF_EXISTS:
+      return AppendAction::kOverwriteIfExists;
+    default:
+      return AppendAction::kAppendIfExistsOrAdd;
+  }
+}
+
+}  // namespace
+
+HeaderAddition ConfigReader::addition(const core::HeaderValueOption& config, const Path& at) {
+  const Path header{&at, "header"};
+  HeaderAddition result;
+  result.name = http::HeaderName(config.header().key());
+  if (immutable(result.name)) {
+    error({&header, "key"}, "'" + config.header().key() + "' cannot be changed: pseudo-headers and host are out of reach here",
+          "use host_rewrite_literal, prefix_rewrite and the like");
+  }
+  if (config.has_append() && config.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD) {
+    error({&at, "append"}, "is set together with append_action", "leave append out");
+  }
+  const std::string& value = config.header().value().empty() ? config.header().raw_value() : config.header().value();
+  result.value = take(Path{&header, "value"}, format::Formatter::compile(value, {.omit_empty_values = true}));
+  result.action = append_action(config);
+  result.keep_empty_value = config.keep_empty_value();
+  return result;
+}
+
+http::HeaderName ConfigReader::removal(const std::string& name, const Path& at) {
+  http::HeaderName result(name);
+  if (immutable(result)) error(at, "'" + name + "' cannot be removed: every request needs its pseudo-headers and host");
+  return result;
+}
+
+}  // namespace weir::route

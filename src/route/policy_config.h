@@ -1,0 +1,26 @@
+// Reading the policies of a forwarding route: retries, hashing, mirroring, hedging, upgrades, internal redirects.
+#pragma once
+
+#include <google/protobuf/repeated_field.h>
+
+#include <vector>
+
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "route/config_reader.h"
+
+namespace weir::route {
+
+/// Fills the policies of `forward`; what the route does not say is inherited.
+void read_policies(ConfigReader& reader, const envoy::config::route::v3::RouteAction& config, const InheritedPolicies& inherited,
+                   const config::FieldPath& at, Forward& forward);
+
+/// The policies that all routes of a virtual host inherit. `from` are the route configuration's.
+InheritedPolicies inherited_policies(ConfigReader& reader, const envoy::config::route::v3::VirtualHost& config,
+                                     const InheritedPolicies& from, const config::FieldPath& at);
+
+std::vector<MirrorPolicy> mirror_policies(
+    ConfigReader& reader,
+    const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::RequestMirrorPolicy>& config,
+    const config::FieldPath& at);
+
+}  // namespace weir::route

@@ -1,0 +1,189 @@
+#include "route/route_config.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/text.h"
+#include "config/support.h"
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
+#include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
+#include "envoy/type/matcher/v3/string.pb.h"
+#include "envoy/type/v3/percent.pb.h"
+#include "envoy/type/v3/range.pb.h"
+#include "route/policy_config.h"
+
+namespace weir::route {
+
+namespace v3 = envoy::config::route::v3;
+namespace core = envoy::config::core::v3;
+using Path = ConfigReader::Path;
+
+namespace {
+
+constexpr uint32_t kDefaultMaxBody = 4096;  // RouteConfiguration.max_direct_response_body_size_bytes
+
+Route route(ConfigReader& reader, const v3::Route& config, const InheritedPolicies& inherited, uint32_t max_body_size,
+            const Path& at) {
+  Route result;
+  result.name = config.name();
+  result.match = reader.route_match(config.match(), {&at, "match"});
+  result.action = reader.action(config, inherited, result.match.path, max_body_size, at);
+  result.mutations = reader.mutations(config, at);
+  result.stat_prefix = config.stat_prefix();
+  result.decorator_operation = config.decorator().operation();
+  result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
+  if (config.has_per_request_buffer_limit_bytes())
+    result.request_body_buffer_limit = config.per_request_buffer_limit_bytes().value();
+  return result;
+}
+
+VirtualCluster virtual_cluster(ConfigReader& reader, const v3::VirtualCluster& config, const Path& at) {
+  VirtualCluster result{.name = config.name()};
+  if (config.headers().empty()) reader.error(at, "needs headers to match");
+  const Path headers{&at, "headers"};
+  for (int i = 0; i < config.headers_size(); ++i)
+    result.headers.push_back(reader.header_matcher(config.headers(i), {&headers, {}, i}));
+  return result;
+}
+
+VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, const InheritedPolicies& from,
+                         uint32_t max_body_size, const Path& at) {
+  VirtualHost result;
+  result.name = config.name();
+  result.domains.assign(config.domains().begin(), config.domains().end());
+  const InheritedPolicies inherited = inherited_policies(reader, config, from, at);
+  result.routes.reserve(static_cast<size_t>(config.routes_size()));
+  const Path routes{&at, "routes"};
+  for (int i = 0; i < config.routes_size(); ++i) {
+    result.routes.push_back(route(reader, config.routes(i), inherited, max_body_size, {&routes, {}, i}));
+  }
+  const Path clusters{&at, "virtual_clusters"};
+  for (int i = 0; i < config.virtual_clusters_size(); ++i) {
+    result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));
+  }
+  result.require_tls = config.require_tls() == v3::VirtualHost::ALL             ? TlsRequirement::kAll
+                       : config.require_tls() == v3::VirtualHost::EXTERNAL_ONLY ? TlsRequirement::kExternalOnly
+                                                                                : TlsRequirement::kNone;
+  result.mutations = reader.mutations(config, at);
+  result.include_request_attempt_count = config.include_request_attempt_count();
+  result.include_attempt_count_in_response = config.include_attempt_count_in_response();
+  result.include_is_timeout_retry_header = config.include_is_timeout_retry_header();
+  if (config.has_per_request_buffer_limit_bytes())
+    result.request_body_buffer_limit = config.per_request_buffer_limit_bytes().value();
+  return result;
+}
+
+/// Every domain may be claimed once in a route configuration; only here the place of the second claim is still known.
+void check_domains(ConfigReader& reader, const v3::RouteConfiguration& config, const Path& hosts) {
+  std::unordered_set<std::string> seen;
+  for (int i = 0; i < config.virtual_hosts_size(); ++i) {
+    const Path host{&hosts, {}, i};
+    const Path domains{&host, "domains"};
+    for (int j = 0; j < config.virtual_hosts(i).domains_size(); ++j) {
+      const std::string& domain = config.virtual_hosts(i).domains(j);
+      if (seen.insert(lower(domain)).second) continue;
+      reader.error({&domains, {}, j},
+                   "the domain '" + domain + "' is claimed twice in this route configuration (case does not count)");
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const RouteTable> compile(const v3::RouteConfiguration& config, const ReadContext& context,
+                                          config::Diagnostics& diagnostics, const config::FieldPath& at) {
+  const size_t errors_before = diagnostics.errors().size();
+  ConfigReader reader(context, diagnostics);
+  RouteConfig result;
+  result.name = config.name();
+  result.mutations = reader.mutations(config, at);
+  result.most_specific_header_mutations_wins = config.most_specific_header_mutations_wins();
+  result.ignore_port_in_host_matching = config.ignore_port_in_host_matching();
+  result.ignore_path_parameters_in_path_matching = config.ignore_path_parameters_in_path_matching();
+  for (const std::string& name : config.internal_only_headers()) result.internal_only_headers.emplace_back(name);
+  const uint32_t max_body_size =
+      config.has_max_direct_response_body_size_bytes() ? config.max_direct_response_body_size_bytes().value() : kDefaultMaxBody;
+
+  InheritedPolicies inherited;
+  inherited.mirrors = mirror_policies(reader, config.request_mirror_policies(), {&at, "request_mirror_policies"});
+  const Path hosts{&at, "virtual_hosts"};
+  result.virtual_hosts.reserve(static_cast<size_t>(config.virtual_hosts_size()));
+  for (int i = 0; i < config.virtual_hosts_size(); ++i) {
+    result.virtual_hosts.push_back(virtual_host(reader, config.virtual_hosts(i), inherited, max_body_size, {&hosts, {}, i}));
+  }
+  check_domains(reader, config, hosts);
+  if (diagnostics.errors().size() != errors_before || diagnostics.full()) return nullptr;
+  return reader.take(at, RouteTable::build(std::move(result)));
+}
+
+void declare_support(config::SupportTable& table) {
+  table.message<v3::RouteConfiguration>().fields(
+      {"name", "virtual_hosts", "internal_only_headers", "response_headers_to_add", "response_headers_to_remove",
+       "request_headers_to_add", "request_headers_to_remove", "most_specific_header_mutations_wins", "validate_clusters",
+       "max_direct_response_body_size_bytes", "ignore_port_in_host_matching", "ignore_path_parameters_in_path_matching"});
+  table.message<v3::RouteConfiguration>().harmless({"request_mirror_policies", "metadata"});
+  table.message<v3::VirtualHost>()
+      .fields({"name", "domains", "routes", "require_tls", "virtual_clusters", "request_headers_to_add",
+               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
+               "include_request_attempt_count"})
+      .harmless({"retry_policy", "hedge_policy", "include_attempt_count_in_response", "include_is_timeout_retry_header",
+                 "per_request_buffer_limit_bytes", "request_mirror_policies", "metadata", "rate_limits"});
+  table.message<v3::VirtualCluster>().all_fields();
+  table.message<v3::Route>()
+      .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
+               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"})
+      .harmless({"metadata", "decorator", "tracing", "per_request_buffer_limit_bytes", "stat_prefix"});
+  table.message<v3::RouteMatch>()
+      .fields({"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "case_sensitive", "runtime_fraction",
+               "headers", "query_parameters", "grpc", "tls_context"})
+      .extensions("path_match_policy", "envoy.path.match");
+  table.message<v3::RouteMatch::ConnectMatcher>().all_fields();
+  table.message<v3::RouteMatch::GrpcRouteMatchOptions>().all_fields();
+  table.message<v3::RouteMatch::TlsContextMatchOptions>().all_fields();
+  table
+      .extension<envoy::extensions::path::match::uri_template::v3::UriTemplateMatchConfig>("envoy.path.match",
+                                                                                           "envoy.path.match.uri_template")
+      .all_fields();
+  table
+      .extension<envoy::extensions::path::rewrite::uri_template::v3::UriTemplateRewriteConfig>("envoy.path.rewrite",
+                                                                                               "envoy.path.rewrite.uri_template")
+      .all_fields();
+  table.message<v3::HeaderMatcher>().all_fields();
+  table.message<v3::QueryParameterMatcher>().all_fields();
+  table.message<v3::RouteAction>()
+      .fields({"cluster", "cluster_header", "weighted_clusters", "cluster_not_found_response_code", "prefix_rewrite",
+               "regex_rewrite", "host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex",
+               "append_x_forwarded_host", "timeout", "idle_timeout", "priority", "max_grpc_timeout", "grpc_timeout_offset",
+               "upgrade_configs", "max_stream_duration"})
+      .extensions("path_rewrite_policy", "envoy.path.rewrite")
+      .harmless({"metadata_match", "retry_policy", "hash_policy", "request_mirror_policies", "hedge_policy", "rate_limits",
+                 "include_vh_rate_limits", "early_data_policy"});
+  table.message<v3::RouteAction::UpgradeConfig>().fields({"upgrade_type", "enabled", "connect_config"});
+  table.message<v3::RouteAction::UpgradeConfig::ConnectConfig>().fields({"allow_post"});
+  table.message<v3::RouteAction::MaxStreamDuration>().all_fields();
+  table.message<v3::WeightedCluster>().fields({"clusters", "total_weight", "header_name"}).harmless({"runtime_key_prefix"});
+  table.message<v3::WeightedCluster::ClusterWeight>()
+      .fields({"name", "cluster_header", "weight", "request_headers_to_add", "request_headers_to_remove",
+               "response_headers_to_add", "response_headers_to_remove", "host_rewrite_literal"})
+      .harmless({"metadata_match"});
+  table.message<v3::RedirectAction>().all_fields();
+  table.message<v3::DirectResponseAction>().all_fields();
+  table.message<v3::NonForwardingAction>().all_fields();
+  table.message<core::HeaderValueOption>().all_fields();
+  table.message<core::HeaderValue>().all_fields();
+  table.message<core::DataSource>().fields({"filename", "inline_bytes", "inline_string", "environment_variable"});
+  table.message<core::RuntimeFractionalPercent>().all_fields();
+  table.message<core::TypedExtensionConfig>().all_fields();
+  table.message<envoy::type::v3::FractionalPercent>().all_fields();
+  table.message<envoy::type::v3::Int64Range>().all_fields();
+  table.message<envoy::type::matcher::v3::RegexMatcher>().all_fields();
+  table.message<envoy::type::matcher::v3::RegexMatchAndSubstitute>().all_fields();
+  table.message<envoy::type::matcher::v3::StringMatcher>().fields(
+      {"exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"});
+}
+
+}  // namespace weir::route
