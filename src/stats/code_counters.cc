@@ -51,7 +51,7 @@ void CodeCounters::reset() {
   }
 }
 
-void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, bool completed) {
+void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, Completed completed) {
   std::string text(name);
   text += '_';
   const size_t stem = text.size();
@@ -69,7 +69,7 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
     all += sum;
   }
   text.resize(stem);
-  if (completed) visitor.counter(text += "completed", all);
+  if (completed == Completed::kOnceSeen && !seen.empty()) visitor.counter(text += "completed", all);
 }
 
 }  // namespace weir::stats

@@ -52,12 +52,16 @@ class CodeCounters {
   std::atomic<Page*> first_ = nullptr;
 };
 
-/// Shows "<name>_<code>" for each code seen, "<name>_<digit>xx" for each class seen, and "<name>_completed" if asked for.
-void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, bool completed);
+/// Whether "<name>_completed" is shown: the sum of all codes.
+enum class Completed : uint8_t { kLeftOut, kOnceSeen };
 
-/// The same for the workers' CodeCounters: `visit(visitor, "upstream_rq", shards, &ClusterStats::codes, true)`.
+/// Shows "<name>_<code>" for each code seen and "<name>_<digit>xx" for each class seen.
+void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, Completed completed);
+
+/// The same for the workers' CodeCounters: `visit(visitor, "upstream_rq", shards, &ClusterStats::codes, Completed::kLeftOut)`.
 template <class Outer>
-void visit(StatVisitor& visitor, std::string_view name, Sharded<Outer>& shards, CodeCounters Outer::*member, bool completed) {
+void visit(StatVisitor& visitor, std::string_view name, Sharded<Outer>& shards, CodeCounters Outer::*member,
+           Completed completed) {
   if (!visitor.wants(StatKind::kCounter)) return;
   std::vector<CodeCounters::Seen> seen;
   shards.for_each_mutable([&](Outer& outer) {

@@ -224,7 +224,10 @@ void ClientConnection::gone(bool by_peer) {
     stats.upstream_cx_destroy_with_active_rq.add();
     (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq : stats.upstream_cx_destroy_local_with_active_rq).add();
   }
-  if (connected_at_ != 0) stats.upstream_cx_length_ms.record((pool_.context().loop.now() - connect_start_) / kNsPerMs);
+  if (connected_at_ != 0) {
+    stats.upstream_cx_length_ms.record((pool_.context().loop.now() - connect_start_) / kNsPerMs);
+    stats.upstream_rq_per_cx.record(streams_opened_);
+  }
   pool_.endpoint_stats().cx_active.subtract();
   lease_.give_back();
   if (active) codec_->connection_lost(http::Reset::kConnectionTermination, "");

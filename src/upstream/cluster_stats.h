@@ -31,7 +31,7 @@ struct ClusterStats {
       upstream_internal_redirect_failed_total;
   stats::Counter lb_healthy_panic, retry_or_shadow_abandoned;
 
-  stats::Histogram upstream_cx_connect_ms, upstream_cx_length_ms, upstream_rq_time;
+  stats::Histogram upstream_cx_connect_ms, upstream_cx_length_ms, upstream_rq_per_cx, upstream_rq_time;
   stats::CodeCounters codes;           // upstream_rq_200 …
   stats::CodeCounters external_codes;  // external.upstream_rq_200 …
   stats::CodeCounters internal_codes;

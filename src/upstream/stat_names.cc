@@ -1,0 +1,172 @@
+#include "upstream/stat_names.h"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "http/codec_stat_tables.h"
+#include "stats/table.h"
+
+namespace weir::upstream {
+
+namespace {
+
+using stats::Unit;
+using Shown = stats::StatRow<ClusterStats>::Shown;
+
+constexpr auto kCluster = stats::table<ClusterStats>({
+    {"upstream_cx_total", &ClusterStats::upstream_cx_total},
+    {"upstream_cx_http1_total", &ClusterStats::upstream_cx_http1_total},
+    {"upstream_cx_http2_total", &ClusterStats::upstream_cx_http2_total},
+    {"upstream_cx_http3_total", &ClusterStats::upstream_cx_http3_total},
+    {"upstream_cx_connect_fail", &ClusterStats::upstream_cx_connect_fail},
+    {"upstream_cx_connect_timeout", &ClusterStats::upstream_cx_connect_timeout},
+    {"upstream_cx_idle_timeout", &ClusterStats::upstream_cx_idle_timeout},
+    {"upstream_cx_max_duration_reached", &ClusterStats::upstream_cx_max_duration_reached},
+    {"upstream_cx_max_requests", &ClusterStats::upstream_cx_max_requests},
+    {"upstream_cx_destroy", &ClusterStats::upstream_cx_destroy},
+    {"upstream_cx_destroy_local", &ClusterStats::upstream_cx_destroy_local},
+    {"upstream_cx_destroy_remote", &ClusterStats::upstream_cx_destroy_remote},
+    {"upstream_cx_destroy_with_active_rq", &ClusterStats::upstream_cx_destroy_with_active_rq},
+    {"upstream_cx_destroy_local_with_active_rq", &ClusterStats::upstream_cx_destroy_local_with_active_rq},
+    {"upstream_cx_destroy_remote_with_active_rq", &ClusterStats::upstream_cx_destroy_remote_with_active_rq},
+    {"upstream_cx_close_notify", &ClusterStats::upstream_cx_close_notify},
+    {"upstream_cx_rx_bytes_total", &ClusterStats::upstream_cx_rx_bytes_total},
+    {"upstream_cx_tx_bytes_total", &ClusterStats::upstream_cx_tx_bytes_total},
+    {"upstream_cx_pool_overflow", &ClusterStats::upstream_cx_pool_overflow},
+    {"upstream_cx_overflow", &ClusterStats::upstream_cx_overflow},
+    {"upstream_cx_none_healthy", &ClusterStats::upstream_cx_none_healthy},
+    {"upstream_cx_protocol_error", &ClusterStats::upstream_cx_protocol_error},
+    {"upstream_cx_connect_attempts_exceeded", &ClusterStats::upstream_cx_connect_attempts_exceeded},
+    {"upstream_cx_connect_with_0_rtt", &ClusterStats::upstream_cx_connect_with_0_rtt},
+    {"upstream_cx_active", &ClusterStats::upstream_cx_active},
+    {"upstream_cx_rx_bytes_buffered", &ClusterStats::upstream_cx_rx_bytes_buffered},
+    {"upstream_cx_tx_bytes_buffered", &ClusterStats::upstream_cx_tx_bytes_buffered},
+    {"upstream_rq_total", &ClusterStats::upstream_rq_total},
+    {"upstream_rq_completed", &ClusterStats::upstream_rq_completed},
+    {"upstream_rq_pending_total", &ClusterStats::upstream_rq_pending_total},
+    {"upstream_rq_pending_overflow", &ClusterStats::upstream_rq_pending_overflow},
+    {"upstream_rq_pending_failure_eject", &ClusterStats::upstream_rq_pending_failure_eject},
+    {"upstream_rq_cancelled", &ClusterStats::upstream_rq_cancelled},
+    {"upstream_rq_maintenance_mode", &ClusterStats::upstream_rq_maintenance_mode},
+    {"upstream_rq_timeout", &ClusterStats::upstream_rq_timeout},
+    {"upstream_rq_max_duration_reached", &ClusterStats::upstream_rq_max_duration_reached},
+    {"upstream_rq_per_try_timeout", &ClusterStats::upstream_rq_per_try_timeout},
+    {"upstream_rq_per_try_idle_timeout", &ClusterStats::upstream_rq_per_try_idle_timeout},
+    {"upstream_rq_rx_reset", &ClusterStats::upstream_rq_rx_reset},
+    {"upstream_rq_tx_reset", &ClusterStats::upstream_rq_tx_reset},
+    {"upstream_rq_retry", &ClusterStats::upstream_rq_retry},
+    {"upstream_rq_retry_backoff_exponential", &ClusterStats::upstream_rq_retry_backoff_exponential},
+    {"upstream_rq_retry_backoff_ratelimited", &ClusterStats::upstream_rq_retry_backoff_ratelimited},
+    {"upstream_rq_retry_limit_exceeded", &ClusterStats::upstream_rq_retry_limit_exceeded},
+    {"upstream_rq_retry_success", &ClusterStats::upstream_rq_retry_success},
+    {"upstream_rq_retry_overflow", &ClusterStats::upstream_rq_retry_overflow},
+    {"upstream_rq_0rtt", &ClusterStats::upstream_rq_0rtt},
+    {"upstream_rq_active", &ClusterStats::upstream_rq_active},
+    {"upstream_rq_pending_active", &ClusterStats::upstream_rq_pending_active},
+    {"upstream_flow_control_paused_reading_total", &ClusterStats::upstream_flow_control_paused_reading_total},
+    {"upstream_flow_control_resumed_reading_total", &ClusterStats::upstream_flow_control_resumed_reading_total},
+    {"upstream_flow_control_backed_up_total", &ClusterStats::upstream_flow_control_backed_up_total},
+    {"upstream_flow_control_drained_total", &ClusterStats::upstream_flow_control_drained_total},
+    {"upstream_internal_redirect_succeeded_total", &ClusterStats::upstream_internal_redirect_succeeded_total},
+    {"upstream_internal_redirect_failed_total", &ClusterStats::upstream_internal_redirect_failed_total},
+    {"lb_healthy_panic", &ClusterStats::lb_healthy_panic},
+    {"retry_or_shadow_abandoned", &ClusterStats::retry_or_shadow_abandoned},
+    {"upstream_cx_connect_ms", &ClusterStats::upstream_cx_connect_ms, Unit::kMilliseconds},
+    {"upstream_cx_length_ms", &ClusterStats::upstream_cx_length_ms, Unit::kMilliseconds},
+    {"upstream_rq_per_cx", &ClusterStats::upstream_rq_per_cx, Unit::kUnspecified},
+    {"upstream_rq_time", &ClusterStats::upstream_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
+    {"external.upstream_rq_time", &ClusterStats::external_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
+    {"internal.upstream_rq_time", &ClusterStats::internal_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
+});
+
+constexpr auto kMembership = stats::table<MembershipStats>({
+    {"membership_change", &MembershipStats::membership_change},
+    {"update_attempt", &MembershipStats::update_attempt},
+    {"update_success", &MembershipStats::update_success},
+    {"update_failure", &MembershipStats::update_failure},
+    {"update_empty", &MembershipStats::update_empty},
+    {"update_no_rebuild", &MembershipStats::update_no_rebuild},
+    {"assignment_stale", &MembershipStats::assignment_stale},
+    {"assignment_timeout_received", &MembershipStats::assignment_timeout_received},
+    {"bind_errors", &MembershipStats::bind_errors},
+    {"membership_total", &MembershipStats::membership_total},
+    {"membership_healthy", &MembershipStats::membership_healthy},
+    {"membership_degraded", &MembershipStats::membership_degraded},
+    {"membership_excluded", &MembershipStats::membership_excluded},
+    {"max_host_weight", &MembershipStats::max_host_weight},
+    {"version", &MembershipStats::version},
+});
+
+// What Envoy shows for every cluster and nothing in Weir counts: dashboards find the name, and the value is true.
+constexpr std::string_view kAlwaysZero[] = {
+    "assignment_use_cached",    "lb_local_cluster_not_ok",      "lb_recalculate_zone_structures",
+    "lb_subsets_created",       "lb_subsets_fallback",          "lb_subsets_fallback_panic",
+    "lb_subsets_removed",       "lb_subsets_selected",          "lb_zone_cluster_too_small",
+    "lb_zone_no_capacity_left", "lb_zone_routing_all_directly", "lb_zone_routing_cross_zone",
+    "lb_zone_routing_sampled",  "original_dst_host_invalid",    "upstream_http3_broken"};
+
+void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const CircuitBreakers& breakers,
+                    const Thresholds& limits) {
+  const auto scope = visitor.scope(prefix);
+  visitor.gauge("cx_open", breakers.connections.open());
+  visitor.gauge("cx_pool_open", 0);
+  if (limits.track_remaining) {
+    visitor.gauge("remaining_cx", breakers.connections.remaining());
+    // Pools are never short of anything here; Envoy shows its own "no limit" as 2^64-1.
+    visitor.gauge("remaining_cx_pools", limits.max_connection_pools == UINT32_MAX ? -1 : int64_t{limits.max_connection_pools});
+    visitor.gauge("remaining_pending", breakers.pending_requests.remaining());
+    visitor.gauge("remaining_retries", breakers.retries.remaining());
+    visitor.gauge("remaining_rq", breakers.requests.remaining());
+  }
+  visitor.gauge("rq_open", breakers.requests.open());
+  visitor.gauge("rq_pending_open", breakers.pending_requests.open());
+  visitor.gauge("rq_retry_open", breakers.retries.open());
+}
+
+/// What codecs count is shown once the cluster has had a connection of that protocol.
+void visit_codecs(stats::StatVisitor& visitor, stats::Sharded<ClusterStats>& stats) {
+  bool http1 = false;
+  bool http2 = false;
+  stats.for_each([&](const ClusterStats& shard) {
+    http1 = http1 || shard.upstream_cx_http1_total.value() != 0;
+    http2 = http2 || shard.upstream_cx_http2_total.value() != 0;
+  });
+  if (http1) {
+    const auto scope = visitor.scope("http1.");
+    stats::visit(visitor, http::kHttp1StatTable, stats, &ClusterStats::http1);
+  }
+  if (http2) {
+    const auto scope = visitor.scope("http2.");
+    stats::visit(visitor, http::kHttp2StatTable, stats, &ClusterStats::http2);
+  }
+}
+
+}  // namespace
+
+void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
+  stats::visit(visitor, kCluster, cluster.stats);
+  stats::visit(visitor, kMembership, cluster.membership);
+  if (visitor.wants(stats::StatKind::kCounter) && !visitor.resets_counters()) {
+    for (const std::string_view name : kAlwaysZero) visitor.counter(name, 0);
+    const EndpointSetPtr endpoints = cluster.endpoints.load();
+    visitor.counter("default.total_match_count", endpoints == nullptr ? 0 : endpoints->endpoints.size());
+  }
+  if (visitor.wants(stats::StatKind::kGauge)) {
+    visitor.gauge("lb_subsets_active", 0, false);
+    visitor.gauge("warming_state", 0, false);
+    visit_breakers(visitor, "circuit_breakers.default.", cluster.breakers[0], cluster.spec->thresholds[0]);
+    visit_breakers(visitor, "circuit_breakers.high.", cluster.breakers[1], cluster.spec->thresholds[1]);
+  }
+  stats::visit(visitor, "upstream_rq", cluster.stats, &ClusterStats::codes, stats::Completed::kLeftOut);
+  stats::visit(visitor, "external.upstream_rq", cluster.stats, &ClusterStats::external_codes, stats::Completed::kOnceSeen);
+  stats::visit(visitor, "internal.upstream_rq", cluster.stats, &ClusterStats::internal_codes, stats::Completed::kOnceSeen);
+  visit_codecs(visitor, cluster.stats);
+}
+
+stats::Registry::Registration register_cluster(stats::Registry& registry, ClusterStatePtr cluster) {
+  const std::string prefix = "cluster." + cluster->spec->stat_name + ".";
+  return registry.add(prefix, [cluster = std::move(cluster)](stats::StatVisitor& visitor) { visit(visitor, *cluster); });
+}
+
+}  // namespace weir::upstream
