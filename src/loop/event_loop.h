@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/small_pool.h"
 #include "loop/timer.h"
 
 namespace weir::loop {
@@ -92,6 +93,7 @@ class EventLoop {
   WallNs wall() const { return now_ + wall_offset_; }
   TimerWheel& timers() { return timers_; }
   BlockPool& blocks() { return blocks_; }
+  SmallPool& small_pieces() { return small_pieces_; }
   Random& random() { return random_; }
 
   /// Where reads go: one buffer for everybody, valid until the handler of the bytes returns.
@@ -110,6 +112,7 @@ class EventLoop {
   MonotonicNs wall_checked_ = 0;
   TimerWheel timers_;
   BlockPool blocks_;
+  SmallPool small_pieces_;
   Random random_;
   std::unique_ptr<char[]> scratch_;
   std::vector<epoll_event> events_;

@@ -1,5 +1,6 @@
 #include "http/h2/connection.h"
 
+#include <cstring>
 #include <utility>
 
 #include "http/h2/callbacks.h"
@@ -11,6 +12,19 @@ namespace {
 struct OptionDeleter {
   void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
 };
+
+/// nghttp2's memory comes from the worker's pool: a stream is a dozen small pieces that come and go.
+nghttp2_mem memory_of(SmallPool& pool) {
+  const auto of = [](void* at) -> SmallPool& { return *static_cast<SmallPool*>(at); };
+  static constexpr auto kPool = of;
+  return {&pool, [](size_t size, void* at) { return kPool(at).allocate(size); },
+          [](void* memory, void* at) { kPool(at).release(memory); },
+          [](size_t count, size_t size, void* at) {
+            void* memory = kPool(at).allocate(count * size);
+            return memory == nullptr ? nullptr : std::memset(memory, 0, count * size);
+          },
+          [](void* memory, size_t size, void* at) { return kPool(at).resize(memory, size); }};
+}
 
 /// Envoy's spelling of an error in response code details.
 std::string as_details(std::string_view message) {
@@ -38,8 +52,9 @@ void Connection::start() {
   // Before the server's SETTINGS come, as many streams as we would open at all.
   nghttp2_option_set_peer_max_concurrent_streams(made, options_.max_concurrent_streams);
 
-  const auto create = server() ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  CHECK(create(&session_, Callbacks::table(), this, made) == 0);
+  nghttp2_mem memory = memory_of(loop_.small_pieces());
+  const auto create = server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  CHECK(create(&session_, Callbacks::table(), this, made, &memory) == 0);
 
   // In Envoy's order, and like Envoy also where they say what goes without saying.
   nghttp2_settings_entry settings[5];

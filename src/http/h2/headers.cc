@@ -65,17 +65,16 @@ void BlockReader::join_cookies() {
 }
 
 void FieldList::add(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data() == nullptr ? "" : text.data()));
-  };
-  const nghttp2_nv field = {bytes(name), bytes(value), name.size(), value.size(),
-                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-  if (count_ < kFirst) [[likely]] {
-    first_[count_++] = field;
-    return;
+  if (count_ == kFirst) [[unlikely]] {
+    if (spill_.empty()) spill_.assign(first_, first_ + kFirst);
+    spill_.emplace_back();
   }
-  if (spill_.empty()) spill_.assign(first_, first_ + kFirst);
-  spill_.push_back(field);
+  nghttp2_nv& field = spill_.empty() ? first_[count_++] : spill_.back();
+  field.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
+  field.value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.empty() ? "" : value.data()));
+  field.namelen = name.size();
+  field.valuelen = value.size();
+  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 }
 
 void FieldList::add_pseudo(const HeaderMap& headers, HeaderId id) {
