@@ -47,6 +47,12 @@ class JsonReader {
     }
   }
 
+  bool take(char expected) {
+    const bool there = at_ < end_ && *at_ == expected;
+    if (there) ++at_;
+    return there;
+  }
+
   bool value(Node& node, uint32_t depth) {
     if (at_ == end_) return fail("the file ends in the middle of a value");
     if (++nodes_ > limits_.nodes) return fail("too many values");
@@ -227,6 +233,7 @@ class JsonReader {
         ++at_;
         if (c == ']') break;
         skip_space();
+        if (take(']')) break;  // a comma too many, which Envoy lets pass
       }
     }
     node.kind = Node::Kind::kSequence;
@@ -255,6 +262,7 @@ class JsonReader {
         ++at_;
         if (c == '}') break;
         skip_space();
+        if (take('}')) break;  // a comma too many, which Envoy lets pass
       }
     }
     node.kind = Node::Kind::kMapping;

@@ -26,12 +26,14 @@ namespace {
 
 enum class Format : uint8_t { kYaml, kJson, kBinary, kText };
 
-// Like Envoy by the file's extension; a file with any other is YAML, of which JSON is a part.
-Format format_of(std::string_view path) {
+// By the file's extension, like Envoy. A file with any other is JSON if it looks like it (as for Envoy), else YAML.
+Format format_of(std::string_view path, std::string_view content) {
   if (path.ends_with(".json")) return Format::kJson;
+  if (path.ends_with(".yaml") || path.ends_with(".yml")) return Format::kYaml;
   if (path.ends_with(".pb")) return Format::kBinary;
   if (path.ends_with(".pb_text")) return Format::kText;
-  return Format::kYaml;
+  const size_t first = content.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && content[first] == '{' ? Format::kJson : Format::kYaml;
 }
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
@@ -96,7 +98,7 @@ class Load {
       diagnostics_.error({{options_.path, 0, 0}, "", content.error().message, ""});
       return false;
     }
-    const Format format = format_of(options_.path);
+    const Format format = format_of(options_.path, *content);
     merging_ = format == Format::kBinary || format == Format::kText;
     switch (format) {
       case Format::kYaml:

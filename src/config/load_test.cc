@@ -125,6 +125,16 @@ TEST_F(Load, JsonNumbersStayNumbers) {
   EXPECT_EQ(loaded->static_resources().clusters(0).per_connection_buffer_limit_bytes().value(), 1000u);
 }
 
+TEST_F(Load, ACommaAfterTheLastItemIsLetPass) {
+  EXPECT_EQ(file("a.json", R"({"node": {"id": "a",}, "staticResources": {"clusters": [{"name": "a"},]},})").diagnostics.text(),
+            "");
+}
+
+TEST_F(Load, AFileWithAnyOtherExtensionIsJsonOrYaml) {
+  EXPECT_EQ(file("a.conf", "{\"node\": {\"id\": \"a\"}}")->node().id(), "a");
+  EXPECT_EQ(file("a.conf", "node: {id: a}")->node().id(), "a");
+}
+
 TEST_F(Load, AnExtensionIsChosenByItsTypeAndCheckedInside) {
   EXPECT_EQ(error(R"(
 static_resources:
@@ -317,7 +327,7 @@ TEST_F(Load, HostileFilesAreRefused) {
   }
   EXPECT_NE(error(laughs).find("aliases expand to too many values"), std::string::npos);
   EXPECT_NE(file("a.json", "{\"node\": {\"id\": \"\\ud800\"}}").diagnostics.text().find("surrogate"), std::string::npos);
-  EXPECT_NE(file("a.json", "{\"node\": {},}").diagnostics.text().find("expected a key"), std::string::npos);
+  EXPECT_NE(file("a.json", "{\"node\": {},,}").diagnostics.text().find("expected a key"), std::string::npos);
   EXPECT_FALSE(file("a.yaml", "").ok());
   EXPECT_FALSE(file("a.json", std::string(100000, '{')).ok());
 }

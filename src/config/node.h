@@ -69,8 +69,8 @@ class Document {
   Position at(const Member& member) const { return {file, member.line, member.column}; }
 };
 
-/// Reads strict JSON (RFC 8259). Keys that occur twice, invalid UTF-8 and whatever exceeds `limits` are errors.
-/// Returns nullptr after reporting an error.
+/// Reads strict JSON (RFC 8259), but for a comma after the last item. Keys that occur twice, invalid UTF-8 and whatever exceeds
+/// `limits` are errors. Returns nullptr after reporting an error.
 std::unique_ptr<Document> read_json(std::string file, std::string source, Diagnostics& diagnostics,
                                     const ReadLimits& limits = {});
 
