@@ -73,7 +73,7 @@ Response contention_page(Site&, const Request&) {
 
 Response certs_page(Site&, const Request&) { return Response::json("{\n \"certificates\": []\n}\n"); }
 
-Response runtime_page(Site&, const Request&) { return Response::json("{\n \"layers\": [],\n \"entries\": {}\n}\n"); }
+Response runtime_page(Site&, const Request&) { return Response::json("{\n \"entries\": {},\n \"layers\": []\n}\n"); }
 
 Response runtime_modify(Site&, const Request& request) {
   if (request.query.empty() && request.body.empty()) {
@@ -124,7 +124,11 @@ Response cpu_profiler(Site&, const Request& request) {
 
 Response heap_profiler(Site&, const Request&) { return unsupported("heap profiler"); }
 
-Response allocation_profiler(Site&, const Request&) { return unsupported("allocation profiler"); }
+Response allocation_profiler(Site&, const Request& request) {
+  bool enable;
+  if (!asks_to_enable(request, enable)) return Response::error(400, "?enable=<y|n>\n");
+  return unsupported("allocation profiler");
+}
 
 Response heap_dump_page(Site&, const Request&) { return unsupported("heap dump"); }
 

@@ -10,11 +10,12 @@ namespace {
 
 constexpr size_t kMaxFilterSize = 4096;
 constexpr int64_t kMaxFilterMemory = 1 << 20;
+constexpr std::string_view kModeUsage = "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary)\n";
 
 /// Fills the selection; an answer if a parameter is wrong.
 std::optional<Response> read_selection(const Query& query, stats::Selection& selection) {
   selection.used_only = query.has("usedonly");
-  if (const auto type = query.get("type"); type && *type != "All") {
+  if (const auto type = query.get("type"); type && !type->empty() && *type != "All") {
     if (*type == "Counters") {
       selection.kinds = stats::StatKind::kCounter;
     } else if (*type == "Gauges") {
@@ -62,9 +63,7 @@ Response stats_page(Site& site, const Request& request) {
   stats::ExportOptions options;
   if (auto error = read_selection(request.query, options.selection)) return std::move(*error);
   const auto mode = read_mode(request.query);
-  if (!mode) {
-    return Response::error(400, "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary)\n");
-  }
+  if (!mode) return Response::error(400, std::string(kModeUsage));
   options.histograms = *mode;
   Response response;
   if (format == "json") {
@@ -81,7 +80,7 @@ Response prometheus_page(Site& site, const Request& request) {
   if (auto error = read_selection(request.query, options.selection)) return std::move(*error);
   options.text_readouts = request.query.has("text_readouts");
   const auto mode = read_mode(request.query);
-  if (!mode) return Response::error(400, "usage: /stats/prometheus?histogram_buckets=(cumulative|summary)\n");
+  if (!mode) return Response::error(400, std::string(kModeUsage));
   if (*mode == stats::HistogramMode::kDetailed || *mode == stats::HistogramMode::kDisjoint) {
     return Response::error(400, "unsupported prometheus histogram bucket mode");
   }

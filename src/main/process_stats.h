@@ -1,0 +1,48 @@
+// ProcessStats: what is shown about the process as a whole: server.*, runtime.*, and the watchdogs' names.
+#pragma once
+
+#include <vector>
+
+#include "admin/subject.h"
+#include "base/clock.h"
+#include "stats/registry.h"
+
+namespace weir::main {
+
+/// Main thread. As in Envoy, uptime, memory and state change only at a flush, `live` at once.
+class ProcessStats {
+ public:
+  /// Shows its names in `registry`, which must live longer.
+  ProcessStats(stats::Registry& registry, size_t workers, MonotonicNs started);
+
+  /// `live` is 0 while draining or failing health checks.
+  void set_live(bool live) { server_.live.set(live ? 1 : 0); }
+  void count_initialization(int64_t milliseconds) { server_.initialization_time_ms.record(static_cast<uint64_t>(milliseconds)); }
+  void count_unknown_static_fields(uint64_t fields) { server_.static_unknown_fields.add(fields); }
+  void count_unknown_dynamic_fields(uint64_t fields) { server_.dynamic_unknown_fields.add(fields); }
+
+  /// Every stats_flush_interval, before Registry::flush().
+  void flush(admin::ServerState state, MonotonicNs now, int64_t connections);
+
+  struct ServerStats {
+    stats::Counter debug_assertion_failures, dropped_stat_flushes, dynamic_unknown_fields, envoy_bug_failures,
+        envoy_notifications, static_unknown_fields, wip_protos;
+    stats::Gauge fips_mode, concurrency, days_until_first_cert_expiring, hot_restart_epoch, live, memory_allocated,
+        memory_heap_size, memory_physical_size, parent_connections, seconds_until_first_ocsp_response_expiring, state,
+        stats_recent_lookups, total_connections, uptime, version;
+    stats::Histogram initialization_time_ms;
+  };
+  struct RuntimeStats {
+    stats::Counter deprecated_feature_use, load_error, load_success, override_dir_exists, override_dir_not_exists;
+    stats::Gauge admin_overrides_active, deprecated_feature_seen_since_process_start, num_keys, num_layers;
+  };
+
+ private:
+  ServerStats server_;
+  RuntimeStats runtime_;
+  const size_t workers_;
+  const MonotonicNs started_;
+  std::vector<stats::Registry::Registration> registrations_;
+};
+
+}  // namespace weir::main
