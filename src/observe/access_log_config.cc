@@ -7,6 +7,7 @@
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "format/format_config.h"
+#include "format/matcher_config.h"
 
 // Deprecated fields are read on purpose: users still have them.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -105,7 +106,7 @@ void declare_access_logs(config::SupportTable& table) {
 
   table.message<v3::AccessLogFilter>().fields(
       {"status_code_filter", "duration_filter", "not_health_check_filter", "traceable_filter", "runtime_filter", "and_filter",
-       "or_filter", "response_flag_filter", "grpc_status_filter", "metadata_filter", "log_type_filter"});
+       "or_filter", "header_filter", "response_flag_filter", "grpc_status_filter", "metadata_filter", "log_type_filter"});
   table.message<v3::StatusCodeFilter>().all_fields();
   table.message<v3::DurationFilter>().all_fields();
   table.message<v3::ComparisonFilter>().all_fields();
@@ -116,6 +117,8 @@ void declare_access_logs(config::SupportTable& table) {
   table.message<envoy::type::v3::FractionalPercent>().all_fields();
   table.message<v3::AndFilter>().all_fields();
   table.message<v3::OrFilter>().all_fields();
+  format::declare_matchers(table);
+  table.message<v3::HeaderFilter>().all_fields();
   table.message<v3::ResponseFlagFilter>().all_fields();
   table.message<v3::GrpcStatusFilter>().all_fields();
   table.message<v3::MetadataFilter>().fields({"match_if_key_not_found"}).harmless({"matcher"});

@@ -212,6 +212,18 @@ TEST_F(AccessLogTest, AFilterComparesTheDurationInMilliseconds) {
   EXPECT_FALSE(passes(duration_filter("GE", 43)));
 }
 
+TEST_F(AccessLogTest, AHeaderFilterLooksAtTheRequest) {
+  const std::string filter = "header_filter: {header: {name: X-Log, string_match: {prefix: 'y'}}}";
+  EXPECT_FALSE(passes(filter));
+  request_.add("x-log", "yes");
+  EXPECT_TRUE(passes(filter));
+  EXPECT_FALSE(passes("header_filter: {header: {name: x-log, present_match: true, invert_match: true}}"));
+  EXPECT_TRUE(passes("header_filter: {header: {name: x-log, safe_regex_match: {regex: 'y.*'}}}"));
+  EXPECT_TRUE(logged("", "filter: {header_filter: {header: {name: x, safe_regex_match: {regex: '('}}}}")
+                  .starts_with("filter.header_filter.header.safe_regex_match.regex: "))
+      << errors_;
+}
+
 TEST_F(AccessLogTest, AResponseFlagFilterWithoutFlagsWantsAny) {
   EXPECT_FALSE(passes("response_flag_filter: {}"));
   info_.flags.set(format::ResponseFlag::kNoRouteFound);

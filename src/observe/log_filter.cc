@@ -58,6 +58,9 @@ struct Evaluation {
   bool operator()(const DurationFilter& filter) const {
     return filter.comparison.holds(static_cast<uint64_t>(duration_ms(context.info)));
   }
+  bool operator()(const HeaderFilter& filter) const {
+    return context.request != nullptr && filter.header.matches(*context.request);
+  }
   bool operator()(const ResponseFlagFilter& filter) const { return (context.info.flags.bits() & filter.flags) != 0; }
   bool operator()(const ShareFilter& filter) const {
     // Where the filter stands makes it independent of the others.

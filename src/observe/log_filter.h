@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "format/header_matcher.h"
 #include "format/stream_info.h"
 
 namespace weir::observe {
@@ -27,6 +28,10 @@ struct StatusCodeFilter {
 /// Milliseconds from the request's first byte to its end.
 struct DurationFilter {
   Comparison comparison;
+};
+/// A header of the request.
+struct HeaderFilter {
+  format::HeaderMatcher header;
 };
 /// At least one of these flags is set; bits as in format::ResponseFlags.
 struct ResponseFlagFilter {
@@ -61,8 +66,8 @@ struct AnyOf {
 };
 
 struct LogFilter {
-  std::variant<FixedFilter, StatusCodeFilter, DurationFilter, ResponseFlagFilter, ShareFilter, GrpcStatusFilter, LogTypeFilter,
-               AllOf, AnyOf>
+  std::variant<FixedFilter, StatusCodeFilter, DurationFilter, HeaderFilter, ResponseFlagFilter, ShareFilter, GrpcStatusFilter,
+               LogTypeFilter, AllOf, AnyOf>
       rule;
 
   bool passes(const format::FormatContext& context) const;

@@ -1,6 +1,6 @@
 // Reading the filters of access logs.
-#include "base/check.h"
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
+#include "format/matcher_config.h"
 #include "observe/access_log_config.h"
 
 namespace weir::observe {
@@ -93,7 +93,11 @@ LogFilter read_log_filter(const v3::AccessLogFilter& config, const FieldPath& at
     }
     case Filter::kLogTypeFilter:
       return {LogTypeFilter{bit_set(config.log_type_filter().types()), config.log_type_filter().exclude()}};
-    case Filter::kHeaderFilter:
+    case Filter::kHeaderFilter: {
+      const FieldPath filter{&at, "header_filter"};
+      return {
+          HeaderFilter{format::MatcherReader{diagnostics}.header(config.header_filter().header(), FieldPath{&filter, "header"})}};
+    }
     case Filter::kExtensionFilter:
       diagnostics.error({{}, at.text(), "this kind of filter is not implemented", ""});
       return {};

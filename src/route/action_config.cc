@@ -1,11 +1,5 @@
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <limits>
 
-#include "base/text.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
@@ -172,43 +166,6 @@ Redirect redirect(ConfigReader& reader, const v3::RedirectAction& config, const 
 ClusterRef ConfigReader::cluster(const std::string& name, const Path& at) {
   if (context_.has_cluster && !context_.has_cluster(name)) error(at, "there is no cluster '" + name + "'");
   return {context_.clusters.intern(name), name};
-}
-
-std::string ConfigReader::data(const core::DataSource& config, size_t max_size, const Path& at) {
-  std::string result;
-  switch (config.specifier_case()) {
-    case core::DataSource::kInlineString:
-      result = config.inline_string();
-      break;
-    case core::DataSource::kInlineBytes:
-      result = config.inline_bytes();
-      break;
-    case core::DataSource::kEnvironmentVariable: {
-      const char* value = std::getenv(config.environment_variable().c_str());
-      if (value == nullptr) {
-        error({&at, "environment_variable"}, "the variable '" + config.environment_variable() + "' is not set");
-      } else {
-        result = value;
-      }
-      break;
-    }
-    case core::DataSource::kFilename: {
-      struct stat status {};
-      std::ifstream file(config.filename(), std::ios::binary);
-      if (stat(config.filename().c_str(), &status) != 0 || !S_ISREG(status.st_mode) || !file) {
-        error({&at, "filename"}, "cannot read the file '" + config.filename() + "'");
-        break;
-      }
-      result.resize(std::min<size_t>(static_cast<size_t>(status.st_size), max_size + 1));
-      file.read(result.data(), static_cast<std::streamsize>(result.size()));
-      result.resize(static_cast<size_t>(file.gcount()));
-      break;
-    }
-    case core::DataSource::SPECIFIER_NOT_SET:
-      break;
-  }
-  if (result.size() > max_size) error(at, "is larger than the " + std::to_string(max_size) + " bytes that are allowed here");
-  return result;
 }
 
 Action ConfigReader::action(const v3::Route& config, const InheritedPolicies& inherited, const PathMatch& match,

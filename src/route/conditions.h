@@ -1,4 +1,4 @@
-// What a route may ask of a request beside its path: headers, query parameters, chance.
+// What a route may ask of a request beside its path and headers: query parameters, chance.
 #pragma once
 
 #include <cstdint>
@@ -6,28 +6,18 @@
 #include <string>
 #include <string_view>
 
-#include "http/header_map.h"
-#include "http/header_name.h"
-#include "route/text_matcher.h"
+#include "format/header_matcher.h"
+#include "format/regex.h"
+#include "format/text_matcher.h"
 
 namespace weir::route {
 
-/// envoy.config.route.v3.HeaderMatcher. Repeated headers count as one value joined with ",". Without the header only
-/// `present_match: false` and inverted presence hold, unless missing counts as empty.
-struct HeaderMatcher {
-  enum class Kind : uint8_t { kPresent, kText, kRange };
-
-  http::HeaderName name;
-  Kind kind = Kind::kPresent;
-  bool present = true;  // kPresent
-  TextMatcher text;     // kText
-  int64_t start = 0;    // kRange: start <= value < end
-  int64_t end = 0;
-  bool invert = false;
-  bool treat_missing_as_empty = false;
-
-  bool matches(const http::HeaderMap& headers) const;
-};
+using format::equals_ignoring_case;
+using format::HeaderMatcher;
+using format::Regex;
+using format::RegexRewrite;
+using format::starts_ignoring_case;
+using format::TextMatcher;
 
 /// envoy.config.route.v3.QueryParameterMatcher: the first parameter of that name, as it stands in the path (not decoded).
 struct QueryMatcher {

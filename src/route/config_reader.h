@@ -13,9 +13,11 @@
 
 #include "base/names.h"
 #include "base/result.h"
+#include "config/data_source.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/schema.h"
+#include "format/matcher_config.h"
 #include "route/spec.h"
 
 namespace envoy::config::core::v3 {
@@ -44,7 +46,7 @@ struct ReadContext {
   /// Whether a cluster of that name exists; empty where clusters may come later (RDS without validate_clusters).
   std::function<bool(std::string_view)> has_cluster;
   /// The runtime key re2.max_program_size.error_level.
-  uint32_t max_regex_program_size = 100;
+  uint32_t max_regex_program_size = format::kMaxRegexProgramSize;
 };
 
 /// What a route takes from its virtual host, or that from the route configuration, if it says nothing itself.
@@ -79,10 +81,14 @@ class ConfigReader {
   }
 
   // match_config.cc
-  Regex regex(const envoy::type::matcher::v3::RegexMatcher& config, const Path& at);
+  Regex regex(const envoy::type::matcher::v3::RegexMatcher& config, const Path& at) { return matchers().regex(config, at); }
   RegexRewrite regex_rewrite(const envoy::type::matcher::v3::RegexMatchAndSubstitute& config, const Path& at);
-  TextMatcher text_matcher(const envoy::type::matcher::v3::StringMatcher& config, const Path& at);
-  HeaderMatcher header_matcher(const envoy::config::route::v3::HeaderMatcher& config, const Path& at);
+  TextMatcher text_matcher(const envoy::type::matcher::v3::StringMatcher& config, const Path& at) {
+    return matchers().text(config, at);
+  }
+  HeaderMatcher header_matcher(const envoy::config::route::v3::HeaderMatcher& config, const Path& at) {
+    return matchers().header(config, at);
+  }
   QueryMatcher query_matcher(const envoy::config::route::v3::QueryParameterMatcher& config, const Path& at);
   Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config);
   RouteMatch route_match(const envoy::config::route::v3::RouteMatch& config, const Path& at);
@@ -120,12 +126,16 @@ class ConfigReader {
                 uint32_t max_body_size, const Path& at);
   ClusterRef cluster(const std::string& name, const Path& at);
   /// The bytes that a DataSource names; at most `max_size`.
-  std::string data(const envoy::config::core::v3::DataSource& config, size_t max_size, const Path& at);
+  std::string data(const envoy::config::core::v3::DataSource& config, size_t max_size, const Path& at) {
+    return config::read_data_source(config, max_size, at, diagnostics_);
+  }
 
   const ReadContext& context() const { return context_; }
   config::Diagnostics& diagnostics() { return diagnostics_; }
 
  private:
+  format::MatcherReader matchers() { return {diagnostics_, context_.max_regex_program_size}; }
+
   const ReadContext& context_;
   config::Diagnostics& diagnostics_;
 };

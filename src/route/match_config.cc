@@ -15,10 +15,6 @@ namespace weir::route {
 namespace v3 = envoy::config::route::v3;
 namespace matcher = envoy::type::matcher::v3;
 
-Regex ConfigReader::regex(const matcher::RegexMatcher& config, const Path& at) {
-  return take(Path{&at, "regex"}, Regex::compile(config.regex(), context_.max_regex_program_size));
-}
-
 RegexRewrite ConfigReader::regex_rewrite(const matcher::RegexMatchAndSubstitute& config, const Path& at) {
   const Path pattern{&at, "pattern"};
   Result<Regex> regex = Regex::compile(config.pattern().regex(), context_.max_regex_program_size);
@@ -27,73 +23,6 @@ RegexRewrite ConfigReader::regex_rewrite(const matcher::RegexMatchAndSubstitute&
     return {};
   }
   return RegexRewrite::make(std::move(*regex), config.substitution());
-}
-
-TextMatcher ConfigReader::text_matcher(const matcher::StringMatcher& config, const Path& at) {
-  using Kind = TextMatcher::Kind;
-  switch (config.match_pattern_case()) {
-    case matcher::StringMatcher::kExact:
-      return TextMatcher::make(Kind::kExact, config.exact(), config.ignore_case());
-    case matcher::StringMatcher::kPrefix:
-      return TextMatcher::make(Kind::kPrefix, config.prefix(), config.ignore_case());
-    case matcher::StringMatcher::kSuffix:
-      return TextMatcher::make(Kind::kSuffix, config.suffix(), config.ignore_case());
-    case matcher::StringMatcher::kContains:
-      return TextMatcher::make(Kind::kContains, config.contains(), config.ignore_case());
-    case matcher::StringMatcher::kSafeRegex:
-      if (config.ignore_case()) error({&at, "ignore_case"}, "has no effect for safe_regex", "write (?i) into the regex");
-      return TextMatcher::make(regex(config.safe_regex(), {&at, "safe_regex"}));
-    case matcher::StringMatcher::kCustom:
-      error({&at, "custom"}, "no custom string matcher is implemented");
-      return {};
-    case matcher::StringMatcher::MATCH_PATTERN_NOT_SET:
-      break;
-  }
-  error(at, "needs one of exact, prefix, suffix, contains and safe_regex");
-  return {};
-}
-
-HeaderMatcher ConfigReader::header_matcher(const v3::HeaderMatcher& config, const Path& at) {
-  using Kind = TextMatcher::Kind;
-  HeaderMatcher result;
-  result.name = http::HeaderName(config.name());
-  result.invert = config.invert_match();
-  result.treat_missing_as_empty = config.treat_missing_header_as_empty();
-  auto text = [&](TextMatcher text) {
-    result.kind = HeaderMatcher::Kind::kText;
-    result.text = std::move(text);
-  };
-  switch (config.header_match_specifier_case()) {
-    case v3::HeaderMatcher::kExactMatch:
-      if (!config.exact_match().empty()) text(TextMatcher::make(Kind::kExact, config.exact_match()));
-      break;  // an empty one asks for presence
-    case v3::HeaderMatcher::kSafeRegexMatch:
-      text(TextMatcher::make(regex(config.safe_regex_match(), {&at, "safe_regex_match"})));
-      break;
-    case v3::HeaderMatcher::kRangeMatch:
-      result.kind = HeaderMatcher::Kind::kRange;
-      result.start = config.range_match().start();
-      result.end = config.range_match().end();
-      break;
-    case v3::HeaderMatcher::kPresentMatch:
-      result.present = config.present_match();
-      break;
-    case v3::HeaderMatcher::kPrefixMatch:
-      text(TextMatcher::make(Kind::kPrefix, config.prefix_match()));
-      break;
-    case v3::HeaderMatcher::kSuffixMatch:
-      text(TextMatcher::make(Kind::kSuffix, config.suffix_match()));
-      break;
-    case v3::HeaderMatcher::kContainsMatch:
-      text(TextMatcher::make(Kind::kContains, config.contains_match()));
-      break;
-    case v3::HeaderMatcher::kStringMatch:
-      text(text_matcher(config.string_match(), {&at, "string_match"}));
-      break;
-    case v3::HeaderMatcher::HEADER_MATCH_SPECIFIER_NOT_SET:
-      break;
-  }
-  return result;
 }
 
 QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config, const Path& at) {

@@ -9,9 +9,12 @@
 
 #include "base/arena.h"
 #include "base/result.h"
-#include "route/regex.h"
+#include "format/regex.h"
 
 namespace weir::route {
+
+using format::Regex;
+using format::RegexRewrite;
 
 /// Operators: `*` is one segment, `**` any number of characters; `{name}` and `{name=pattern}` catch what they match.
 class PathTemplate {

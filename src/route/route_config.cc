@@ -121,6 +121,7 @@ std::shared_ptr<const RouteTable> compile(const v3::RouteConfiguration& config, 
 }
 
 void declare_support(config::SupportTable& table) {
+  format::declare_matchers(table);
   table.message<v3::RouteConfiguration>().fields(
       {"name", "virtual_hosts", "internal_only_headers", "response_headers_to_add", "response_headers_to_remove",
        "request_headers_to_add", "request_headers_to_remove", "most_specific_header_mutations_wins", "validate_clusters",
@@ -152,7 +153,6 @@ void declare_support(config::SupportTable& table) {
       .extension<envoy::extensions::path::rewrite::uri_template::v3::UriTemplateRewriteConfig>("envoy.path.rewrite",
                                                                                                "envoy.path.rewrite.uri_template")
       .all_fields();
-  table.message<v3::HeaderMatcher>().all_fields();
   table.message<v3::QueryParameterMatcher>().all_fields();
   table.message<v3::RouteAction>()
       .fields({"cluster", "cluster_header", "weighted_clusters", "cluster_not_found_response_code", "prefix_rewrite",
@@ -179,11 +179,7 @@ void declare_support(config::SupportTable& table) {
   table.message<core::RuntimeFractionalPercent>().all_fields();
   table.message<core::TypedExtensionConfig>().all_fields();
   table.message<envoy::type::v3::FractionalPercent>().all_fields();
-  table.message<envoy::type::v3::Int64Range>().all_fields();
-  table.message<envoy::type::matcher::v3::RegexMatcher>().all_fields();
   table.message<envoy::type::matcher::v3::RegexMatchAndSubstitute>().all_fields();
-  table.message<envoy::type::matcher::v3::StringMatcher>().fields(
-      {"exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"});
 }
 
 }  // namespace weir::route

@@ -13,7 +13,6 @@
 #include "http/header_name.h"
 #include "route/conditions.h"
 #include "route/path_template.h"
-#include "route/regex.h"
 
 namespace weir::route {
 

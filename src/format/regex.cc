@@ -1,10 +1,10 @@
-#include "route/regex.h"
+#include "format/regex.h"
 
 #include <re2/re2.h>
 
 #include "base/text.h"
 
-namespace weir::route {
+namespace weir::format {
 
 namespace {
 
@@ -80,4 +80,4 @@ std::string_view RegexRewrite::apply(std::string_view text, Arena& arena) const 
   return arena.copy(result);
 }
 
-}  // namespace weir::route
+}  // namespace weir::format

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "route/regex.h"
+#include "format/regex.h"
 
-namespace weir::route {
+namespace weir::format {
 
 struct TextMatcher {
   enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
@@ -27,4 +27,4 @@ struct TextMatcher {
 bool equals_ignoring_case(std::string_view value, std::string_view lower_text);
 bool starts_ignoring_case(std::string_view value, std::string_view lower_text);
 
-}  // namespace weir::route
+}  // namespace weir::format

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/result.h"
 
-namespace weir::route {
+namespace weir::format {
 
 /// Cheap to copy; immutable; safe for all threads.
 class Regex {
@@ -43,4 +43,4 @@ class RegexRewrite {
   std::shared_ptr<const Compiled> compiled_;
 };
 
-}  // namespace weir::route
+}  // namespace weir::format

@@ -1,10 +1,10 @@
-#include "route/text_matcher.h"
+#include "format/text_matcher.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace weir::route {
+namespace weir::format {
 
 TextMatcher TextMatcher::make(Kind kind, std::string_view text, bool ignore_case) {
   return {kind, ignore_case, ignore_case ? lower(text) : std::string(text), {}};
@@ -38,4 +38,4 @@ bool TextMatcher::matches(std::string_view value) const {
   return false;
 }
 
-}  // namespace weir::route
+}  // namespace weir::format
