@@ -630,7 +630,8 @@ void Pipeline::finish() {
   }
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
-  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info};
+  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
+                                      format::LogType::kDownstreamEnd};
   for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
 
   HttpConnection& connection = *connection_;
