@@ -166,11 +166,12 @@ void write_extra_label(std::string& out, std::string_view metric, std::string_vi
   (out += label) += "=\"";
 }
 
-void write_histogram(std::string& out, std::string_view metric, std::string_view labels, const Buckets& buckets) {
-  const auto counts = counts_up_to(buckets, kDefaultBounds);
+void write_histogram(std::string& out, std::string_view metric, std::string_view labels, const Buckets& buckets,
+                     const std::vector<double>& bounds) {
+  const auto counts = counts_up_to(buckets, bounds);
   for (size_t i = 0; i < counts.size(); ++i) {
     write_extra_label(out, metric, "_bucket", labels, "le");
-    append_digits(out, kDefaultBounds[i], 32);
+    append_digits(out, bounds[i], 32);
     out += "\"} ";
     append_number(out, counts[i]);
     out += '\n';
@@ -249,12 +250,13 @@ class PrometheusExport {
   void write(std::string& out, std::string_view metric, std::string_view labels, const Families::Series& series) {
     static const Registry::History kNothing;
     if (kind_ != StatKind::kHistogram) return write_line(out, metric, "", labels, series.value);
-    const Registry::History* history = registry_.history(families_->histogram(series.value));
+    const std::string& name = families_->histogram(series.value);
+    const Registry::History* history = registry_.history(name);
     if (history == nullptr) history = &kNothing;
     if (options_.histograms == HistogramMode::kSummary) {
       write_summary(out, metric, labels, *history);
     } else {
-      write_histogram(out, metric, labels, history->cumulative);
+      write_histogram(out, metric, labels, history->cumulative, registry_.bounds_of(name));
     }
   }
 

@@ -40,6 +40,7 @@ bool Registry::visit_next(std::string& cursor, StatVisitor& visitor) {
   if (at == sources_.end()) return false;
   const std::string& first = at->first;
   auto last = at;
+  if (filter_.mode != NameFilter::Mode::kAll) visitor.show_only(filter_);
   for (; at != sources_.end() && at->first.starts_with(first); last = at++) {
     const auto scope = visitor.scope(at->first);
     at->second(visitor);
@@ -62,6 +63,18 @@ std::map<std::string, std::string> Registry::cursors() const {
 void Registry::visit(StatVisitor& visitor) {
   for (std::string cursor; visit_next(cursor, visitor);) {
   }
+}
+
+void Registry::configure(NameFilter filter, std::vector<BoundsRule> bounds) {
+  filter_ = std::move(filter);
+  bounds_ = std::move(bounds);
+}
+
+const std::vector<double>& Registry::bounds_of(std::string_view histogram) const {
+  for (const BoundsRule& rule : bounds_) {
+    if (rule.match.matches(histogram)) return rule.bounds;
+  }
+  return kDefaultBounds;
 }
 
 void Registry::reset_counters() {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "stats/histogram_summary.h"
+#include "stats/name_filter.h"
 #include "stats/visitor.h"
 
 namespace weir::stats {
@@ -56,6 +57,11 @@ class Registry {
   std::map<std::string, std::string> cursors() const;
   void visit(StatVisitor& visitor);
 
+  /// From the configuration, before anybody asks: names that the filter does not admit are never shown.
+  void configure(NameFilter filter, std::vector<BoundsRule> bounds);
+  /// The bucket bounds with which a histogram is shown.
+  const std::vector<double>& bounds_of(std::string_view histogram) const;
+
   void reset_counters();
 
   /// What a histogram held when the statistics were last flushed.
@@ -78,6 +84,8 @@ class Registry {
     using is_transparent = void;
   };
   Sources sources_;
+  NameFilter filter_;
+  std::vector<BoundsRule> bounds_;
   std::unordered_map<std::string, History, Hash, std::equal_to<>> histories_;
   uint64_t flushes_ = 0;
 };

@@ -300,17 +300,62 @@ INSTANTIATE_TEST_SUITE_P(
         TagCase{"proxy_proto.p1.versions.v2.found", "proxy_proto.found", "proxy_protocol_prefix=p1,proxy_protocol_version=2"},
         TagCase{"proxy_proto.versions.v1.found", "proxy_proto.found", "proxy_protocol_version=1"}));
 
-TEST(TagsTest, CustomTagsComeFirstAndTakeTheirPartOfTheNameAway) {
-  std::vector<TagExtractor::Custom> custom;
-  custom.push_back({"my.service", std::make_shared<const RE2>(R"(^cluster\.((\w+)-v\d\.))"), ""});
-  custom.push_back({"fixed", nullptr, "value"});
+std::string taken_apart(const TagExtractor& tags, std::string_view name) {
   TagExtractor::Extracted extracted;
-  const TagExtractor tags(true, std::move(custom));
-  tags.extract("cluster.web-v1.upstream_rq_total", extracted);
-  EXPECT_EQ(extracted.name, "cluster.upstream_rq_total");
-  ASSERT_EQ(extracted.tags.size(), 3u);
-  EXPECT_EQ(extracted.tags[0].value, "web");
-  EXPECT_EQ(extracted.tags[1].value, "value");
+  tags.extract(name, extracted);
+  std::string text = extracted.name;
+  for (const auto& tag : extracted.tags) text += " " + std::string(tag.name) + "=" + std::string(tag.value);
+  return text;
+}
+
+TEST(TagsTest, CustomTagsStandWhereEnvoyPutsThem) {
+  TagRules rules;
+  const auto regex = [](const char* text) { return std::make_shared<const RE2>(text); };
+  rules.custom = {{"cli", nullptr, "x"},
+                  {"my.tag", regex(R"(^cluster\.((svc)\.))"), ""},
+                  {"fixed", nullptr, "v1"},
+                  {"envoy.cluster_name", regex(R"(^cluster\.((.+?)\.)upstream_cx_total)"), ""},
+                  {"only_one", regex("upstream_rq(_total)"), ""},
+                  {"istio_x", regex("_rq(_(pending))_total"), ""}};
+  const TagExtractor tags(std::move(rules));
+  EXPECT_EQ(taken_apart(tags, "cluster.svc.a.upstream_cx_total"),
+            "cluster.a.upstream_cx_total cli=x fixed=v1 envoy.cluster_name=svc my.tag=svc");
+  EXPECT_EQ(taken_apart(tags, "cluster.dnsc.upstream_rq_total"),
+            "cluster.upstream_rq cli=x fixed=v1 only_one=_total envoy.cluster_name=dnsc");
+  EXPECT_EQ(taken_apart(tags, "cluster.svc.a.upstream_rq_pending_total"),
+            "cluster.a.upstream_rq_total cli=x fixed=v1 istio_x=pending envoy.cluster_name=svc my.tag=svc");
+}
+
+TEST(TagsTest, DefaultTagsCanBeChosenByName) {
+  TagRules rules;
+  rules.all_default_tags = false;
+  rules.default_tags = {"envoy.response_code"};
+  EXPECT_EQ(taken_apart(TagExtractor(std::move(rules)), "cluster.c.upstream_rq_200"),
+            "cluster.c.upstream_rq envoy.response_code=200");
+}
+
+TEST_F(StatsTest, RejectedNamesAreNeverShown) {
+  NameFilter filter{NameFilter::Mode::kExceptMatching,
+                    {{NameMatcher::Kind::kPrefix, "cluster.web.op", nullptr, false},
+                     {NameMatcher::Kind::kSuffix, "_MS", nullptr, false},
+                     {NameMatcher::Kind::kContains, "http1", nullptr, true}}};
+  registry_.configure(filter, {});
+  EXPECT_EQ(text(), "cluster.web.closed: 0\ncluster.web.length_ms: No recorded values\n");
+  filter.mode = NameFilter::Mode::kOnlyMatching;
+  registry_.configure(filter, {});
+  EXPECT_EQ(text(), "cluster.web.http1.flood: 0\ncluster.web.open: 0\ncluster.web.opened: 0\n");
+  registry_.configure({NameFilter::Mode::kNone, {}}, {});
+  EXPECT_EQ(text(), "");
+}
+
+TEST_F(StatsTest, HistogramsCanHaveBucketsOfTheirOwn) {
+  registry_.configure({}, {{{NameMatcher::Kind::kSuffix, "length_ms", nullptr, false}, {0.3, 1, 10}}});
+  shards_.mine(0).length_ms.record(1);
+  registry_.flush();
+  const std::string text = prometheus(only(StatKind::kHistogram));
+  EXPECT_NE(text.find("le=\"0.29999999999999998889776975374843\"} 0\n"), std::string::npos);
+  EXPECT_NE(text.find("le=\"10\"} 1\n"), std::string::npos);
+  EXPECT_EQ(text.find("le=\"25\""), std::string::npos);
 }
 
 }  // namespace

@@ -14,9 +14,18 @@ namespace {
 /// One name being taken apart: its tags so far and which pieces of it go.
 class Parse {
  public:
-  Parse(std::string_view name, TagExtractor::Extracted& result) : name_(name), result_(result) {}
+  /// `only`: the tags that may be found; null for all.
+  Parse(std::string_view name, TagExtractor::Extracted& result, const std::vector<std::string>* only)
+      : name_(name), result_(result), only_(only) {}
 
   void tag(std::string_view tag, size_t value_at, size_t value_size, size_t cut_at, size_t cut_size) {
+    if (only_ != nullptr && std::find(only_->begin(), only_->end(), tag) == only_->end()) return;
+    custom_tag(tag, value_at, value_size, cut_at, cut_size);
+  }
+  void custom_tag(std::string_view tag, size_t value_at, size_t value_size, size_t cut_at, size_t cut_size) {
+    for (const TagExtractor::Tag& known : result_.tags) {
+      if (known.name == tag) return;
+    }
     result_.tags.push_back({tag, name_.substr(value_at, value_size)});
     if (cuts_ < cut_.size()) cut_[cuts_++] = {cut_at, cut_at + cut_size};
   }
@@ -56,6 +65,7 @@ class Parse {
  private:
   std::string_view name_;
   TagExtractor::Extracted& result_;
+  const std::vector<std::string>* only_;
   std::array<std::pair<size_t, size_t>, 12> cut_;
   size_t cuts_ = 0;
 };
@@ -219,28 +229,51 @@ void by_first_token(Parse& parse) {
   if (parse.token(second) == "rbac" && !parse.has_token(parse.after(second))) parse.tag_token("envoy.rbac_prefix", 0);
 }
 
+/// The first token of the only names that a regex can match, if it says so.
+std::string first_token_of(std::string_view regex) {
+  if (!regex.starts_with('^')) return "";
+  size_t end = 1;
+  while (end < regex.size() && is_word(regex[end])) ++end;
+  return end > 1 && regex.substr(end, 2) == "\\." ? std::string(regex.substr(1, end - 1)) : "";
+}
+
+void apply(const RE2& regex, std::string_view tag, std::string_view name, Parse& parse) {
+  re2::StringPiece groups[3];
+  const int count = std::min(regex.NumberOfCapturingGroups() + 1, 3);
+  const re2::StringPiece text(name.data(), name.size());
+  if (count < 2 || !regex.Match(text, 0, text.size(), RE2::UNANCHORED, groups, count)) return;
+  const re2::StringPiece value = count == 3 && groups[2].data() != nullptr ? groups[2] : groups[1];
+  if (groups[1].data() == nullptr || value.empty()) return;
+  parse.custom_tag(tag, static_cast<size_t>(value.data() - text.data()), value.size(),
+                   static_cast<size_t>(groups[1].data() - text.data()), groups[1].size());
+}
+
 }  // namespace
+
+TagExtractor::TagExtractor(TagRules rules)
+    : all_default_tags_(rules.all_default_tags), default_tags_(std::move(rules.default_tags)) {
+  for (TagRules::Custom& custom : rules.custom) {
+    if (custom.regex == nullptr) {
+      fixed_.emplace_back(std::move(custom.tag), std::move(custom.fixed_value));
+      continue;
+    }
+    Expression expression{std::move(custom.tag), custom.regex, first_token_of(custom.regex->pattern())};
+    (expression.first_token.empty() ? for_any_name_ : for_first_token_).push_back(std::move(expression));
+  }
+}
 
 void TagExtractor::extract(std::string_view full_name, Extracted& result) const {
   result.tags.clear();
-  Parse parse(full_name, result);
-  for (const Custom& custom : custom_) {
-    if (custom.regex == nullptr) {
-      result.tags.push_back({custom.tag, custom.fixed_value});
-      continue;
+  for (const auto& [tag, value] : fixed_) result.tags.push_back({tag, value});
+  Parse parse(full_name, result, all_default_tags_ ? nullptr : &default_tags_);
+  response_codes(parse);
+  for (const Expression& expression : for_any_name_) apply(*expression.regex, expression.tag, full_name, parse);
+  by_first_token(parse);
+  if (!for_first_token_.empty()) {
+    const std::string_view first = full_name.substr(0, full_name.find('.'));
+    for (const Expression& expression : for_first_token_) {
+      if (expression.first_token == first) apply(*expression.regex, expression.tag, full_name, parse);
     }
-    re2::StringPiece groups[3];
-    const int count = std::min(custom.regex->NumberOfCapturingGroups() + 1, 3);
-    const re2::StringPiece text(full_name.data(), full_name.size());
-    if (count < 2 || !custom.regex->Match(text, 0, text.size(), RE2::UNANCHORED, groups, count)) continue;
-    const re2::StringPiece value = count == 3 && groups[2].data() != nullptr ? groups[2] : groups[1];
-    if (groups[1].data() == nullptr || value.empty()) continue;
-    parse.tag(custom.tag, static_cast<size_t>(value.data() - text.data()), value.size(),
-              static_cast<size_t>(groups[1].data() - text.data()), groups[1].size());
-  }
-  if (use_default_tags_) {
-    response_codes(parse);
-    by_first_token(parse);
   }
   parse.finish();
 }

@@ -13,8 +13,22 @@ class RE2;
 
 namespace weir::stats {
 
+/// What `stats_config` says about tags.
+struct TagRules {
+  /// A TagSpecifier. The regex's first group is removed from the name, its second (if any) is the value; no regex: a fixed value.
+  struct Custom {
+    std::string tag;
+    std::shared_ptr<const re2::RE2> regex;
+    std::string fixed_value;
+  };
+  bool all_default_tags = true;
+  std::vector<std::string> default_tags;  // those used if not all are
+  std::vector<Custom> custom;             // the command line's first
+};
+
 /// Takes names apart as Envoy's default tag rules do, but by looking at the few places where a tag can be instead of running
-/// regular expressions; `stats_config.stats_tags` adds its own.
+/// regular expressions; only what `stats_config.stats_tags` adds is one. Of two rules for one tag the first that finds something
+/// counts; the order is Envoy's: fixed values, rules for any name, rules for names with a certain first token.
 class TagExtractor {
  public:
   struct Tag {
@@ -27,22 +41,22 @@ class TagExtractor {
     std::vector<Tag> tags;
   };
 
-  /// A TagSpecifier. The regex's first group is removed from the name, its second (if any) is the value; no regex: a fixed value.
-  struct Custom {
-    std::string tag;
-    std::shared_ptr<const re2::RE2> regex;
-    std::string fixed_value;
-  };
-
-  explicit TagExtractor(bool use_default_tags = true, std::vector<Custom> custom = {})
-      : use_default_tags_(use_default_tags), custom_(std::move(custom)) {}
+  explicit TagExtractor(TagRules rules = {});
 
   /// `result` refers to `full_name` and to this extractor.
   void extract(std::string_view full_name, Extracted& result) const;
 
  private:
-  bool use_default_tags_;
-  std::vector<Custom> custom_;
+  struct Expression {
+    std::string tag;
+    std::shared_ptr<const re2::RE2> regex;
+    std::string first_token;  // "cluster" of a regex that begins with "^cluster\\."; "" if any name may match
+  };
+  bool all_default_tags_;
+  std::vector<std::string> default_tags_;
+  std::vector<std::pair<std::string, std::string>> fixed_;
+  std::vector<Expression> for_any_name_;
+  std::vector<Expression> for_first_token_;
 };
 
 }  // namespace weir::stats

@@ -73,16 +73,16 @@ void write_quantiles(std::string& out, const Registry::History& history) {
   }
 }
 
-void write_bounds(std::string& out, const Registry::History& history, HistogramMode mode) {
-  auto interval = counts_up_to(history.interval, kDefaultBounds);
-  auto cumulative = counts_up_to(history.cumulative, kDefaultBounds);
+void write_bounds(std::string& out, const Registry::History& history, const std::vector<double>& bounds, HistogramMode mode) {
+  auto interval = counts_up_to(history.interval, bounds);
+  auto cumulative = counts_up_to(history.cumulative, bounds);
   if (mode == HistogramMode::kDisjoint) {
     interval = disjoint(std::move(interval));
     cumulative = disjoint(std::move(cumulative));
   }
-  for (size_t i = 0; i < kDefaultBounds.size(); ++i) {
+  for (size_t i = 0; i < bounds.size(); ++i) {
     out += i == 0 ? "B" : " B";
-    append_digits(out, kDefaultBounds[i], 6);
+    append_digits(out, bounds[i], 6);
     out += '(';
     append_number(out, interval[i]);
     out += ',';
@@ -102,7 +102,8 @@ void write_buckets(std::string& out, const Buckets& buckets) {
   }
 }
 
-void write_histogram(std::string& out, std::string_view name, const Registry::History& history, HistogramMode mode) {
+void write_histogram(std::string& out, std::string_view name, const Registry::History& history, const std::vector<double>& bounds,
+                     HistogramMode mode) {
   out += name;
   if (mode == HistogramMode::kDetailed) {
     out += ":\n  totals=";
@@ -114,7 +115,7 @@ void write_histogram(std::string& out, std::string_view name, const Registry::Hi
   } else {
     out += ": ";
     if (mode == HistogramMode::kCumulative || mode == HistogramMode::kDisjoint) {
-      write_bounds(out, history, mode);
+      write_bounds(out, history, bounds, mode);
     } else if (history.cumulative.empty()) {
       out += "No recorded values";
     } else {
@@ -140,17 +141,18 @@ void write_json_quantiles(std::string& out, const Registry::History& history) {
   out += ']';
 }
 
-void write_json_bounds(std::string& out, const Registry::History& history, HistogramMode mode) {
-  auto interval = counts_up_to(history.interval, kDefaultBounds);
-  auto cumulative = counts_up_to(history.cumulative, kDefaultBounds);
+void write_json_bounds(std::string& out, const Registry::History& history, const std::vector<double>& bounds,
+                       HistogramMode mode) {
+  auto interval = counts_up_to(history.interval, bounds);
+  auto cumulative = counts_up_to(history.cumulative, bounds);
   if (mode == HistogramMode::kDisjoint) {
     interval = disjoint(std::move(interval));
     cumulative = disjoint(std::move(cumulative));
   }
   out += '[';
-  for (size_t i = 0; i < kDefaultBounds.size(); ++i) {
+  for (size_t i = 0; i < bounds.size(); ++i) {
     out += i == 0 ? "{\"upper_bound\":" : ",{\"upper_bound\":";
-    append_json_number(out, kDefaultBounds[i]);
+    append_json_number(out, bounds[i]);
     out += ",\"interval\":";
     append_number(out, interval[i]);
     out += ",\"cumulative\":";
@@ -197,12 +199,13 @@ std::string_view close_json_histograms(HistogramMode mode) {
   return mode == HistogramMode::kCumulative || mode == HistogramMode::kDisjoint ? "]}" : "]}}";
 }
 
-void write_json_histogram(std::string& out, std::string_view name, const Registry::History& history, HistogramMode mode) {
+void write_json_histogram(std::string& out, std::string_view name, const Registry::History& history,
+                          const std::vector<double>& bounds, HistogramMode mode) {
   out += "{\"name\":";
   append_json_string(out, name);
   if (mode == HistogramMode::kCumulative || mode == HistogramMode::kDisjoint) {
     out += ",\"buckets\":";
-    write_json_bounds(out, history, mode);
+    write_json_bounds(out, history, bounds, mode);
   } else if (mode == HistogramMode::kDetailed) {
     out += ",\"totals\":";
     write_json_buckets(out, history.cumulative);
@@ -225,7 +228,7 @@ Producer text_export(Registry& registry, ExportOptions options) {
     while (out.size() < enough) {
       const bool more = walk.next([&](const Collector::Item& item) {
         if (item.kind == StatKind::kHistogram) {
-          write_histogram(out, item.name, history_of(registry, item.name), mode);
+          write_histogram(out, item.name, history_of(registry, item.name), registry.bounds_of(item.name), mode);
           return;
         }
         out += item.name;
@@ -253,7 +256,7 @@ Producer json_export(Registry& registry, ExportOptions options) {
         if (std::exchange(any, true)) out += ',';
         if (item.kind == StatKind::kHistogram) {
           if (!std::exchange(in_histograms, true)) open_json_histograms(out, mode);
-          write_json_histogram(out, item.name, history_of(registry, item.name), mode);
+          write_json_histogram(out, item.name, history_of(registry, item.name), registry.bounds_of(item.name), mode);
           return;
         }
         out += "{\"name\":";

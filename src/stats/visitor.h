@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "stats/cell.h"
+#include "stats/name_filter.h"
 
 namespace weir::stats {
 
@@ -58,6 +59,9 @@ class StatVisitor {
   /// Whether counters are to be reset instead of shown.
   bool resets_counters() const { return resets_counters_; }
 
+  /// Names that the filter does not admit are passed over from now on.
+  void show_only(const NameFilter& filter) { filter_ = &filter; }
+
   /// While it lives, all names begin with what was given, e.g. "canary.".
   class [[nodiscard]] Scope {
    public:
@@ -76,16 +80,24 @@ class StatVisitor {
   Scope scope(std::string_view prefix) { return Scope(*this, prefix); }
 
   void counter(std::string_view name, uint64_t value) {
-    if (wants(StatKind::kCounter)) on_counter(Composed(*this, name).text(), value);
+    if (!wants(StatKind::kCounter)) return;
+    const Composed full(*this, name);
+    if (full.admitted()) on_counter(full.text(), value);
   }
   void gauge(std::string_view name, int64_t value, bool used = true) {
-    if (wants(StatKind::kGauge)) on_gauge(Composed(*this, name).text(), static_cast<uint64_t>(value), used);
+    if (!wants(StatKind::kGauge)) return;
+    const Composed full(*this, name);
+    if (full.admitted()) on_gauge(full.text(), static_cast<uint64_t>(value), used);
   }
   void histogram(std::string_view name, const HistogramCells& cells, Unit unit) {
-    if (wants(StatKind::kHistogram)) on_histogram(Composed(*this, name).text(), cells, unit);
+    if (!wants(StatKind::kHistogram)) return;
+    const Composed full(*this, name);
+    if (full.admitted()) on_histogram(full.text(), cells, unit);
   }
   void text(std::string_view name, std::string_view value) {
-    if (wants(StatKind::kText)) on_text(Composed(*this, name).text(), value);
+    if (!wants(StatKind::kText)) return;
+    const Composed full(*this, name);
+    if (full.admitted()) on_text(full.text(), value);
   }
 
  protected:
@@ -101,16 +113,18 @@ class StatVisitor {
  private:
   class Composed {
    public:
-    Composed(StatVisitor& visitor, std::string_view name) : scope_(visitor, name), name_(visitor.name_) {}
-    std::string_view text() const { return name_; }
+    Composed(StatVisitor& visitor, std::string_view name) : visitor_(visitor), scope_(visitor, name) {}
+    std::string_view text() const { return visitor_.name_; }
+    bool admitted() const { return visitor_.filter_ == nullptr || visitor_.filter_->admits(visitor_.name_); }
 
    private:
+    const StatVisitor& visitor_;
     Scope scope_;
-    const std::string& name_;
   };
 
   StatKinds kinds_;
   bool resets_counters_ = false;
+  const NameFilter* filter_ = nullptr;
   std::string name_;
 };
 
