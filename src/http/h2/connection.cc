@@ -125,9 +125,11 @@ void Connection::consumed(int32_t id, size_t bytes) {
 void Connection::turn_ends() {
   if (dead_) return;
   reuse_retired();
+  turn_ending_ = true;
   do {
     pump();
   } while (!failure_ && deliver_signals() && !dead_);
+  turn_ending_ = false;
   if (failure_ && !dead_) fail();
 }
 

@@ -55,6 +55,10 @@ class Connection {
   void send_now();
   void signal(H2Stream& stream);
   void consumed(int32_t id, size_t bytes);
+  /// Asks for turn_ends() to be called. It need not be called again for what comes up while it runs.
+  void want_flush() {
+    if (!turn_ending_) bytes_.want_flush();
+  }
 
   net::ByteStream& bytes() { return bytes_; }
   loop::EventLoop& loop() { return loop_; }
@@ -83,8 +87,6 @@ class Connection {
   H2Stream& take_stream();
   nghttp2_session* session() { return session_; }
   bool server() const { return side_ == Side::kServer; }
-  /// Asks for turn_ends() to be called.
-  void want_flush() { bytes_.want_flush(); }
   bool goaway_sent() const { return goaway_sent_; }
   bool finished() const;
 
@@ -132,6 +134,7 @@ class Connection {
   bool receiving_ = false;
   bool sending_ = false;
   bool delivering_ = false;
+  bool turn_ending_ = false;
   bool drained_meanwhile_ = false;
   bool dead_ = false;
   bool goaway_sent_ = false;

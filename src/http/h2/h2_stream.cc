@@ -9,8 +9,8 @@
 namespace weir::http::h2 {
 
 namespace {
-constexpr size_t kDirect = 4 * 1024;         // pieces of this size are worth frames of their own, without a copy in between
-constexpr size_t kFlushAtOnce = 128 * 1024;  // this much should not wait for the end of the turn
+constexpr size_t kDirect = 4 * 1024;        // pieces of this size are worth frames of their own, without a copy in between
+constexpr size_t kFlushAtOnce = 64 * 1024;  // this much should not wait for the end of the turn
 }  // namespace
 
 H2Stream::H2Stream(Connection& connection)
@@ -97,7 +97,7 @@ void H2Stream::wake() {
   if (std::exchange(asleep_, false)) {
     connection_.wake(*this);
   } else {
-    connection_.bytes().want_flush();
+    connection_.want_flush();
   }
 }
 

@@ -69,6 +69,16 @@ TEST_F(H2, TheLastPieceOfABodySaysThatItIsTheLast) {
   EXPECT_TRUE(ours.complete);
 }
 
+TEST_F(H2, AnIdleConnectionLetsTheLoopSleep) {
+  client.post("x");
+  run();
+  server.answer(0, std::string(100'000, 'y'));
+  run();
+  const int flushes = client.flushes + server.flushes;
+  for (int i = 0; i < 10; ++i) loop.turn(0);
+  EXPECT_EQ(client.flushes + server.flushes, flushes);
+}
+
 TEST_F(H2, ManyStreamsAtOnceKeepTheirBodiesApart) {
   for (int i = 0; i < 100; ++i) client.post("body " + std::to_string(i));
   run();

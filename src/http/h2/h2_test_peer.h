@@ -78,7 +78,10 @@ class TestServer : public ServerEvents, public net::ByteStream::Handler {
   void on_end() override { codec->receive_end(); }
   void on_failure(const net::StreamFailure&) override { codec->connection_lost(); }
   void on_drained() override { codec->on_drained(); }
-  void before_flush() override { codec->before_flush(); }
+  void before_flush() override {
+    ++flushes;
+    codec->before_flush();
+  }
 
   void answer(size_t index, std::string_view body, int status = 200) {
     TestStream& to = *streams[index];
@@ -93,6 +96,7 @@ class TestServer : public ServerEvents, public net::ByteStream::Handler {
   std::vector<std::unique_ptr<TestStream>> streams;
   std::string protocol_error;
   bool goaway = false;
+  int flushes = 0;
   size_t pause_after = 0;
 };
 
@@ -111,7 +115,10 @@ class TestClient : public ClientEvents, public net::ByteStream::Handler {
   void on_end() override { codec->receive_end(); }
   void on_failure(const net::StreamFailure&) override { codec->connection_lost(Reset::kConnectionTermination, ""); }
   void on_drained() override { codec->on_drained(); }
-  void before_flush() override { codec->before_flush(); }
+  void before_flush() override {
+    ++flushes;
+    codec->before_flush();
+  }
 
   TestStream& open() {
     streams.push_back(std::make_unique<TestStream>());
@@ -145,6 +152,7 @@ class TestClient : public ClientEvents, public net::ByteStream::Handler {
   int closed = 0;
   uint32_t max_streams = 0;
   bool goaway = false;
+  int flushes = 0;
 };
 
 /// Carries bytes both ways, and lets the loop turn, until nothing moves any more.
