@@ -121,6 +121,7 @@ class Connection {
   List<H2Stream, ByState> streams_;  // open, detached or closed
   List<H2Stream, ByState> retired_;  // may still be on the call stack
   List<H2Stream, ByState> free_;
+  size_t free_count_ = 0;
   List<H2Stream, BySignal> signals_;
   size_t active_ = 0;
   size_t gone_ = 0;  // streams whose end is still to be told with stream_gone()
