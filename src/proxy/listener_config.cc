@@ -61,7 +61,7 @@ class Reader {
     spec_->name = from_.name();
     if (!spec_->name.empty()) return;
     // As in Envoy, a listener without a name gets one that is like no other.
-    char text[40];
+    char text[48];
     std::snprintf(text, sizeof text, "listener-%016lx%016lx", context_.random.next(), context_.random.next());
     spec_->name = text;
   }

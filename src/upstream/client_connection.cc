@@ -1,37 +1,13 @@
 #include "upstream/client_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "upstream/pool.h"
+#include "upstream/prepare_socket.h"
 
 namespace weir::upstream {
-
-namespace {
-
-void prepare_socket(int fd, const ClusterSpec& spec, stats::Counter& bind_errors) {
-  if (spec.keepalive.enabled) {
-    const int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    auto set = [fd](int name, uint32_t value) {
-      if (value != 0) setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
-    };
-    set(TCP_KEEPCNT, spec.keepalive.probes);
-    set(TCP_KEEPIDLE, spec.keepalive.time_s);
-    set(TCP_KEEPINTVL, spec.keepalive.interval_s);
-  }
-  for (const SocketOption& option : spec.socket_options) {
-    setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
-  }
-  if (spec.bind_source != nullptr && bind(fd, spec.bind_source->get(), spec.bind_source->size()) != 0) bind_errors.add();
-}
-
-}  // namespace
 
 ClientConnection::ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease)
     : pool_(pool),

@@ -27,6 +27,7 @@ class Cluster {
   const ClusterSpec& spec() const { return *state_->spec; }
   const ClusterStatePtr& state() const { return state_; }
   ClusterStats& stats() { return stats_; }
+  const PoolContext& context() const { return context_; }
 
   /// The host for the next request; null if there is none that may be used.
   Host* choose();

@@ -1,0 +1,220 @@
+#include "proxy/tcp_proxy.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "proxy/listener.h"
+#include "proxy/worker.h"
+
+namespace weir::proxy {
+
+using format::ResponseFlag;
+
+TcpProxy::TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpProxySpec> spec)
+    : Connection(std::move(accepted)),
+      worker_(worker),
+      spec_(std::move(spec)),
+      stats_(spec_->stats->mine(worker.index())),
+      idle_timer_(loop::Timer::calling<&TcpProxy::on_idle>(worker.loop().timers(), *this)),
+      last_activity_(worker.loop().now()) {
+  stats_.downstream_cx_total.add();
+  stream_info_.start = last_activity_;
+  stream_info_.start_wall = worker.loop().wall();
+  stream_info_.connection = &info_;
+  downstream_.stream = stream_.get();
+  stream_->set_handler(downstream_);
+}
+
+TcpProxy::~TcpProxy() { CHECK(state_ == State::kGone); }
+
+void TcpProxy::start() {
+  if (spec_->max_connection_duration_ms > 0) {
+    duration_timer_ = loop::Timer::make<&TcpProxy::on_max_duration>(worker_.loop().timers(), *this);
+    duration_timer_->arm(spec_->max_connection_duration_ms);
+  }
+  choose_cluster();
+  connect();
+}
+
+// --- connecting ---
+
+void TcpProxy::choose_cluster() {
+  uint64_t point = spec_->clusters.size() > 1 ? worker_.loop().random().below(spec_->total_weight) : 0;
+  for (const TcpProxySpec::WeightedCluster& candidate : spec_->clusters) {
+    if (point >= candidate.weight) {
+      point -= candidate.weight;
+      continue;
+    }
+    cluster_ = worker_.cluster(candidate.id);
+    break;
+  }
+  if (cluster_ == nullptr) return;
+  ++cluster_->users;
+  stream_info_.upstream_cluster = cluster_->spec().stat_name;
+  stream_info_.upstream_cluster_raw = cluster_->spec().name;
+}
+
+void TcpProxy::connect() {
+  if (cluster_ == nullptr) {
+    stats_.downstream_cx_no_route.add();
+    return give_up(ResponseFlag::kNoClusterFound);
+  }
+  upstream::ClusterStats& stats = cluster_->stats();
+  upstream::CircuitBreakers& breakers = cluster_->state()->breakers_for(upstream::Priority::kDefault);
+  if (breakers.connections.open()) {
+    stats.upstream_cx_overflow.add();
+    return give_up(ResponseFlag::kUpstreamOverflow);
+  }
+  if (breakers.pending_requests.open()) {
+    stats.upstream_rq_pending_overflow.add();
+    return give_up(ResponseFlag::kUpstreamOverflow);
+  }
+  if (stream_info_.attempts >= spec_->max_connect_attempts) {
+    stats.upstream_cx_connect_attempts_exceeded.add();
+    return give_up(ResponseFlag::kUpstreamRetryLimitExceeded);
+  }
+  upstream::Host* host = cluster_->choose();
+  if (host == nullptr) {
+    stats.upstream_cx_none_healthy.add();
+    return give_up(ResponseFlag::kNoHealthyUpstream);
+  }
+  ++stream_info_.attempts;
+  stream_info_.upstream_remote_address = host->endpoint->address;
+  stream_info_.upstream_host_name = host->endpoint->hostname;
+  upstream_connection_ =
+      std::make_unique<upstream::TcpConnection>(*cluster_, *host, upstream::Priority::kDefault, upstream_);
+  stream_info_.upstream_connect_start = upstream_connection_->connect_start();
+}
+
+void TcpProxy::give_up(ResponseFlag flag) {
+  stream_info_.flags.set(flag);
+  gone(false);
+}
+
+void TcpProxy::on_upstream_connected() {
+  state_ = State::kOpen;
+  upstream_.stream = &upstream_connection_->stream();
+  const MonotonicNs now = worker_.loop().now();
+  stream_info_.upstream_connect_complete = now;
+  stream_info_.upstream_local_address = upstream_.stream->local_address();
+  stream_info_.upstream_connection_id = upstream_connection_->id();
+  last_activity_ = now;
+  if (spec_->idle_timeout_ms > 0) idle_timer_.arm(spec_->idle_timeout_ms);
+  stream_->start();
+}
+
+void TcpProxy::on_connect_failure(const net::StreamFailure& failure) {
+  stream_info_.flags.set(ResponseFlag::kUpstreamConnectionFailure);
+  if (failure.kind == net::StreamFailure::Kind::kConnect) {
+    failure_reason_ = "delayed connect error: " + failure.reason;
+    stream_info_.upstream_transport_failure_reason = failure_reason_;
+  }
+  worker_.loop().dispose(std::move(upstream_connection_));  // it is still telling us this
+  connect();
+}
+
+// --- passing on ---
+
+void TcpProxy::pass_on(Side& from, std::string_view bytes) {
+  if (state_ != State::kOpen) return;  // nobody is left to take them
+  last_activity_ = worker_.loop().now();
+  Side& to = other(from);
+  to.stream->write(bytes);
+  count_bytes();
+  if (!to.stream->over_limit() || from.paused) return;
+  from.paused = true;
+  from.stream->pause();
+  (&from == &downstream_ ? stats_.downstream_flow_control_paused_reading_total
+                         : cluster_->stats().upstream_flow_control_paused_reading_total)
+      .add();
+}
+
+void TcpProxy::on_drained(Side& to) {
+  Side& from = other(to);
+  if (state_ != State::kOpen || !from.paused) return;
+  from.paused = false;
+  from.stream->resume();
+  (&from == &downstream_ ? stats_.downstream_flow_control_resumed_reading_total
+                         : cluster_->stats().upstream_flow_control_resumed_reading_total)
+      .add();
+}
+
+/// Half-close is passed on, after all that was sent before it.
+void TcpProxy::on_end(Side& from) {
+  if (state_ != State::kOpen) return;
+  last_activity_ = worker_.loop().now();
+  from.ended = true;
+  other(from).stream->finish();
+}
+
+void TcpProxy::on_finished(Side& to) {
+  to.finished = true;
+  if (state_ == State::kFlushing || (downstream_.finished && upstream_.finished)) gone(&to == &downstream_);
+}
+
+/// The other side still gets what was sent to it, then it is closed too.
+void TcpProxy::on_failure(Side& side, const net::StreamFailure& failure) {
+  if (state_ == State::kConnecting) return on_connect_failure(failure);
+  Side& left = other(side);
+  if (state_ == State::kFlushing || left.stream->unsent() == 0) return gone(&side == &upstream_);
+  state_ = State::kFlushing;
+  if (&left == &upstream_) {
+    stats_.upstream_flush_total.add();
+    flush_hold_ = stats::GaugeHold(stats_.upstream_flush_active);
+  }
+  left.stream->pause();
+  left.stream->finish();
+}
+
+// --- time and the end ---
+
+void TcpProxy::on_idle() {
+  const int64_t idle_ms = (worker_.loop().now() - last_activity_) / kNsPerMs;
+  if (idle_ms < spec_->idle_timeout_ms) {
+    idle_timer_.arm(spec_->idle_timeout_ms - idle_ms);
+    return;
+  }
+  stats_.idle_timeout.add();
+  gone(false);
+}
+
+void TcpProxy::on_max_duration() {
+  stats_.max_downstream_connection_duration.add();
+  stream_info_.flags.set(ResponseFlag::kDurationTimeout);
+  gone(false);
+}
+
+void TcpProxy::count_bytes() {
+  const uint64_t received = stream_->bytes_received();
+  const uint64_t sent = stream_->bytes_sent();
+  stats_.downstream_cx_rx_bytes_total.add(received - std::exchange(counted_received_, received));
+  stats_.downstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
+}
+
+void TcpProxy::gone(bool by_upstream) {
+  if (std::exchange(state_, State::kGone) == State::kGone) return;
+  count_bytes();
+  idle_timer_.cancel();
+  duration_timer_.reset();
+  flush_hold_ = {};
+  if (upstream_connection_ != nullptr) {
+    stream_info_.upstream_wire_bytes_sent = upstream_connection_->stream().bytes_sent();
+    stream_info_.upstream_wire_bytes_received = upstream_connection_->stream().bytes_received();
+    upstream_connection_->close(by_upstream);
+  }
+  write_log();
+  stream_->close();
+  if (cluster_ != nullptr) --std::exchange(cluster_, nullptr)->users;
+  listener_->on_connection_gone(*this, stream_info_.start);
+  worker_.remove(*this);
+}
+
+void TcpProxy::write_log() {
+  stream_info_.end = worker_.loop().now();
+  stream_info_.bytes_received = stream_info_.wire_bytes_received = stream_->bytes_received();
+  stream_info_.bytes_sent = stream_info_.wire_bytes_sent = stream_->bytes_sent();
+  const format::FormatContext context{nullptr, nullptr, nullptr, stream_info_, format::LogType::kTcpConnectionEnd};
+  for (const auto& log : spec_->access_logs) log->log(context, worker_.index());
+}
+
+}  // namespace weir::proxy

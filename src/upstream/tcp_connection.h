@@ -1,0 +1,52 @@
+// TcpConnection: a connection to an endpoint that carries whatever its only user sends: no codec, no pool.
+#pragma once
+
+#include <memory>
+
+#include "loop/event_loop.h"
+#include "net/tcp_stream.h"
+#include "upstream/cluster.h"
+
+namespace weir::upstream {
+
+/// kConnecting ─▶ kOpen ─▶ kClosed. Counts itself under the cluster's and the endpoint's statistics and holds a place in the
+/// circuit breakers until it is closed. The cluster must outlive it (Cluster::users).
+class TcpConnection final : public loop::Disposable, private net::ByteStream::Handler {
+ public:
+  /// Begins to connect. `user` hears on_connected() or on_failure(), then all that a stream tells.
+  TcpConnection(Cluster& cluster, Host& host, Priority priority, net::ByteStream::Handler& user);
+  ~TcpConnection() override { close(false); }
+
+  net::ByteStream& stream() { return *stream_; }
+  bool closed() const { return state_ == State::kClosed; }
+  uint64_t id() const { return id_; }
+  MonotonicNs connect_start() const { return connect_start_; }
+  /// Ends now; the user hears nothing more. `by_peer` is for the statistics: who ended it.
+  void close(bool by_peer);
+
+ private:
+  enum class State : uint8_t { kConnecting, kOpen, kClosed };
+
+  void on_connected() override;
+  void on_bytes(std::string_view bytes) override;
+  void on_end() override { user_.on_end(); }
+  void on_failure(const net::StreamFailure& failure) override;
+  void on_drained() override { user_.on_drained(); }
+  void on_finished() override { user_.on_finished(); }
+  void count_bytes();
+
+  Cluster& cluster_;
+  Host& host_;
+  net::ByteStream::Handler& user_;
+  CircuitBreakers& breakers_;
+  const uint64_t id_;
+  const MonotonicNs connect_start_;
+  std::unique_ptr<net::TcpStream> stream_;
+  Budget::Lease connection_lease_, pending_lease_, request_lease_;
+  stats::GaugeHold pending_hold_;
+  State state_ = State::kConnecting;
+  uint64_t counted_sent_ = 0;
+  uint64_t counted_received_ = 0;
+};
+
+}  // namespace weir::upstream
