@@ -226,6 +226,7 @@ void declare_http_connections(config::SupportTable& table) {
       .fields({"suppress_envoy_headers"})
       .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
                  "suppress_grpc_request_failure_code_stats"});
+  http::declare_protocol_options(table);
   filter::declare_filters(table);
 }
 

@@ -25,6 +25,8 @@ class ListenerConfig : public testing::Test {
     declare_listeners(table_);
     route::declare_support(table_);
     observe::declare_access_logs(table_);
+    table_.message<envoy::config::core::v3::ConfigSource>().fields({"path_config_source"});
+    table_.message<envoy::config::core::v3::PathConfigSource>().fields({"path"});
     context_.read_routes = [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
       return route::compile(routes, read_context_, diagnostics, at);
     };
