@@ -18,18 +18,6 @@ using upstream::DiscoveryType;
 
 namespace {
 
-constexpr auto kManager = stats::table<ClusterManagerStats>({
-    {"cluster_added", &ClusterManagerStats::cluster_added},
-    {"cluster_modified", &ClusterManagerStats::cluster_modified},
-    {"cluster_removed", &ClusterManagerStats::cluster_removed},
-    {"cluster_updated", &ClusterManagerStats::cluster_updated},
-    {"cluster_updated_via_merge", &ClusterManagerStats::cluster_updated_via_merge},
-    {"update_merge_cancelled", &ClusterManagerStats::update_merge_cancelled},
-    {"update_out_of_merge_window", &ClusterManagerStats::update_out_of_merge_window},
-    {"active_clusters", &ClusterManagerStats::active_clusters},
-    {"warming_clusters", &ClusterManagerStats::warming_clusters},
-});
-
 constexpr auto kResolver = stats::table<net::ResolverStats>({
     {"resolve_total", &net::ResolverStats::resolve_total},
     {"not_found", &net::ResolverStats::not_found},
@@ -46,8 +34,7 @@ bool is_dns(DiscoveryType discovery) { return discovery == DiscoveryType::kStric
 Clusters::Clusters(const Context& context, FileWatch& files, std::function<void()> on_change,
                    std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints)
     : context_(context), files_(files), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
-  own_registrations_.push_back(
-      context_.stats.add("cluster_manager.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kManager, stats_); }));
+  own_registrations_.push_back(register_stats(context_.stats, stats_));
   own_registrations_.push_back(context_.stats.add(
       "dns.cares.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kResolver, resolver_stats_); }));
 }

@@ -10,6 +10,7 @@
 #include "control/context.h"
 #include "control/file_watch.h"
 #include "control/kept.h"
+#include "control/stat_names.h"
 #include "control/subscription.h"
 #include "net/resolver.h"
 #include "upstream/dns_discovery.h"
@@ -26,13 +27,6 @@ class Cluster;
 }
 
 namespace weir::control {
-
-/// cluster_manager.*
-struct ClusterManagerStats {
-  stats::Counter cluster_added, cluster_modified, cluster_removed, cluster_updated, cluster_updated_via_merge,
-      update_merge_cancelled, update_out_of_merge_window;
-  stats::Gauge active_clusters, warming_clusters;
-};
 
 class Clusters {
  public:

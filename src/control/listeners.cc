@@ -6,36 +6,15 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "proxy/listener_config.h"
-#include "stats/table.h"
 
 namespace weir::control {
 
 using config::FieldPath;
 using envoy::config::listener::v3::Listener;
 
-namespace {
-
-constexpr auto kManager = stats::table<ListenerManagerStats>({
-    {"listener_added", &ListenerManagerStats::listener_added},
-    {"listener_modified", &ListenerManagerStats::listener_modified},
-    {"listener_removed", &ListenerManagerStats::listener_removed},
-    {"listener_stopped", &ListenerManagerStats::listener_stopped},
-    {"listener_create_success", &ListenerManagerStats::listener_create_success},
-    {"listener_create_failure", &ListenerManagerStats::listener_create_failure},
-    {"listener_in_place_updated", &ListenerManagerStats::listener_in_place_updated},
-    {"total_listeners_active", &ListenerManagerStats::total_listeners_active},
-    {"total_listeners_warming", &ListenerManagerStats::total_listeners_warming},
-    {"total_listeners_draining", &ListenerManagerStats::total_listeners_draining},
-    {"total_filter_chains_draining", &ListenerManagerStats::total_filter_chains_draining},
-    {"workers_started", &ListenerManagerStats::workers_started},
-});
-
-}  // namespace
-
 Listeners::Listeners(const Context& context, FileWatch& files, std::function<void()> on_change)
     : context_(context), files_(files), on_change_(std::move(on_change)) {
-  registrations_.push_back(
-      context_.stats.add("listener_manager.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kManager, stats_); }));
+  registrations_.push_back(register_stats(context_.stats, stats_));
 }
 
 bool Listeners::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {

@@ -10,6 +10,7 @@
 #include "control/context.h"
 #include "control/file_watch.h"
 #include "control/kept.h"
+#include "control/stat_names.h"
 #include "control/subscription.h"
 
 namespace envoy::admin::v3 {
@@ -20,14 +21,6 @@ class Bootstrap;
 }
 
 namespace weir::control {
-
-/// listener_manager.*; main counts what becomes of listeners in the workers.
-struct ListenerManagerStats {
-  stats::Counter listener_added, listener_modified, listener_removed, listener_stopped, listener_create_success,
-      listener_create_failure, listener_in_place_updated;
-  stats::Gauge total_listeners_active, total_listeners_warming, total_listeners_draining, total_filter_chains_draining,
-      workers_started;
-};
 
 class Listeners {
  public:
