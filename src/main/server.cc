@@ -181,7 +181,7 @@ bool Process::read_listeners() {
       .random = random_,
       .read_routes = [&](const auto& routes, const config::FieldPath& at,
                          config::Diagnostics& diagnostics) { return route::compile(routes, read_context, diagnostics, at); },
-      .find_rds = [](const auto&, const config::FieldPath&, config::Diagnostics&) { return nullptr; },
+      .find_rds = [](const auto&, const std::string&, const config::FieldPath&, config::Diagnostics&) { return nullptr; },
       .read_access_log = [&](const auto& log, const config::FieldPath& at,
                              config::Diagnostics& diagnostics) { return observe::read_access_log(log, *logs_, at, diagnostics); },
       .service_cluster = spec_.identity.node_cluster,

@@ -12,9 +12,7 @@ struct ResolverSpec {
   std::vector<AddressPtr> servers;    // none: those of /etc/resolv.conf
   bool servers_are_fallback = false;  // only used where /etc/resolv.conf names none
   bool tcp_only = false;
-  bool no_search = false;        // the name as it is, without the search domains of /etc/resolv.conf
-  bool skip_unroutable = false;  // asks only for families that a network interface has
-  uint32_t udp_max_queries = 0;  // queries for each source port; 0: no bound
+  bool no_search = false;  // the name as it is, without the search domains of /etc/resolv.conf
 };
 
 }  // namespace weir::net

@@ -174,7 +174,7 @@ class Reader {
         break;
       }
       case HttpConnectionManager::kRds:
-        spec_->routes = context_.find_rds(from_.rds(), FieldPath{&at_, "rds"}, diagnostics_);
+        spec_->routes = context_.find_rds(from_.rds(), from_.stat_prefix(), FieldPath{&at_, "rds"}, diagnostics_);
         break;
       default:
         return wrong(at_, "a connection manager needs routes", "give route_config or rds");

@@ -48,7 +48,8 @@ struct ListenerConfigContext {
       read_routes;
   /// The table that RDS keeps up to date; the same for everybody who names the same resource of the same source.
   std::function<std::shared_ptr<route::TableSource>(
-      const envoy::extensions::filters::network::http_connection_manager::v3::Rds&, const config::FieldPath&, config::Diagnostics&)>
+      const envoy::extensions::filters::network::http_connection_manager::v3::Rds&, const std::string& stat_prefix,
+      const config::FieldPath&, config::Diagnostics&)>
       find_rds;
   std::function<std::shared_ptr<observe::AccessLog>(const envoy::config::accesslog::v3::AccessLog&, const config::FieldPath&,
                                                     config::Diagnostics&)>

@@ -200,10 +200,8 @@ class Reader {
     servers(config.resolvers(), FieldPath{&path, "resolvers"});
     net::ResolverSpec& resolver = spec_->dns_resolver;
     resolver.servers_are_fallback = config.use_resolvers_as_fallback();
-    resolver.skip_unroutable = config.filter_unroutable_families();
     resolver.tcp_only = config.dns_resolver_options().use_tcp_for_dns_lookups();
     resolver.no_search = config.dns_resolver_options().no_default_search_domain();
-    resolver.udp_max_queries = config.udp_max_queries().value();
   }
 
   void servers(const google::protobuf::RepeatedPtrField<core::Address>& from, const FieldPath& at) {

@@ -13,25 +13,41 @@ namespace weir::upstream {
 /// Counted by the main thread only.
 struct MembershipStats {
   stats::Counter membership_change, update_attempt, update_success, update_failure, update_empty, update_no_rebuild,
-      update_rejected, assignment_stale, assignment_timeout_received, bind_errors;
-  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, version;
+      assignment_stale, assignment_timeout_received, bind_errors;
+  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, warming_state;
+};
+
+/// What is counted goes on when a cluster is replaced by one of the same name.
+struct ClusterCounts {
+  explicit ClusterCounts(size_t workers) : stats(workers) {}
+  stats::Sharded<ClusterStats> stats;
+  MembershipStats membership;
 };
 
 struct ClusterState {
-  ClusterState(std::shared_ptr<const ClusterSpec> spec, size_t workers)
+  /// `counts`: those of the cluster that this one replaces, or null.
+  ClusterState(std::shared_ptr<const ClusterSpec> spec, size_t workers, std::shared_ptr<ClusterCounts> counts = nullptr)
       : spec(std::move(spec)),
-        stats(workers),
+        counts(counts != nullptr ? std::move(counts) : std::make_shared<ClusterCounts>(workers)),
+        stats(this->counts->stats),
+        membership(this->counts->membership),
         breakers{CircuitBreakers(this->spec->thresholds[0]), CircuitBreakers(this->spec->thresholds[1])} {}
 
   const std::shared_ptr<const ClusterSpec> spec;
-  mutable stats::Sharded<ClusterStats> stats;
-  mutable MembershipStats membership;
+  const std::shared_ptr<ClusterCounts> counts;
+  stats::Sharded<ClusterStats>& stats;
+  MembershipStats& membership;
   mutable CircuitBreakers breakers[kPriorities];
   /// The newest endpoints; written by main, read by a worker when it first uses the cluster. Changes are also mailed.
   std::atomic<EndpointSetPtr> endpoints;
 
   CircuitBreakers& breakers_for(Priority priority) const { return breakers[static_cast<size_t>(priority)]; }
+  size_t workers() const { return stats.workers(); }
 };
 using ClusterStatePtr = std::shared_ptr<ClusterState>;
+
+/// Gives the cluster these endpoints and counts the change. Endpoints that stay keep their counters and connections.
+/// False if nothing changed. Main thread; the caller mails `cluster.endpoints` to the workers.
+bool update_endpoints(ClusterState& cluster, const Assignment& assignment);
 
 }  // namespace weir::upstream

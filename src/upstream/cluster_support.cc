@@ -136,7 +136,9 @@ void declare_connections(config::SupportTable& table) {
 void declare_resolvers(config::SupportTable& table) {
   namespace resolvers = extensions::network::dns_resolver;
   table.message<core::TypedExtensionConfig>().all_fields();
-  table.extension<resolvers::cares::v3::CaresDnsResolverConfig>(kResolvers, "envoy.network.dns_resolver.cares").all_fields();
+  table.extension<resolvers::cares::v3::CaresDnsResolverConfig>(kResolvers, "envoy.network.dns_resolver.cares")
+      .fields({"resolvers", "use_resolvers_as_fallback", "dns_resolver_options"})
+      .harmless({"udp_max_queries", "filter_unroutable_families"});
   table.extension<resolvers::getaddrinfo::v3::GetAddrInfoDnsResolverConfig>(kResolvers, "envoy.network.dns_resolver.getaddrinfo");
   table.message<core::DnsResolverOptions>().all_fields();
   table.message<core::DnsResolutionConfig>().all_fields();

@@ -1,0 +1,309 @@
+#include "control/clusters.h"
+
+#include <algorithm>
+
+#include "envoy/admin/v3/config_dump_shared.pb.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "stats/table.h"
+#include "upstream/cluster_config.h"
+#include "upstream/cluster_stat_names.h"
+
+namespace weir::control {
+
+using config::FieldPath;
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using upstream::DiscoveryType;
+
+namespace {
+
+constexpr auto kResolver = stats::table<net::ResolverStats>({
+    {"resolve_total", &net::ResolverStats::resolve_total},
+    {"not_found", &net::ResolverStats::not_found},
+    {"get_addr_failure", &net::ResolverStats::get_addr_failure},
+    {"timeouts", &net::ResolverStats::timeouts},
+    {"reinits", &net::ResolverStats::reinits},
+    {"pending_resolutions", &net::ResolverStats::pending_resolutions},
+});
+
+bool is_dns(DiscoveryType discovery) { return discovery == DiscoveryType::kStrictDns || discovery == DiscoveryType::kLogicalDns; }
+
+}  // namespace
+
+Clusters::Clusters(const Context& context, FileWatch& files, std::function<void()> on_change,
+                   std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints)
+    : context_(context), files_(files), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
+  own_registrations_.push_back(register_stats(context_.stats, stats_));
+  own_registrations_.push_back(context_.stats.add(
+      "dns.cares.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kResolver, resolver_stats_); }));
+}
+
+Clusters::~Clusters() = default;
+
+bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  bool good = true;
+  if (bootstrap.cluster_manager().has_upstream_bind_config()) bind_default_ = &bootstrap.cluster_manager().upstream_bind_config();
+  const FieldPath resources{nullptr, "static_resources"};
+  const FieldPath list{&resources, "clusters"};
+  for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
+    const FieldPath at{&list, {}, i};
+    const Cluster& cluster = bootstrap.static_resources().clusters(i);
+    EntryPtr entry = read(cluster, at, false, diagnostics);
+    if (entry == nullptr) {
+      good = false;
+    } else if (active_.contains(cluster.name())) {
+      diagnostics.error(
+          {{}, FieldPath{&at, "name"}.text(), "there is a second cluster named " + config::quoted(cluster.name()), ""});
+      good = false;
+    } else {
+      activate(std::move(entry));
+    }
+  }
+  if (bootstrap.dynamic_resources().has_cds_config()) {
+    const FieldPath dynamic{nullptr, "dynamic_resources"};
+    const auto source = read_source(bootstrap.dynamic_resources().cds_config(), FieldPath{&dynamic, "cds_config"}, diagnostics);
+    if (!source) return false;
+    cds_ =
+        std::make_unique<FileSubscription>(context_, files_, *source, cds_stats_,
+                                           [this](const Update& found, config::Diagnostics& errors) { update(found, errors); });
+    own_registrations_.push_back(context_.stats.add(
+        "cluster_manager.cds.", [this](stats::StatVisitor& visitor) { visit(visitor, cds_stats_, DiscoveryKind::kClusters); }));
+  }
+  return good;
+}
+
+Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics) {
+  std::shared_ptr<upstream::ClusterSpec> spec = upstream::read_cluster(cluster, at, diagnostics, bind_default_);
+  if (spec == nullptr) return nullptr;
+  const FieldPath eds{&at, "eds_cluster_config"};
+  if (spec->discovery == DiscoveryType::kEds && !check_exists(spec->eds_path, FieldPath{&eds, "eds_config"}, diagnostics)) {
+    return nullptr;
+  }
+  spec->id = context_.cluster_names.intern(spec->name);
+  spec->added_via_api = via_api;
+  auto entry = std::make_shared<Entry>();
+  const auto before = active_.find(spec->name);
+  const upstream::ClusterStatePtr old = before != active_.end() ? before->second->state : nullptr;
+  entry->state = std::make_shared<upstream::ClusterState>(spec, context_.workers, old != nullptr ? old->counts : nullptr);
+  entry->kept = {deterministic_bytes(cluster), "", context_.loop.wall()};
+  // Endpoints that stay keep their counters.
+  const bool same_source = old != nullptr && old->spec->discovery == spec->discovery && old->spec->eds_path == spec->eds_path &&
+                           old->spec->eds_service_name == spec->eds_service_name && !is_dns(spec->discovery);
+  if (same_source) entry->state->endpoints.store(old->endpoints.load());
+  if (spec->discovery == DiscoveryType::kStatic) {
+    upstream::update_endpoints(*entry->state, spec->assignment);
+    entry->warm = true;
+  } else if (!spec->wait_for_warm) {
+    entry->warm = true;
+  }
+  return entry;
+}
+
+void Clusters::start(std::function<void()> on_warm) {
+  on_warm_ = std::move(on_warm);
+  std::vector<EntryPtr> entries;
+  for (const auto& [name, entry] : active_) entries.push_back(entry);
+  for (const EntryPtr& entry : entries) start(*entry);
+  check_warm();
+}
+
+void Clusters::start(Entry& entry) {
+  if (std::exchange(entry.started, true)) return;
+  const upstream::ClusterSpec& spec = *entry.state->spec;
+  if (is_dns(spec.discovery)) {
+    entry.dns = std::make_unique<upstream::DnsDiscovery>(
+        context_.loop, resolver(spec.dns_resolver), *entry.state, [this, &entry](auto) { on_cluster_endpoints(entry); },
+        [this, &entry] { on_cluster_warm(entry); });
+    if (entry.dns->warm()) entry.warm = true;
+  } else if (spec.discovery == DiscoveryType::kEds) {
+    start_eds(entry);
+  }
+}
+
+void Clusters::start_eds(Entry& entry) {
+  const upstream::ClusterSpec& spec = *entry.state->spec;
+  entry.eds_stats = std::make_unique<SubscriptionStats>();
+  entry.eds_registration = context_.stats.add("cluster." + spec.stat_name + ".", [stats = entry.eds_stats.get()](auto& visitor) {
+    visit(visitor, *stats, DiscoveryKind::kEndpoints);
+  });
+  entry.eds = std::make_unique<FileSubscription>(
+      context_, files_, FileSource{spec.eds_path, spec.eds_watched_directory}, *entry.eds_stats,
+      [this, &entry](const Update& found, config::Diagnostics& diagnostics) { on_eds(entry, found, diagnostics); });
+  entry.eds->start();
+  entry.warm = true;  // a file has answered, even if it is wrong
+}
+
+void Clusters::on_eds(Entry& entry, const Update& update, config::Diagnostics& diagnostics) {
+  const auto resources = unpack<ClusterLoadAssignment>(update, diagnostics);
+  if (diagnostics.failed()) return;
+  if (resources.empty()) {
+    entry.eds_stats->update_empty.add();
+    return;
+  }
+  const std::string& wanted = entry.state->spec->eds_service_name;
+  const auto found = std::ranges::find_if(resources, [&](const auto& each) { return each.message.cluster_name() == wanted; });
+  if (found == resources.end()) {
+    return diagnostics.error({{},
+                              "resources",
+                              "no endpoints of " + config::quoted(wanted) + " are in it",
+                              "add a ClusterLoadAssignment with that cluster_name"});
+  }
+  upstream::Assignment assignment;
+  const FieldPath at{&found->list, {}, found->index};
+  if (!upstream::read_assignment(found->message, DiscoveryType::kEds, at, diagnostics, assignment)) return;
+  if (upstream::update_endpoints(*entry.state, assignment)) {
+    on_cluster_endpoints(entry);
+  } else {
+    entry.state->membership.update_no_rebuild.add();
+  }
+}
+
+// Workers find the endpoints of a cluster that becomes active in its state; only later changes are mailed.
+void Clusters::on_cluster_endpoints(Entry& entry) {
+  const auto active = active_.find(entry.state->spec->name);
+  if (active == active_.end() || active->second.get() != &entry) return;
+  on_endpoints_(entry.state->spec->id, entry.state->endpoints.load());
+}
+
+void Clusters::on_cluster_warm(Entry& entry) {
+  entry.warm = true;
+  const auto waiting = warming_.find(entry.state->spec->name);
+  if (waiting != warming_.end() && waiting->second.get() == &entry) {
+    EntryPtr next = waiting->second;
+    warming_.erase(waiting);
+    activate(std::move(next));
+  }
+  check_warm();
+}
+
+void Clusters::activate(EntryPtr entry) {
+  const std::string& name = entry->state->spec->name;
+  context_.log.debug("upstream", "cluster {} is active", name);
+  EntryPtr& place = active_[name];
+  (place == nullptr ? stats_.cluster_added : stats_.cluster_modified).add();
+  place = std::move(entry);
+  registrations_.erase(name);
+  registrations_.emplace(name, context_.stats.add("cluster." + place->state->spec->stat_name + ".",
+                                                  [state = place->state](auto& visitor) { upstream::visit(visitor, *state); }));
+  count();
+  on_change_();
+}
+
+void Clusters::count() {
+  stats_.active_clusters.set(static_cast<int64_t>(active_.size()));
+  stats_.warming_clusters.set(static_cast<int64_t>(warming_.size()));
+}
+
+// What CDS does not name any more goes; what is wrong is reported and leaves the cluster as it was.
+void Clusters::update(const Update& update, config::Diagnostics& diagnostics) {
+  const auto resources = unpack<Cluster>(update, diagnostics);
+  if (diagnostics.failed()) return;
+  std::vector<std::string_view> names;
+  for (const auto& resource : resources) names.push_back(resource.message.name());
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
+    return diagnostics.error({{}, "resources", "there is a second cluster named " + config::quoted(*twice), ""});
+  }
+  const auto gone = [&](const auto& item) {
+    return item.second->state->spec->added_via_api && !std::ranges::binary_search(names, item.first);
+  };
+  std::erase_if(warming_, gone);
+  for (auto at = active_.begin(); at != active_.end();) {
+    if (!gone(*at)) {
+      ++at;
+      continue;
+    }
+    registrations_.erase(at->first);
+    at = active_.erase(at);
+    stats_.cluster_removed.add();
+    on_change_();
+  }
+  bool applied = resources.empty();
+  for (const auto& resource : resources) applied = apply(resource, diagnostics) || applied;
+  if (applied) {
+    cds_version_ = update->version_info();
+    cds_stats_.config_reload.add();
+    cds_stats_.config_reload_time_ms.set(wall_now() / kNsPerMs);
+  }
+  count();
+}
+
+bool Clusters::apply(const Resource<Cluster>& resource, config::Diagnostics& diagnostics) {
+  const std::string& name = resource.message.name();
+  const auto active = active_.find(name);
+  if (active != active_.end() && !active->second->state->spec->added_via_api) return true;  // the bootstrap's stay
+  const std::string bytes = deterministic_bytes(resource.message);
+  const auto waiting = warming_.find(name);
+  const Entry* newest = waiting != warming_.end() ? waiting->second.get()
+                        : active != active_.end() ? active->second.get()
+                                                  : nullptr;
+  if (newest != nullptr && newest->kept.bytes == bytes) return true;
+  EntryPtr entry = read(resource.message, FieldPath{&resource.list, {}, resource.index}, true, diagnostics);
+  if (entry == nullptr) return false;
+  entry->kept.version = resource.version;
+  warming_.erase(name);
+  start(*entry);
+  if (entry->warm) {
+    activate(std::move(entry));
+  } else {
+    warming_[name] = std::move(entry);
+  }
+  return true;
+}
+
+// First the static clusters, then those of CDS, then whoever waits for them.
+void Clusters::check_warm() {
+  if (on_warm_ == nullptr) return;
+  if (!std::ranges::all_of(active_, [](const auto& item) { return item.second->warm; }) || !warming_.empty()) return;
+  if (!std::exchange(cds_read_, true) && cds_ != nullptr) {
+    cds_->start();
+    return check_warm();
+  }
+  std::exchange(on_warm_, nullptr)();
+}
+
+net::Resolver& Clusters::resolver(const net::ResolverSpec& spec) {
+  std::string key = std::string(spec.tcp_only ? "t" : "") + (spec.no_search ? "n" : "") + (spec.servers_are_fallback ? "f" : "");
+  for (const net::AddressPtr& server : spec.servers) key += " " + server->text();
+  std::unique_ptr<net::Resolver>& place = resolvers_[key];
+  if (place == nullptr) place = std::make_unique<net::Resolver>(context_.loop, spec, resolver_stats_);
+  return *place;
+}
+
+std::vector<upstream::ClusterStatePtr> Clusters::list() const {
+  std::vector<upstream::ClusterStatePtr> result;
+  for (const bool via_api : {false, true}) {
+    for (const auto& [name, entry] : active_) {
+      if (entry->state->spec->added_via_api == via_api) result.push_back(entry->state);
+    }
+  }
+  return result;
+}
+
+std::vector<upstream::ClusterStatePtr> Clusters::numbered() const {
+  std::vector<upstream::ClusterStatePtr> result(context_.cluster_names.size());
+  for (const auto& [name, entry] : active_) result[entry->state->spec->id] = entry->state;
+  return result;
+}
+
+void Clusters::dump(envoy::admin::v3::ClustersConfigDump& dump) const {
+  if (cds_ != nullptr) dump.set_version_info(cds_version_);
+  for (const auto& [name, entry] : active_) {
+    if (entry->state->spec->added_via_api) {
+      auto& into = *dump.add_dynamic_active_clusters();
+      into.set_version_info(entry->kept.version);
+      fill<Cluster>(entry->kept, *into.mutable_cluster(), *into.mutable_last_updated());
+    } else {
+      auto& into = *dump.add_static_clusters();
+      fill<Cluster>(entry->kept, *into.mutable_cluster(), *into.mutable_last_updated());
+    }
+  }
+  for (const auto& [name, entry] : warming_) {
+    auto& into = *dump.add_dynamic_warming_clusters();
+    into.set_version_info(entry->kept.version);
+    fill<Cluster>(entry->kept, *into.mutable_cluster(), *into.mutable_last_updated());
+  }
+}
+
+}  // namespace weir::control

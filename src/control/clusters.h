@@ -1,0 +1,103 @@
+// Clusters: every cluster there is, from the bootstrap and from CDS, with what keeps its endpoints up to date.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/context.h"
+#include "control/file_watch.h"
+#include "control/kept.h"
+#include "control/stat_names.h"
+#include "control/subscription.h"
+#include "net/resolver.h"
+#include "upstream/dns_discovery.h"
+
+namespace envoy::admin::v3 {
+class ClustersConfigDump;
+class EndpointsConfigDump;
+}  // namespace envoy::admin::v3
+namespace envoy::config::bootstrap::v3 {
+class Bootstrap;
+}
+namespace envoy::config::cluster::v3 {
+class Cluster;
+}
+
+namespace weir::control {
+
+class Clusters {
+ public:
+  /// `on_change`: the set of active clusters is another. `on_endpoints`: that of one active cluster.
+  Clusters(const Context& context, FileWatch& files, std::function<void()> on_change,
+           std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints);
+  ~Clusters();
+
+  /// Reads the static clusters and the sources of EDS and CDS, without looking for any endpoints yet.
+  bool load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics);
+  /// Begins to look for endpoints; then reads CDS. `on_warm` is called once all clusters found so far have an answer.
+  void start(std::function<void()> on_warm);
+
+  /// Whether an active cluster has this name.
+  bool has(std::string_view name) const { return active_.contains(name); }
+  /// Static ones first, then those of CDS, each by name.
+  std::vector<upstream::ClusterStatePtr> list() const;
+  /// By number; null where a number has no cluster.
+  std::vector<upstream::ClusterStatePtr> numbered() const;
+  ClusterManagerStats& stats() { return stats_; }
+
+  void dump(envoy::admin::v3::ClustersConfigDump& dump) const;
+  void dump(envoy::admin::v3::EndpointsConfigDump& dump) const;
+
+ private:
+  struct Entry {
+    upstream::ClusterStatePtr state;
+    Kept kept;
+    bool started = false;
+    bool warm = false;
+    std::unique_ptr<upstream::DnsDiscovery> dns;
+    std::unique_ptr<SubscriptionStats> eds_stats;
+    std::unique_ptr<FileSubscription> eds;
+    stats::Registry::Registration eds_registration;
+  };
+  using EntryPtr = std::shared_ptr<Entry>;
+  using EntryMap = std::map<std::string, EntryPtr, std::less<>>;
+
+  EntryPtr read(const envoy::config::cluster::v3::Cluster& cluster, const config::FieldPath& at, bool via_api,
+                config::Diagnostics& diagnostics);
+  void start(Entry& entry);
+  void start_eds(Entry& entry);
+  void on_eds(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
+  void on_cluster_endpoints(Entry& entry);
+  void on_cluster_warm(Entry& entry);
+  void activate(EntryPtr entry);
+  void update(const Update& update, config::Diagnostics& diagnostics);
+  bool apply(const Resource<envoy::config::cluster::v3::Cluster>& resource, config::Diagnostics& diagnostics);
+  void check_warm();
+  void count();
+  net::Resolver& resolver(const net::ResolverSpec& spec);
+
+  const Context& context_;
+  FileWatch& files_;
+  std::function<void()> on_change_;
+  std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints_;
+  std::function<void()> on_warm_;
+  bool cds_read_ = false;
+
+  const envoy::config::core::v3::BindConfig* bind_default_ = nullptr;
+  net::ResolverSpec default_resolver_;
+  net::ResolverStats resolver_stats_;
+  std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;
+  ClusterManagerStats stats_;
+  SubscriptionStats cds_stats_;
+  std::unique_ptr<FileSubscription> cds_;
+  std::string cds_version_;
+  std::map<std::string, stats::Registry::Registration, std::less<>> registrations_;  // by cluster
+  std::vector<stats::Registry::Registration> own_registrations_;
+  EntryMap active_;
+  EntryMap warming_;  // will replace the active one of the same name
+};
+
+}  // namespace weir::control

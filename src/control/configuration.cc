@@ -1,0 +1,69 @@
+#include "control/configuration.h"
+
+#include "envoy/admin/v3/config_dump_shared.pb.h"
+
+namespace weir::control {
+
+Configuration::Configuration(Context context)
+    : context_(std::move(context)),
+      files_(context_.loop),
+      routes_(context_, files_),
+      clusters_(
+          context_, files_, [this] { changed(); },
+          [this](uint32_t id, upstream::EndpointSetPtr endpoints) {
+            if (ready_) context_.publisher.publish_endpoints(id, std::move(endpoints));
+          }),
+      listeners_(context_, files_, [this] { changed(); }) {}
+
+Configuration::~Configuration() = default;
+
+bool Configuration::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  const bool clusters = clusters_.load(bootstrap, diagnostics);
+  if (!clusters) return false;  // routes would complain about clusters that are there
+  return listeners_.load(bootstrap, diagnostics);
+}
+
+void Configuration::start(std::function<void(Result<>)> on_ready) {
+  on_ready_ = std::move(on_ready);
+  clusters_.start([this] { on_clusters_warm(); });
+}
+
+void Configuration::on_clusters_warm() {
+  context_.log.info("upstream", "all clusters initialized");
+  routes_.start();
+  Result<> bound = listeners_.start();
+  if (bound) {
+    ready_ = true;
+    publish();
+  }
+  on_ready_(std::move(bound));
+}
+
+// What changes in one turn makes one snapshot.
+void Configuration::changed() {
+  if (ready_) context_.loop.at_next_turn(*this);
+}
+
+void Configuration::publish() {
+  auto snapshot = std::make_shared<proxy::Snapshot>();
+  snapshot->clusters = clusters_.numbered();
+  snapshot->listeners = listeners_.list();
+  context_.publisher.publish(std::move(snapshot));
+  routes_.sweep();
+}
+
+std::vector<std::unique_ptr<google::protobuf::Message>> Configuration::dump(bool include_endpoints) const {
+  std::vector<std::unique_ptr<google::protobuf::Message>> result;
+  const auto add = [&]<class M>(M message, const auto& part) {
+    part.dump(message);
+    result.push_back(std::make_unique<M>(std::move(message)));
+  };
+  add(envoy::admin::v3::ClustersConfigDump(), clusters_);
+  if (include_endpoints) add(envoy::admin::v3::EndpointsConfigDump(), clusters_);
+  add(envoy::admin::v3::ListenersConfigDump(), listeners_);
+  result.push_back(std::make_unique<envoy::admin::v3::ScopedRoutesConfigDump>());
+  add(envoy::admin::v3::RoutesConfigDump(), routes_);
+  return result;
+}
+
+}  // namespace weir::control

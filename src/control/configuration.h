@@ -1,0 +1,62 @@
+// Configuration: all clusters, listeners and routes, kept up to date; what of it is whole is published as a snapshot.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "control/clusters.h"
+#include "control/context.h"
+#include "control/file_watch.h"
+#include "control/listeners.h"
+#include "control/routes.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace weir::control {
+
+/// load() ─▶ start() ─▶ clusters warm ─▶ CDS, its clusters warm ─▶ RDS, listeners bound, LDS ─▶ first snapshot ─▶ one more
+/// after every turn in which something changed.
+class Configuration final : private loop::NextTurn {
+ public:
+  explicit Configuration(Context context);
+  ~Configuration();
+  Configuration(const Configuration&) = delete;
+  Configuration& operator=(const Configuration&) = delete;
+
+  /// Reads what the bootstrap holds, without touching the network; all that `--mode validate` needs. The bootstrap must live as
+  /// long as this. False after reporting errors.
+  bool load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics);
+  /// Begins discovery. `on_ready` is called once, maybe in a later turn: after the first snapshot was published, or with the
+  /// reason why a static listener could not be bound.
+  void start(std::function<void(Result<>)> on_ready);
+
+  Clusters& clusters() { return clusters_; }
+  Listeners& listeners() { return listeners_; }
+  Routes& routes() { return routes_; }
+  bool ready() const { return ready_; }
+
+  /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump.
+  std::vector<std::unique_ptr<google::protobuf::Message>> dump(bool include_endpoints) const;
+
+ private:
+  void on_clusters_warm();
+  void changed();
+  void on_next_turn() override { publish(); }
+  void publish();
+
+  const Context context_;
+  FileWatch files_;
+  Routes routes_;
+  Clusters clusters_;
+  Listeners listeners_;
+  std::function<void(Result<>)> on_ready_;
+  bool ready_ = false;
+};
+
+/// Says what of discovery is implemented.
+void declare_discovery(config::SupportTable& table);
+
+}  // namespace weir::control

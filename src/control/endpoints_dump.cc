@@ -1,0 +1,87 @@
+// What /config_dump?include_eds shows: the endpoints in use, in the form of their configuration.
+#include <algorithm>
+
+#include "control/clusters.h"
+#include "envoy/admin/v3/config_dump_shared.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+
+namespace weir::control {
+
+namespace {
+
+namespace core = envoy::config::core::v3;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using envoy::config::endpoint::v3::LocalityLbEndpoints;
+using upstream::Health;
+
+core::HealthStatus health(Health health) {
+  switch (health) {
+    case Health::kHealthy:
+      return core::HEALTHY;
+    case Health::kDegraded:
+      return core::DEGRADED;
+    case Health::kUnhealthy:
+      return core::UNHEALTHY;
+    case Health::kDraining:
+      return core::DRAINING;
+    case Health::kTimeout:
+      return core::TIMEOUT;
+  }
+  return core::UNKNOWN;
+}
+
+void fill(const upstream::Endpoint& endpoint, LocalityLbEndpoints& place) {
+  auto& into = *place.add_lb_endpoints();
+  core::Address& address = *into.mutable_endpoint()->mutable_address();
+  if (endpoint.address->is_ip()) {
+    address.mutable_socket_address()->set_address(std::string(endpoint.address->ip()));
+    address.mutable_socket_address()->set_port_value(endpoint.address->port());
+  } else {
+    address.mutable_pipe()->set_path(endpoint.address->text());
+  }
+  into.mutable_endpoint()->mutable_health_check_config();
+  into.mutable_endpoint()->set_hostname(endpoint.hostname);
+  into.set_health_status(health(endpoint.health));
+  into.mutable_load_balancing_weight()->set_value(endpoint.weight);
+}
+
+ClusterLoadAssignment assignment(const upstream::ClusterState& cluster) {
+  ClusterLoadAssignment result;
+  result.set_cluster_name(cluster.spec->discovery == upstream::DiscoveryType::kEds ? cluster.spec->eds_service_name
+                                                                                   : cluster.spec->name);
+  const upstream::EndpointSetPtr set = cluster.endpoints.load();
+  if (set == nullptr) return result;
+  std::vector<const upstream::Endpoint*> firsts;  // one for each place, in the order of the places
+  for (const upstream::EndpointPtr& endpoint : set->endpoints) {
+    auto first = std::ranges::find_if(firsts, [&](const upstream::Endpoint* other) {
+      return other->priority == endpoint->priority && other->locality == endpoint->locality;
+    });
+    if (first == firsts.end()) {
+      first = firsts.insert(first, endpoint.get());
+      LocalityLbEndpoints& place = *result.add_endpoints();
+      place.mutable_locality()->set_region(endpoint->locality.region);
+      place.mutable_locality()->set_zone(endpoint->locality.zone);
+      place.mutable_locality()->set_sub_zone(endpoint->locality.sub_zone);
+      place.set_priority(endpoint->priority);
+      place.mutable_load_balancing_weight();
+    }
+    fill(*endpoint, *result.mutable_endpoints(static_cast<int>(first - firsts.begin())));
+  }
+  result.mutable_policy()->mutable_overprovisioning_factor()->set_value(set->overprovisioning_factor);
+  return result;
+}
+
+}  // namespace
+
+void Clusters::dump(envoy::admin::v3::EndpointsConfigDump& dump) const {
+  for (const auto& [name, entry] : active_) {
+    const ClusterLoadAssignment endpoints = assignment(*entry->state);
+    if (entry->state->spec->added_via_api) {
+      dump.add_dynamic_endpoint_configs()->mutable_endpoint_config()->PackFrom(endpoints);
+    } else {
+      dump.add_static_endpoint_configs()->mutable_endpoint_config()->PackFrom(endpoints);
+    }
+  }
+}
+
+}  // namespace weir::control

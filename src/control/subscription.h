@@ -1,0 +1,101 @@
+// FileSubscription: resources read from a file (path_config_source), and again whenever the file is replaced.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/load.h"
+#include "control/context.h"
+#include "control/file_watch.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+#include "stats/cell.h"
+
+namespace weir::control {
+
+/// What is counted about one subscription (cluster_manager.cds.*, http.<prefix>.rds.<name>.* …).
+struct SubscriptionStats {
+  stats::Counter update_attempt, update_success, update_failure, update_rejected, update_empty, init_fetch_timeout, config_reload;
+  stats::Gauge update_time, config_reload_time_ms;
+  stats::Histogram update_duration;
+  std::optional<std::string> version;  // of the last update that was taken whole
+};
+
+enum class DiscoveryKind : uint8_t { kClusters, kEndpoints, kListeners, kRoutes };
+
+/// Shows them as Envoy does, which differs a little from kind to kind.
+void visit(stats::StatVisitor& visitor, SubscriptionStats& stats, DiscoveryKind kind);
+
+struct FileSource {
+  std::string path;
+  std::string watched_directory;  // "": renames to `path` itself are watched
+};
+
+/// Nothing after reporting an error: the source is no file, or the file does not exist.
+std::optional<FileSource> read_source(const envoy::config::core::v3::ConfigSource& source, const config::FieldPath& at,
+                                      config::Diagnostics& diagnostics);
+/// Reports a file that does not exist.
+bool check_exists(const std::string& path, const config::FieldPath& at, config::Diagnostics& diagnostics);
+
+/// What a file held. Errors about a resource are reported at its `path`, and given a line by the subscription.
+template <class M>
+struct Resource {
+  M message;
+  std::string version;  // its own, or that of the whole response
+  config::FieldPath list{nullptr, "resources"};
+  int index = 0;
+};
+
+using Update = config::Loaded<envoy::service::discovery::v3::DiscoveryResponse>;
+
+/// The resources of an update. One that is of another type is an error.
+template <class M>
+std::vector<Resource<M>> unpack(const Update& update, config::Diagnostics& diagnostics) {
+  std::vector<Resource<M>> result;
+  result.reserve(static_cast<size_t>(update->resources_size()));
+  for (int i = 0; i < update->resources_size(); ++i) {
+    Resource<M>& resource = result.emplace_back();
+    resource.version = update->version_info();
+    resource.index = i;
+    envoy::service::discovery::v3::Resource wrapper;
+    const bool wrapped = update->resources(i).UnpackTo(&wrapper);
+    if (wrapped && !wrapper.version().empty()) resource.version = wrapper.version();
+    if (!(wrapped ? wrapper.resource() : update->resources(i)).UnpackTo(&resource.message)) {
+      diagnostics.error({{},
+                         "resources[" + std::to_string(i) + "]",
+                         "expected a " + M::descriptor()->full_name() + " but got " +
+                             (wrapped ? wrapper.resource() : update->resources(i)).type_url(),
+                         ""});
+    }
+  }
+  return result;
+}
+
+class FileSubscription {
+ public:
+  /// Takes what the file holds; what is wrong with it goes into the diagnostics, and what is good may be used nevertheless.
+  using OnUpdate = std::function<void(const Update&, config::Diagnostics&)>;
+
+  FileSubscription(const Context& context, FileWatch& files, FileSource source, SubscriptionStats& stats, OnUpdate on_update);
+
+  /// Reads the file at once, and from then on whenever it is replaced.
+  void start();
+
+ private:
+  void read();
+
+  const Context& context_;
+  FileWatch& files_;
+  const FileSource source_;
+  SubscriptionStats& stats_;
+  const OnUpdate on_update_;
+  FileWatch::Handle watch_;
+};
+
+/// Declares DiscoveryResponse.
+void declare_discovery(config::SupportTable& table);
+
+}  // namespace weir::control
