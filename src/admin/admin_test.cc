@@ -100,8 +100,8 @@ class AdminTest : public testing::Test {
     EXPECT_TRUE(server_.listen(*net::Address::from_ip("127.0.0.1", 0)));
   }
 
-  /// Sends bytes over a connection of its own and reads until the server closes; slowly, if asked.
-  std::string exchange(const std::string& bytes, bool slowly = false) {
+  /// Sends bytes over a connection of its own and reads until the server closes, or until `enough` came; slowly, if asked.
+  std::string exchange(const std::string& bytes, bool slowly = false, const std::string& enough = "") {
     std::string received;
     std::atomic<bool> done = false;
     std::thread client([&] {
@@ -110,7 +110,10 @@ class AdminTest : public testing::Test {
       EXPECT_EQ(send(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
       char buffer[65536];
       if (slowly) usleep(100'000);
-      for (ssize_t got; (got = recv(fd, buffer, sizeof buffer, 0)) > 0;) received.append(buffer, static_cast<size_t>(got));
+      for (ssize_t got; (got = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
+        received.append(buffer, static_cast<size_t>(got));
+        if (!enough.empty() && received.find(enough) != std::string::npos) break;
+      }
       close(fd);
       done = true;
       loop_.post([] {});
@@ -355,6 +358,29 @@ TEST_F(AdminTest, RequestsOnOneConnectionAreAnsweredInTurn) {
   EXPECT_NE(text.find("LIVE"), std::string::npos);
   EXPECT_NE(text.find("admin: off"), std::string::npos);
   EXPECT_NE(text.find("disabled"), std::string::npos);
+}
+
+TEST_F(AdminTest, Http2WithPriorKnowledgeWorksToo) {
+  using namespace std::string_literals;
+  const std::string head =
+      "\x82\x86\x04\x06/ready\x01\x05"
+      "admin"s;  // GET http, :path, :authority (RFC 7541)
+  const std::string text = exchange(
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+      "\0\0\0\x04\0\0\0\0\0"s +
+          "\0\0"s + static_cast<char>(head.size()) + "\x01\x05\0\0\0\x01"s + head,
+      false, "LIVE\n");
+  EXPECT_NE(text.find("LIVE\n"), std::string::npos);
+  EXPECT_NE(get("/stats?filter=http.admin.downstream_rq_http2_total").body.find(": 1\n"), std::string::npos);
+}
+
+TEST_F(AdminTest, AClientThatLeavesInTheMiddleOfAnAnswerDoesNoHarm) {
+  const auto many = stats_.add("many.", [](stats::StatVisitor& visitor) {
+    for (int i = 0; i < 200'000; ++i) visitor.counter("counter_with_a_long_name_" + std::to_string(i), 1);
+  });
+  exchange("GET /stats?type=Counters HTTP/1.1\r\nhost: a\r\n\r\n", false, "many.counter_with_a_long_name_1000");
+  EXPECT_EQ(get("/ready").status, 200);
+  EXPECT_EQ(get("/stats?filter=listener.admin.downstream_cx_active").body, "listener.admin.downstream_cx_active: 1\n");
 }
 
 TEST_F(AdminTest, NonsenseIsRefusedAndTheServerGoesOn) {
