@@ -30,7 +30,7 @@ class ListenerConfig : public testing::Test {
     context_.read_routes = [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
       return route::compile(routes, read_context_, diagnostics, at);
     };
-    context_.find_rds = [this](const auto& rds, const config::FieldPath&, config::Diagnostics&) {
+    context_.find_rds = [this](const auto& rds, const std::string&, const config::FieldPath&, config::Diagnostics&) {
       rds_asked_ = rds.route_config_name();
       return std::make_shared<route::TableSource>(rds_asked_, nullptr);
     };

@@ -39,9 +39,10 @@ void Worker::run() {
   log_timer_.arm(log_flush_interval_ms_);
   loop_.run();
 
-  listeners_.clear();
-  while (!connections_.empty()) connections_.front().close();
+  for (auto& listener : listeners_) listener->stop();
+  while (!connections_.empty()) connections_.front().close();  // which tell their listeners
   loop_.turn(0);
+  listeners_.clear();
   clusters_.clear();
   retired_.clear();
   loop_.turn(0);

@@ -6,9 +6,10 @@
 
 namespace weir::upstream {
 
-TcpConnection::TcpConnection(Cluster& cluster, Host& host, Priority priority, net::ByteStream::Handler& user)
+TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priority, net::ByteStream::Handler& user)
     : cluster_(cluster),
-      host_(host),
+      endpoint_(host.endpoint),
+      endpoint_stats_(host.stats),
       user_(user),
       breakers_(cluster.state()->breakers_for(priority)),
       id_(cluster.context().next_connection_id++),
@@ -18,7 +19,7 @@ TcpConnection::TcpConnection(Cluster& cluster, Host& host, Priority priority, ne
       pending_hold_(cluster.stats().upstream_rq_pending_active) {
   const ClusterSpec& spec = cluster_.spec();
   stream_ = net::TcpStream::connect(
-      cluster_.context().loop, host.endpoint->address, spec.connect_timeout_ms,
+      cluster_.context().loop, endpoint_->address, spec.connect_timeout_ms,
       [&](int fd) { prepare_socket(fd, spec, cluster_.state()->membership.bind_errors); });
   stream_->set_handler(*this);
   stream_->set_buffer_limit(spec.buffer_limit);
@@ -26,8 +27,8 @@ TcpConnection::TcpConnection(Cluster& cluster, Host& host, Priority priority, ne
   stats.upstream_cx_total.add();
   stats.upstream_cx_active.add();
   stats.upstream_rq_pending_total.add();
-  host_.stats.cx_total.add();
-  host_.stats.cx_active.add();
+  endpoint_stats_.cx_total.add();
+  endpoint_stats_.cx_active.add();
 }
 
 void TcpConnection::on_connected() {
@@ -39,9 +40,9 @@ void TcpConnection::on_connected() {
   stats.upstream_cx_connect_ms.record((cluster_.context().loop.now() - connect_start_) / kNsPerMs);
   stats.upstream_rq_total.add();
   stats.upstream_rq_active.add();
-  host_.stats.rq_total.add();
-  host_.stats.rq_active.add();
-  host_.endpoint->active_requests.fetch_add(1, std::memory_order_relaxed);
+  endpoint_stats_.rq_total.add();
+  endpoint_stats_.rq_active.add();
+  endpoint_->active_requests.fetch_add(1, std::memory_order_relaxed);
   user_.on_connected();
 }
 
@@ -55,7 +56,7 @@ void TcpConnection::on_failure(const net::StreamFailure& failure) {
     ClusterStats& stats = cluster_.stats();
     stats.upstream_cx_connect_fail.add();
     stats.upstream_rq_pending_failure_eject.add();
-    host_.stats.cx_connect_fail.add();
+    endpoint_stats_.cx_connect_fail.add();
     if (failure.kind == net::StreamFailure::Kind::kConnectTimeout) stats.upstream_cx_connect_timeout.add();
   }
   close(failure.kind != net::StreamFailure::Kind::kConnectTimeout);
@@ -71,13 +72,13 @@ void TcpConnection::close(bool by_peer) {
   stats.upstream_cx_destroy.add();
   (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();
   stats.upstream_cx_length_ms.record((cluster_.context().loop.now() - connect_start_) / kNsPerMs);
-  host_.stats.cx_active.subtract();
+  endpoint_stats_.cx_active.subtract();
   if (before == State::kOpen) {
     stats.upstream_cx_destroy_with_active_rq.add();
     (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq : stats.upstream_cx_destroy_local_with_active_rq).add();
     stats.upstream_rq_active.subtract();
-    host_.stats.rq_active.subtract();
-    host_.endpoint->active_requests.fetch_sub(1, std::memory_order_relaxed);
+    endpoint_stats_.rq_active.subtract();
+    endpoint_->active_requests.fetch_sub(1, std::memory_order_relaxed);
   }
   connection_lease_.give_back();
   pending_lease_.give_back();

@@ -14,7 +14,7 @@ namespace weir::upstream {
 class TcpConnection final : public loop::Disposable, private net::ByteStream::Handler {
  public:
   /// Begins to connect. `user` hears on_connected() or on_failure(), then all that a stream tells.
-  TcpConnection(Cluster& cluster, Host& host, Priority priority, net::ByteStream::Handler& user);
+  TcpConnection(Cluster& cluster, const Host& host, Priority priority, net::ByteStream::Handler& user);
   ~TcpConnection() override { close(false); }
 
   net::ByteStream& stream() { return *stream_; }
@@ -36,7 +36,8 @@ class TcpConnection final : public loop::Disposable, private net::ByteStream::Ha
   void count_bytes();
 
   Cluster& cluster_;
-  Host& host_;
+  const EndpointPtr endpoint_;
+  EndpointStats& endpoint_stats_;
   net::ByteStream::Handler& user_;
   CircuitBreakers& breakers_;
   const uint64_t id_;
