@@ -18,9 +18,7 @@ void remove_lines(HeaderMap& headers, const http::HeaderName& name) {
 }
 
 void set_lines(HeaderMap& headers, const http::HeaderName& name, std::string_view value) {
-  if (http::is_pseudo(name.id)) {
-    headers.set_pseudo(name.id, value);
-  } else if (name.id != http::HeaderId::kOther) {
+  if (name.id != http::HeaderId::kOther) {
     headers.set(name.id, value);
   } else {
     headers.set(name.text, value);
@@ -34,7 +32,6 @@ void change(const HeaderChange& change, HeaderMap& headers, Exchange& exchange) 
   const bool exists = http::first_value(headers, change.name).data() != nullptr;
   switch (change.action) {
     case AppendAction::kAppendIfExistsOrAdd:
-      if (http::is_pseudo(change.name.id)) return set_lines(headers, change.name, value);
       headers.add(http::Header{change.name.text, value, change.name.id});
       return;
     case AppendAction::kAddIfAbsent:

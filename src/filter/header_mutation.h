@@ -20,7 +20,7 @@ namespace weir::filter {
 
 /// One change. Its value is computed from the headers as the changes before it left them.
 struct HeaderChange {
-  http::HeaderName name;
+  http::HeaderName name;                  // no pseudo-header, not Host
   std::optional<format::Formatter> value;  // none: all lines of that name are removed
   route::AppendAction action = route::AppendAction::kAppendIfExistsOrAdd;
   bool keep_empty_value = false;

@@ -33,13 +33,18 @@ bool read_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation
                   config::Diagnostics& diagnostics, std::vector<HeaderChange>& result) {
   bool good = true;
   for (int i = 0; i < from.size(); ++i) {
+    const bool removes = from[i].action_case() == rules::HeaderMutation::kRemove;
+    const core::HeaderValueOption& option = from[i].append();
     HeaderChange& change = result.emplace_back();
-    if (from[i].action_case() == rules::HeaderMutation::kRemove) {
-      change.name = http::HeaderName(from[i].remove());
+    change.name = http::HeaderName(removes ? from[i].remove() : option.header().key());
+    const FieldPath item{&at, {}, i}, append{&item, "append"}, header{&append, "header"};
+    if (change.name.text.starts_with(':')) {  // Host is one of them by now
+      diagnostics.error({{}, (removes ? FieldPath{&item, "remove"} : FieldPath{&header, "key"}).text(),
+                         "pseudo-headers and Host cannot be changed here", "routes can rewrite path and host"});
+      good = false;
       continue;
     }
-    const core::HeaderValueOption& option = from[i].append();
-    change.name = http::HeaderName(option.header().key());
+    if (removes) continue;
     change.action = append_action(option);
     change.keep_empty_value = option.keep_empty_value();
     auto value = format::Formatter::compile(option.header().value(), {.omit_empty_values = true});
@@ -47,7 +52,6 @@ bool read_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation
       change.value = std::move(*value);
       continue;
     }
-    const FieldPath item{&at, {}, i}, append{&item, "append"}, header{&append, "header"};
     diagnostics.error({{}, FieldPath{&header, "value"}.text(), value.error().message, ""});
     good = false;
   }

@@ -81,5 +81,20 @@ TEST(HeaderMutation, AFormatThatIsNoneIsAnErrorWithItsPath) {
   EXPECT_EQ(diagnostics.errors()[0].path, "typed_config.mutations.response_mutations[0].append.header.value");
 }
 
+TEST(HeaderMutation, PathAndHostAreNotItsBusiness) {
+  for (const char* name : {":path", "Host", ":authority", ":status"}) {
+    envoy::extensions::filters::http::header_mutation::v3::HeaderMutation message;
+    message.mutable_mutations()->add_request_mutations()->mutable_append()->mutable_header()->set_key(name);
+    message.mutable_mutations()->add_request_mutations()->set_remove(name);
+    google::protobuf::Any any;
+    any.PackFrom(message);
+    config::Diagnostics diagnostics;
+    EXPECT_EQ(read_header_mutation(any, {}, diagnostics), nullptr);
+    ASSERT_EQ(diagnostics.errors().size(), 2u) << name;
+    EXPECT_EQ(diagnostics.errors()[0].path, "mutations.request_mutations[0].append.header.key");
+    EXPECT_EQ(diagnostics.errors()[1].path, "mutations.request_mutations[1].remove");
+  }
+}
+
 }  // namespace
 }  // namespace weir::filter

@@ -119,8 +119,9 @@ const DirectSourceIps* find_application_protocol(const ApplicationProtocols& pro
   return look_up(protocols, std::string_view());
 }
 
+/// As in Envoy, 127.0.0.1 and ::1 are loopback here, the rest of 127.0.0.0/8 is not.
 bool same_ip_or_loopback(const ConnectionFacts& facts) {
-  if (!facts.source.is_ip() || facts.source.is_loopback()) return true;
+  if (!facts.source.is_ip() || facts.source.ip() == "127.0.0.1" || facts.source.ip() == "::1") return true;
   return facts.destination.is_ip() && facts.source.ip() == facts.destination.ip();
 }
 

@@ -110,6 +110,7 @@ TEST(FilterChainIndex, LoopbackAndTheSameAddressAreNear) {
       index_of({{.source_type = SourceType::kSameIpOrLoopback}, {.source_type = SourceType::kExternal}, {}});
   EXPECT_EQ(Caller().chain(index), 1u);
   EXPECT_EQ(Caller{.source = ip("127.0.0.1", 1)}.chain(index), 0u);
+  EXPECT_EQ(Caller{.source = ip("127.0.0.5", 1)}.chain(index), 1u) << "only the one address";
   EXPECT_EQ(Caller{.source = ip("10.1.2.3", 1)}.chain(index), 0u);
   EXPECT_EQ(Caller{.source = *net::Address::from_path("@client")}.chain(index), 0u);
 }
