@@ -88,6 +88,8 @@ TEST(Formatter, TimesFollowStrftimeWithFractions) {
   Fixture f;
   EXPECT_EQ(f.show("%START_TIME(%s.%3f)%"), "1481818059.123");
   EXPECT_EQ(f.show("%START_TIME(%f)%"), "123456789");
+  EXPECT_TRUE(f.show("%START_TIME_LOCAL%").starts_with("2016-12-1"));
+  EXPECT_EQ(f.show("%START_TIME_LOCAL%").size(), std::string_view("2016-12-15T16:07:39.123+0000").size());
   EXPECT_EQ(f.show("%START_TIME(%Y/%m/%dT%H:%M:%S%z %E5S %E*S)%"), "2016/12/15T16:07:39+0000 39.12345 39.123456789");
 }
 
@@ -123,6 +125,14 @@ TEST(Formatter, AGrpcStatusHasThreeSpellings) {
   f.request.add("content-type", "application/grpc");
   f.trailers.add("grpc-status", "1");
   EXPECT_EQ(f.show("%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS_NUMBER%"), "Canceled CANCELLED 1");
+}
+
+TEST(Formatter, WithoutAGrpcStatusTheHttpStatusStandsForIt) {
+  Fixture f;
+  f.request.add("content-type", "application/grpc");
+  EXPECT_EQ(f.show("%GRPC_STATUS%"), "Unknown");
+  f.info.response_code = 503;
+  EXPECT_EQ(f.show("%GRPC_STATUS%"), "Unavailable");
 }
 
 TEST(Formatter, MistakesSayWhatIsWrongAndWhatIsPossible) {

@@ -92,8 +92,6 @@ int grpc_status_of_http(int status) {
     case 503:
     case 504:
       return 14;
-    case 200:
-      return -1;  // without a grpc-status there is no saying
     default:
       return 2;
   }
@@ -128,9 +126,7 @@ std::optional<int64_t> grpc_status_of(const FormatContext& context) {
     return parse_number<uint32_t>(line->value).value_or(2);
   }
   if (context.info.response_code == 0) return std::nullopt;
-  const int status = grpc_status_of_http(context.info.response_code);
-  if (status < 0) return std::nullopt;
-  return status;
+  return grpc_status_of_http(context.info.response_code);
 }
 
 std::string_view without_spaces(std::string_view text, Scratch& scratch) {

@@ -89,6 +89,7 @@ size_t write_default(char* to, WallNs time) {
 }
 
 constexpr std::string_view kDefaultPattern = "%Y-%m-%dT%H:%M:%E3SZ";
+constexpr std::string_view kDefaultLocalPattern = "%Y-%m-%dT%H:%M:%E3S%z";
 
 void append_fraction(Bounded& out, int64_t nanos, int digits) {
   char text[9];
@@ -114,7 +115,7 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, TimeZone zone) 
   if (pattern.find_first_of("\n\r") != std::string_view::npos) {
     return failure("a time format must not hold a line break");
   }
-  if (pattern.empty()) pattern = kDefaultPattern;
+  if (pattern.empty()) pattern = zone == TimeZone::kUtc ? kDefaultPattern : kDefaultLocalPattern;
   if (pattern == kDefaultPattern && zone == TimeZone::kUtc) return format;
 
   std::string literal;
@@ -154,6 +155,9 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, TimeZone zone) 
     } else if (c == 'E' && d == '4' && e == 'Y') {
       add(Part::Kind::kStrftime, 0, "%Y");
       used = 4;
+    } else if (c == 'E' && d == 'T') {
+      literal += 'T';
+      used = 3;
     } else if (c == 'E' && d == 'z') {
       add(Part::Kind::kStrftime, 0, "%Ez");
       used = 3;

@@ -18,7 +18,8 @@ class TimeFormat {
  public:
   /// Milliseconds in RFC 3339, as access logs have it: 2016-12-15T16:07:39.000Z.
   TimeFormat() = default;
-  /// An empty pattern means the same. Refuses a line break, which would split a log line.
+  /// An empty pattern means the same (with the zone's offset instead of Z for local time). Refuses a line break, which would
+  /// split a log line.
   static Result<TimeFormat> compile(std::string_view pattern, TimeZone zone);
 
   /// Enough for every point in time that a clock can show; longer results are cut.
