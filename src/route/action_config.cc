@@ -179,8 +179,9 @@ Action ConfigReader::action(const v3::Route& config, const InheritedPolicies& in
       const Path direct{&at, "direct_response"};
       DirectResponse result;
       result.status = static_cast<int>(config.direct_response().status());
-      if (config.direct_response().has_body())
+      if (config.direct_response().has_body()) {
         result.body = data(config.direct_response().body(), max_body_size, {&direct, "body"});
+      }
       return result;
     }
     case v3::Route::kNonForwardingAction:

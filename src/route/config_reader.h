@@ -56,6 +56,8 @@ struct InheritedPolicies {
   std::vector<MirrorPolicy> mirrors;
 };
 
+enum class Direction : uint8_t { kRequest, kResponse };
+
 /// Reads one value after the other; errors are collected, so that a user sees all of them at once.
 class ConfigReader {
  public:
@@ -98,17 +100,17 @@ class ConfigReader {
   template <class M>
   Mutations mutations(const M& config, const Path& at) {
     return {
-        {additions(config.request_headers_to_add(), {&at, "request_headers_to_add"}),
+        {additions(config.request_headers_to_add(), Direction::kRequest, {&at, "request_headers_to_add"}),
          removals(config.request_headers_to_remove(), {&at, "request_headers_to_remove"})},
-        {additions(config.response_headers_to_add(), {&at, "response_headers_to_add"}),
+        {additions(config.response_headers_to_add(), Direction::kResponse, {&at, "response_headers_to_add"}),
          removals(config.response_headers_to_remove(), {&at, "response_headers_to_remove"})},
     };
   }
   template <class List>
-  std::vector<HeaderAddition> additions(const List& list, const Path& at) {
+  std::vector<HeaderAddition> additions(const List& list, Direction direction, const Path& at) {
     std::vector<HeaderAddition> result;
     result.reserve(static_cast<size_t>(list.size()));
-    for (int i = 0; i < list.size(); ++i) result.push_back(addition(list[i], {&at, {}, i}));
+    for (int i = 0; i < list.size(); ++i) result.push_back(addition(list[i], direction, {&at, {}, i}));
     return result;
   }
   template <class List>
@@ -118,7 +120,7 @@ class ConfigReader {
     for (int i = 0; i < list.size(); ++i) result.push_back(removal(list[i], {&at, {}, i}));
     return result;
   }
-  HeaderAddition addition(const envoy::config::core::v3::HeaderValueOption& config, const Path& at);
+  HeaderAddition addition(const envoy::config::core::v3::HeaderValueOption& config, Direction direction, const Path& at);
   http::HeaderName removal(const std::string& name, const Path& at);
 
   // action_config.cc

@@ -1,4 +1,5 @@
 #include "envoy/config/core/v3/base.pb.h"
+#include "http/joined_lines.h"
 #include "route/config_reader.h"
 
 // Envoy still accepts its deprecated fields, so they are read here.
@@ -29,7 +30,7 @@ AppendAction append_action(const core::HeaderValueOption& config) {
 
 }  // namespace
 
-HeaderAddition ConfigReader::addition(const core::HeaderValueOption& config, const Path& at) {
+HeaderAddition ConfigReader::addition(const core::HeaderValueOption& config, Direction direction, const Path& at) {
   const Path header{&at, "header"};
   HeaderAddition result;
   result.name = http::HeaderName(config.header().key());
@@ -44,6 +45,8 @@ HeaderAddition ConfigReader::addition(const core::HeaderValueOption& config, con
   result.value = take(Path{&header, "value"}, format::Formatter::compile(value, {.omit_empty_values = true}));
   result.action = append_action(config);
   result.keep_empty_value = config.keep_empty_value();
+  result.joins_lines = direction == Direction::kRequest ? http::joins_lines_in_requests(result.name.text)
+                                                        : http::joins_lines_in_responses(result.name.text);
   return result;
 }
 

@@ -18,16 +18,29 @@ struct Write {
 
 bool has(const HeaderMap& headers, const http::HeaderName& name) { return http::first_value(headers, name).data() != nullptr; }
 
-void add_line(HeaderMap& headers, const http::HeaderName& name, std::string_view value) {
-  headers.add(http::Header{name.text, value, name.id});
-}
-
 void set_line(HeaderMap& headers, const http::HeaderName& name, std::string_view value) {
   if (name.id != HeaderId::kOther) {
     headers.set(name.id, value);
   } else {
     headers.set(name.text, value);
   }
+}
+
+void add_line(HeaderMap& headers, const HeaderAddition& addition, std::string_view value) {
+  if (addition.joins_lines) {
+    if (const std::string_view before = http::joined_value(headers, addition.name); before.data() != nullptr) {
+      set_line(headers, addition.name, headers.arena().join(before, ",", value));
+      return;
+    }
+  }
+  headers.add(http::Header{addition.name.text, value, addition.name.id});
+}
+
+/// Not again if it is the last entry already.
+void append_forwarded_host(HeaderMap& request, std::string_view host) {
+  const std::string_view before = request.get_joined("x-forwarded-host");
+  if (before.substr(before.rfind(',') + 1) == host) return;
+  request.set(HeaderId::kForwardedHost, before.empty() ? host : request.arena().join(before, ",", host));
 }
 
 /// The levels in the order in which they are applied.
@@ -136,7 +149,7 @@ void apply(const HeaderMutations& mutations, HeaderMap& headers, const format::F
     if (writes[i].overwrite) set_line(headers, writes[i].addition->name, writes[i].value);
   }
   for (size_t i = 0; i < count; ++i) {
-    if (!writes[i].overwrite) add_line(headers, writes[i].addition->name, writes[i].value);
+    if (!writes[i].overwrite) add_line(headers, *writes[i].addition, writes[i].value);
   }
 }
 
@@ -145,7 +158,7 @@ void finalize_request(const RouteConfig& config, const Match& match, const Weigh
   const Forward& forward = *match.route->forward();
   if (entry != nullptr) {
     apply(entry->mutations.request, request, context);
-    if (entry->host_rewrite) set_host(request, *entry->host_rewrite, false, envoy_headers);
+    if (entry->host_rewrite) set_host(request, *entry->host_rewrite, false, false);
   }
   for_each_level(config, match, [&](const Mutations& level) { apply(level.request, request, context); });
   rewrite_host(request, forward, envoy_headers);
@@ -163,10 +176,7 @@ void finalize_response(const RouteConfig& config, const Match& match, const Weig
 
 void set_host(HeaderMap& request, std::string_view host, bool append_x_forwarded_host, bool envoy_headers) {
   const std::string_view old = request.authority();
-  if (append_x_forwarded_host && !old.empty()) {
-    const std::string_view before = request.get(HeaderId::kForwardedHost);
-    request.set(HeaderId::kForwardedHost, before.empty() ? old : request.arena().join(before, ",", old));
-  }
+  if (append_x_forwarded_host && !old.empty()) append_forwarded_host(request, old);
   if (envoy_headers && !old.empty()) request.set(HeaderId::kEnvoyOriginalHost, old);
   request.set_pseudo(HeaderId::kAuthority, host);
 }
@@ -195,7 +205,7 @@ std::string_view redirect_location(const Redirect& redirect, const RouteMatch& m
     if (colon != std::string_view::npos) {
       const std::string_view old_port = host.substr(colon);
       const bool default_port = (old_scheme == "https" && old_port == ":443") || (old_scheme == "http" && old_port == ":80");
-      if (!port.empty() || (scheme != old_scheme && default_port)) host = host.substr(0, colon);
+      if (!redirect.keep_port && (!port.empty() || (scheme != old_scheme && default_port))) host = host.substr(0, colon);
     }
   }
 
@@ -211,7 +221,7 @@ std::string_view redirect_location(const Redirect& redirect, const RouteMatch& m
     path = path.substr(0, path.find('?'));
     query = {};
   }
-  return request.arena().join(scheme, "://", host, port, path, query);
+  return request.arena().join(scheme, "://", host, port, path.starts_with('/') ? "" : "/", path, query);
 }
 
 }  // namespace weir::route

@@ -11,8 +11,8 @@ namespace {
 // The limits and the alphabet are those of the extension's documentation.
 constexpr size_t kMaxVariables = 5;
 constexpr size_t kMaxVariableName = 16;
-constexpr std::string_view kLiteralClass = "[a-zA-Z0-9-._~%!$&'()+,;:@=]";
-constexpr std::string_view kAnyClass = "[a-zA-Z0-9-._~%!$&'()+,;:@=/]";
+constexpr std::string_view kLiteralClass = "[a-zA-Z0-9-._~%!$&'()+,;:@=*]";
+constexpr std::string_view kAnyClass = "[a-zA-Z0-9-._~%!$&'()+,;:@=*/]";
 
 constexpr bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 constexpr bool is_literal(char c) {

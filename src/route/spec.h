@@ -47,6 +47,7 @@ struct HeaderAddition {
   format::Formatter value;
   AppendAction action = AppendAction::kAppendIfExistsOrAdd;
   bool keep_empty_value = false;
+  bool joins_lines = false;  // appending makes one line, see http/joined_lines.h
 };
 
 struct HeaderMutations {
@@ -198,6 +199,7 @@ struct Redirect {
   std::string scheme;
   std::string host;
   uint32_t port = 0;
+  bool keep_port = false;  // even a default port that fits the new scheme no more
   std::string path;
   std::string prefix_rewrite;
   std::optional<RegexRewrite> regex_rewrite;

@@ -79,7 +79,7 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) 
     }
     table->paths_.emplace_back(hosts[i].routes);
   }
-  table->https_redirect_.action = Redirect{.https = true};
+  table->https_redirect_.action = Redirect{.https = true, .keep_port = true};
   return table;
 }
 

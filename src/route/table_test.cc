@@ -199,7 +199,7 @@ TEST(RouteTable, AVirtualHostThatRequiresTlsRedirectsPlainRequests) {
   EXPECT_EQ(cluster_of(*table, request, {.internal_request = true}), "a");
   const Match match = table->find(request.headers, {});
   const auto& redirect = std::get<Redirect>(match.route->action);
-  EXPECT_EQ(redirect_location(redirect, match.route->match, request.headers, true), "https://example.com/x?y");
+  EXPECT_EQ(redirect_location(redirect, match.route->match, request.headers, true), "https://example.com:80/x?y");
 }
 
 TEST(RouteTable, OnlyAConnectMatcherTakesARequestWithoutAPath) {

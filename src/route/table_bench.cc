@@ -1,0 +1,75 @@
+// What finding a route costs with 10, 1,000 and 100,000 routes: exact, prefix, regex and case-insensitive ones, mixed.
+#include <benchmark/benchmark.h>
+
+#include "route/mutations.h"
+#include "route/table.h"
+
+namespace weir::route {
+namespace {
+
+std::shared_ptr<const RouteTable> mixed_table(int64_t count) {
+  VirtualHost host;
+  host.name = "all";
+  host.domains = {"*"};
+  for (int64_t i = 0; i < count; ++i) {
+    Route route;
+    PathMatch& path = route.match.path;
+    const std::string text = "/service/" + std::to_string(i) + "/";
+    switch (i % 4) {
+      case 0:
+        path = {.kind = PathMatch::Kind::kPrefix, .text = text};
+        break;
+      case 1:
+        path = {.kind = PathMatch::Kind::kExact, .text = text + "item"};
+        break;
+      case 2:
+        path = {.kind = PathMatch::Kind::kRegex, .regex = *Regex::compile(text + "[a-z]+", 100)};
+        break;
+      case 3:
+        path = {.kind = PathMatch::Kind::kPrefix, .case_sensitive = false, .text = text};
+        break;
+    }
+    route.action = Forward{.cluster = ClusterRef{static_cast<uint32_t>(i), std::to_string(i)}};
+    host.routes.push_back(std::move(route));
+  }
+  RouteConfig config;
+  config.virtual_hosts.push_back(std::move(host));
+  return *RouteTable::build(std::move(config));
+}
+
+void find_route(benchmark::State& state) {
+  const auto table = mixed_table(state.range(0));
+  Arena arena;
+  http::HeaderMap request(arena);
+  request.set_pseudo(http::HeaderId::kAuthority, "example.com");
+  std::vector<std::string> paths;
+  for (int64_t i = 0; i < 64; ++i) paths.push_back("/service/" + std::to_string(i * 7919 % state.range(0)) + "/item");
+  size_t next = 0;
+  for (auto _ : state) {
+    request.set_pseudo(http::HeaderId::kPath, paths[next++ % paths.size()]);
+    benchmark::DoNotOptimize(table->find(request, {}));
+  }
+}
+BENCHMARK(find_route)->Arg(10)->Arg(1000)->Arg(100000);
+
+void mutate_ten_literals(benchmark::State& state) {
+  HeaderMutations mutations;
+  for (int i = 0; i < 10; ++i) {
+    mutations.add.push_back(
+        {.name = http::HeaderName("x-header-" + std::to_string(i)), .value = format::Formatter::literal("value")});
+  }
+  const format::StreamInfo info;
+  Arena arena;
+  for (auto _ : state) {
+    arena.reset();
+    http::HeaderMap request(arena);
+    apply(mutations, request, {.info = info});
+    benchmark::DoNotOptimize(request.size());
+  }
+}
+BENCHMARK(mutate_ten_literals);
+
+}  // namespace
+}  // namespace weir::route
+
+BENCHMARK_MAIN();
