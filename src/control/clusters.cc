@@ -43,7 +43,7 @@ Clusters::~Clusters() = default;
 
 bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   bool good = true;
-  if (bootstrap.cluster_manager().has_upstream_bind_config()) bind_default_ = &bootstrap.cluster_manager().upstream_bind_config();
+  if (bootstrap.cluster_manager().has_upstream_bind_config()) bind_default_ = std::make_unique<envoy::config::core::v3::BindConfig>(bootstrap.cluster_manager().upstream_bind_config());
   const FieldPath resources{nullptr, "static_resources"};
   const FieldPath list{&resources, "clusters"};
   for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
@@ -74,7 +74,7 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
 }
 
 Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics) {
-  std::shared_ptr<upstream::ClusterSpec> spec = upstream::read_cluster(cluster, at, diagnostics, bind_default_);
+  std::shared_ptr<upstream::ClusterSpec> spec = upstream::read_cluster(cluster, at, diagnostics, bind_default_.get());
   if (spec == nullptr) return nullptr;
   const FieldPath eds{&at, "eds_cluster_config"};
   if (spec->discovery == DiscoveryType::kEds && !check_exists(spec->eds_path, FieldPath{&eds, "eds_config"}, diagnostics)) {

@@ -86,7 +86,7 @@ class Clusters {
   std::function<void()> on_warm_;
   bool cds_read_ = false;
 
-  const envoy::config::core::v3::BindConfig* bind_default_ = nullptr;
+  std::unique_ptr<const envoy::config::core::v3::BindConfig> bind_default_;
   net::ResolverSpec default_resolver_;
   net::ResolverStats resolver_stats_;
   std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "base/text.h"
 #include "config/path.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 
@@ -47,6 +48,24 @@ net::AddressPtr read_admin_address(const envoy::config::core::v3::Address& addre
   return nullptr;
 }
 
+/// envoy.resource_limits.listener.<name>.connection_limit, in static layers (a later layer wins), as one key or as a tree.
+void read_connection_limits(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, BootstrapSpec& spec) {
+  constexpr std::string_view kBefore = "envoy.resource_limits.listener.", kAfter = ".connection_limit";
+  auto visit = [&](auto&& self, const google::protobuf::Struct& tree, const std::string& prefix) -> void {
+    for (const auto& [name, value] : tree.fields()) {
+      const std::string key = prefix + name;
+      if (value.has_struct_value()) {
+        self(self, value.struct_value(), key + ".");
+      } else if (key.starts_with(kBefore) && key.ends_with(kAfter) && key.size() > kBefore.size() + kAfter.size()) {
+        const auto limit = value.has_number_value() ? static_cast<uint32_t>(value.number_value())
+                                                    : parse_number<uint32_t>(value.string_value()).value_or(0);
+        spec.connection_limits[key.substr(kBefore.size(), key.size() - kBefore.size() - kAfter.size())] = limit;
+      }
+    }
+  };
+  for (const auto& layer : bootstrap.layered_runtime().layers()) visit(visit, layer.static_layer(), "");
+}
+
 }  // namespace
 
 BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const Options& options,
@@ -63,6 +82,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   spec.identity.node_id = either(bootstrap.node().id(), options.service_node);
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
   spec.identity.zone = either(bootstrap.node().locality().zone(), options.service_zone);
+  read_connection_limits(bootstrap, spec);
   spec.identity.address = machine_address(options.local_address_v6 ? AF_INET6 : AF_INET);
   return spec;
 }
@@ -70,7 +90,8 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
 void declare_bootstrap(config::SupportTable& table) {
   using namespace envoy::config;
   table.message<bootstrap::v3::Bootstrap>()
-      .fields({"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval"})
+      .fields(
+          {"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval", "stats_config", "layered_runtime"})
       .harmless({"cluster_manager", "watchdog", "watchdogs", "overload_manager", "use_tcp_for_dns_lookups",
                  "memory_allocator_manager"});
   table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters"});
@@ -78,6 +99,9 @@ void declare_bootstrap(config::SupportTable& table) {
   table.message<bootstrap::v3::Admin>()
       .fields({"address"})
       .harmless({"access_log", "access_log_path", "profile_path", "ignore_global_conn_limit"});
+  // Of the runtime only the listeners' connection limits are read; other keys are known to change nothing here.
+  table.message<bootstrap::v3::LayeredRuntime>().fields({"layers"});
+  table.message<bootstrap::v3::RuntimeLayer>().fields({"name", "static_layer"}).harmless({"admin_layer"});
   table.message<core::v3::Node>().all_fields();
   table.message<core::v3::Locality>().all_fields();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "config/support.h"
@@ -19,6 +20,8 @@ struct BootstrapSpec {
   net::AddressPtr admin_address;  // null: no admin
   int64_t stats_flush_interval_ms = 5000;
   proxy::LocalIdentity identity;
+  /// From the static runtime layers: envoy.resource_limits.listener.<name>.connection_limit, by listener name.
+  std::map<std::string, uint32_t> connection_limits;
 };
 
 /// Reads a validated bootstrap; the command line completes the node.

@@ -2,10 +2,12 @@
 
 #include <iostream>
 
+#include "control/configuration.h"
 #include "main/bootstrap_config.h"
 #include "observe/access_log_config.h"
 #include "proxy/listener_config.h"
 #include "route/route_config.h"
+#include "stats/stats_config.h"
 #include "upstream/cluster_config.h"
 
 namespace weir::main {
@@ -16,6 +18,8 @@ void declare_all(config::SupportTable& table) {
   proxy::declare_listeners(table);
   route::declare_support(table);
   observe::declare_access_logs(table);
+  control::declare_discovery(table);
+  stats::declare_stats_config(table);
 }
 
 int run_features() {

@@ -1,0 +1,98 @@
+#include "main/fleet.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "proxy/stat_names.h"
+
+namespace weir::main {
+
+namespace {
+
+uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+}  // namespace
+
+Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry)
+    : registry_(registry) {
+  for (size_t i = 0; i < workers; ++i) {
+    workers_.push_back(std::make_unique<proxy::Worker>(i, random_seed(), identity, logs, connections_));
+  }
+}
+
+Fleet::~Fleet() { stop(); }
+
+void Fleet::start(int64_t log_flush_interval_ms) {
+  for (auto& worker : workers_) worker->start(log_flush_interval_ms);
+}
+
+void Fleet::stop() {
+  for (auto& worker : workers_) worker->stop();
+}
+
+/// A listener that replaces one on the same addresses takes over its sockets, and with them who waits to be accepted.
+Result<> Fleet::prepare(const proxy::ListenerSpecPtr& listener) {
+  for (const auto& state : listeners_) {
+    if (state->spec->name == listener->name && state->sockets->fit(*listener)) {
+      prepared_[listener] = state->sockets;
+      return {};
+    }
+  }
+  auto sockets = proxy::ListenSockets::open(*listener, workers_.size());
+  if (!sockets) return std::unexpected(sockets.error());
+  prepared_[listener] = std::move(*sockets);
+  return {};
+}
+
+void Fleet::publish(proxy::SnapshotPtr snapshot) {
+  // Clusters first: a new listener's routes may need them.
+  for (auto& worker : workers_) worker->adopt(snapshot);
+  for (size_t i = listeners_.size(); i-- > 0;) {
+    if (std::ranges::find(snapshot->listeners, listeners_[i]->spec) == snapshot->listeners.end()) retire(i);
+  }
+  for (const proxy::ListenerSpecPtr& spec : snapshot->listeners) {
+    const bool known = std::ranges::any_of(listeners_, [&](const auto& state) { return state->spec == spec; });
+    if (!known) open(spec);
+  }
+  prepared_.clear();
+}
+
+void Fleet::open(const proxy::ListenerSpecPtr& spec) {
+  const auto sockets = prepared_.find(spec);
+  if (sockets == prepared_.end() || !listening_) return;
+  auto state = std::make_shared<proxy::ListenerState>(spec, sockets->second, workers_.size());
+  if (spec->exact_balance) {
+    for (auto& worker : workers_) state->balance_among.push_back(worker.get());
+  }
+  for (auto& worker : workers_) worker->listen(state);
+  registrations_.push_back(proxy::register_listener(registry_, state));
+  listeners_.push_back(std::move(state));
+}
+
+void Fleet::retire(size_t index) {
+  for (auto& worker : workers_) worker->stop_listening(listeners_[index], true);
+  registrations_.erase(registrations_.begin() + static_cast<ptrdiff_t>(index));
+  listeners_.erase(listeners_.begin() + static_cast<ptrdiff_t>(index));
+}
+
+void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) {
+  for (auto& worker : workers_) worker->adopt_endpoints(cluster_id, endpoints);
+}
+
+void Fleet::stop_listening(bool inbound_only) {
+  for (const auto& state : listeners_) {
+    if (inbound_only && !state->spec->inbound) continue;
+    for (auto& worker : workers_) worker->stop_listening(state, false);
+  }
+  if (!inbound_only) listening_ = false;
+}
+
+void Fleet::drain() {
+  for (auto& worker : workers_) worker->drain();
+}
+
+}  // namespace weir::main

@@ -1,0 +1,59 @@
+// Fleet: all workers and the listeners they serve; what the configuration says becomes sockets and threads here.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "control/context.h"
+#include "observe/log_file.h"
+#include "proxy/listener.h"
+#include "proxy/worker.h"
+#include "stats/registry.h"
+
+namespace weir::main {
+
+/// Main thread only.
+class Fleet final : public control::Publisher {
+ public:
+  Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry);
+  ~Fleet() override;
+
+  /// Starts the threads; they take connections once a snapshot was published.
+  void start(int64_t log_flush_interval_ms);
+  /// Ends them; connections still open are closed.
+  void stop();
+
+  // --- control::Publisher ---
+  Result<> prepare(const proxy::ListenerSpecPtr& listener) override;
+  void publish(proxy::SnapshotPtr snapshot) override;
+  void publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) override;
+
+  /// No more connections (of inbound listeners only, if `inbound_only`); those that are open go on.
+  void stop_listening(bool inbound_only);
+  /// Responses say close, GOAWAYs are sent.
+  void drain();
+
+  const std::vector<proxy::ListenerStatePtr>& listeners() const { return listeners_; }
+  int64_t connections() const { return connections_.load(); }
+  size_t size() const { return workers_.size(); }
+
+ private:
+  struct Retired {
+    proxy::ListenerStatePtr state;
+    stats::Registry::Registration registration;
+  };
+  void open(const proxy::ListenerSpecPtr& spec);
+  void retire(size_t index);
+
+  stats::Registry& registry_;
+  std::atomic<int64_t> connections_ = 0;
+  std::vector<std::unique_ptr<proxy::Worker>> workers_;
+  std::map<proxy::ListenerSpecPtr, std::shared_ptr<proxy::ListenSockets>> prepared_;
+  std::vector<proxy::ListenerStatePtr> listeners_;
+  std::vector<stats::Registry::Registration> registrations_;  // of listeners_
+  bool listening_ = true;
+};
+
+}  // namespace weir::main
