@@ -34,8 +34,17 @@ class TestDnsServer final : private loop::Source {
   std::map<std::string, std::vector<std::string>> hosts;
   uint32_t ttl = 60;
   bool failing = false;  // answers SERVFAIL
-  bool silent = false;
+  bool silent = false;   // keeps questions until speak()
   int questions = 0;
+
+  /// Answers what has been asked so far.
+  void speak() {
+    for (const Question& question : unanswered_) {
+      const std::string reply = answer(question.packet);
+      sendto(fd_, reply.data(), reply.size(), 0, question.from.get(), question.from.size());
+    }
+    unanswered_.clear();
+  }
 
   ResolverSpec spec() const {
     ResolverSpec spec;
@@ -45,16 +54,20 @@ class TestDnsServer final : private loop::Source {
   }
 
  private:
+  struct Question {
+    std::string packet;
+    Address from;
+  };
+
   void on_ready(uint32_t) override {
     char packet[512];
     sockaddr_storage from;
     socklen_t size = sizeof from;
     for (ssize_t got; (got = recvfrom(fd_, packet, sizeof packet, 0, reinterpret_cast<sockaddr*>(&from), &size)) > 0;) {
       ++questions;
-      if (silent) continue;
-      const std::string reply = answer({packet, static_cast<size_t>(got)});
-      sendto(fd_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+      unanswered_.push_back({std::string(packet, static_cast<size_t>(got)), Address::from_sockaddr(from, size)});
     }
+    if (!silent) speak();
   }
 
   std::string answer(std::string_view question) const {
@@ -93,6 +106,7 @@ class TestDnsServer final : private loop::Source {
 
   loop::EventLoop& loop_;
   const int fd_;
+  std::vector<Question> unanswered_;
 };
 
 }  // namespace weir::net

@@ -14,7 +14,7 @@ namespace weir::upstream {
 struct MembershipStats {
   stats::Counter membership_change, update_attempt, update_success, update_failure, update_empty, update_no_rebuild,
       assignment_stale, assignment_timeout_received, bind_errors;
-  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, warming_state;
+  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, version;
 };
 
 /// What is counted goes on when a cluster is replaced by one of the same name.

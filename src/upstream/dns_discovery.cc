@@ -61,6 +61,8 @@ void DnsDiscovery::on_answer(Name& name, Result<net::Resolver::Answer> answer) {
   }
   name.query.reset();
   name.answered = true;
+  // A strict name that is gone has no endpoints; a logical one keeps its address, as if nobody had answered.
+  if (nothing && spec_.discovery == DiscoveryType::kLogicalDns) answer = failure("no address");
   if (answer) {
     name.failures = 0;
     cluster_.membership.update_success.add();
@@ -76,8 +78,7 @@ void DnsDiscovery::on_answer(Name& name, Result<net::Resolver::Answer> answer) {
 void DnsDiscovery::take(Name& name, const net::Resolver::Answer& answer) {
   if (spec_.discovery == DiscoveryType::kLogicalDns) {
     // One endpoint, whose connections last. As long as DNS names its address it stays, or every turn of a rotating answer
-    // would take the connections down; an empty answer changes nothing.
-    if (answer.addresses.empty()) return;
+    // would take the connections down.
     const auto named = [&](const net::AddressPtr& known) {
       return std::ranges::find(answer.addresses, known->with_port(0)) != answer.addresses.end();
     };
