@@ -7,7 +7,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "stats/table.h"
 #include "upstream/cluster_config.h"
-#include "upstream/cluster_stat_names.h"
+#include "upstream/stat_names.h"
 
 namespace weir::control {
 
@@ -43,7 +43,8 @@ Clusters::~Clusters() = default;
 
 bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   bool good = true;
-  if (bootstrap.cluster_manager().has_upstream_bind_config()) bind_default_ = std::make_unique<envoy::config::core::v3::BindConfig>(bootstrap.cluster_manager().upstream_bind_config());
+  if (bootstrap.cluster_manager().has_upstream_bind_config())
+    bind_default_ = std::make_unique<envoy::config::core::v3::BindConfig>(bootstrap.cluster_manager().upstream_bind_config());
   const FieldPath resources{nullptr, "static_resources"};
   const FieldPath list{&resources, "clusters"};
   for (int i = 0; i < bootstrap.static_resources().clusters_size(); ++i) {
@@ -184,8 +185,7 @@ void Clusters::activate(EntryPtr entry) {
   (place == nullptr ? stats_.cluster_added : stats_.cluster_modified).add();
   place = std::move(entry);
   registrations_.erase(name);
-  registrations_.emplace(name, context_.stats.add("cluster." + place->state->spec->stat_name + ".",
-                                                  [state = place->state](auto& visitor) { upstream::visit(visitor, *state); }));
+  registrations_.emplace(name, upstream::register_cluster(context_.stats, place->state));
   count();
   on_change_();
 }

@@ -87,7 +87,6 @@ class Clusters {
   bool cds_read_ = false;
 
   std::unique_ptr<const envoy::config::core::v3::BindConfig> bind_default_;
-  net::ResolverSpec default_resolver_;
   net::ResolverStats resolver_stats_;
   std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;
   ClusterManagerStats stats_;

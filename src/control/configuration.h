@@ -55,7 +55,4 @@ class Configuration final : private loop::NextTurn {
   bool ready_ = false;
 };
 
-/// Says what of discovery is implemented.
-void declare_discovery(config::SupportTable& table);
-
 }  // namespace weir::control
