@@ -38,7 +38,7 @@ Format format_of(std::string_view path, std::string_view content) {
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failure("cannot open: " + std::string(std::strerror(errno)));
+  if (fd < 0) return failure("cannot open: " + std::string(std::strerror(errno)) + "; give the path of an existing file");
   struct stat status {};
   std::string content;
   if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {

@@ -334,7 +334,8 @@ TEST_F(Load, HostileFilesAreRefused) {
 
 TEST_F(Load, AMissingFileIsACleanError) {
   const auto loaded = load_bootstrap(schema_, {.path = "/nonexistent/x.yaml"});
-  EXPECT_EQ(loaded.diagnostics.text(), "/nonexistent/x.yaml: cannot open: No such file or directory");
+  EXPECT_EQ(loaded.diagnostics.text(),
+            "/nonexistent/x.yaml: cannot open: No such file or directory; give the path of an existing file");
 }
 
 TEST_F(Load, ADiscoveryResponseLoadsLikeABootstrap) {

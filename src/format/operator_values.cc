@@ -214,7 +214,7 @@ Value response_code_details(const Parameters& parameters, const FormatContext& c
 
 Value response_flags(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
   const ResponseFlags flags = context.info.flags;
-  if (!flags.any()) return {};
+  if (!flags.any()) return Value::of("-");
   const auto name_of = parameters.flag ? flag_long_name : flag_short_name;
   std::string_view only;
   char* text = nullptr;

@@ -88,6 +88,10 @@ class ServerCodec {
   virtual void announce_shutdown() = 0;
   /// HTTP/2: the final GOAWAY naming the last stream; HTTP/1: nothing.
   virtual void goaway() = 0;
+  /// HTTP/1: whether part of a request's head has come, and the rest has not.
+  virtual bool head_pending() const { return false; }
+  /// The rest took too long: refuses the request (408).
+  virtual void head_timeout() {}
   virtual size_t active_streams() const = 0;
   /// Whether the connection should be closed now (HTTP/1: the last exchange said close; HTTP/2: GOAWAY was sent and no stream is
   /// left).

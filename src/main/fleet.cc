@@ -74,7 +74,9 @@ void Fleet::open(const proxy::ListenerSpecPtr& spec) {
 }
 
 void Fleet::retire(size_t index) {
-  for (auto& worker : workers_) worker->stop_listening(listeners_[index], true);
+  const bool taken_over =
+      std::ranges::any_of(prepared_, [&](const auto& entry) { return entry.second == listeners_[index]->sockets; });
+  for (auto& worker : workers_) worker->stop_listening(listeners_[index], true, !taken_over);
   registrations_.erase(registrations_.begin() + static_cast<ptrdiff_t>(index));
   listeners_.erase(listeners_.begin() + static_cast<ptrdiff_t>(index));
 }
@@ -86,9 +88,13 @@ void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endp
 void Fleet::stop_listening(bool inbound_only) {
   for (const auto& state : listeners_) {
     if (inbound_only && !state->spec->inbound) continue;
-    for (auto& worker : workers_) worker->stop_listening(state, false);
+    for (auto& worker : workers_) worker->stop_listening(state, false, true);
   }
   if (!inbound_only) listening_ = false;
+}
+
+void Fleet::set_draining(bool draining) {
+  for (auto& worker : workers_) worker->set_draining(draining);
 }
 
 void Fleet::drain() {

@@ -32,6 +32,8 @@ class Fleet final : public control::Publisher {
 
   /// No more connections (of inbound listeners only, if `inbound_only`); those that are open go on.
   void stop_listening(bool inbound_only);
+  /// While set, every response says that its connection ends.
+  void set_draining(bool draining);
   /// Responses say close, GOAWAYs are sent.
   void drain();
 

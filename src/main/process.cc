@@ -69,8 +69,7 @@ int Process::run(const std::function<void()>& on_listening) {
   return exit_status_;
 }
 
-// --- starting
-// -----------------------------------------------------------------------------------------------------------------------
+// --- starting ---
 
 bool Process::set_up_log() {
   auto complain = [](const Result<>& result) {
@@ -91,11 +90,11 @@ bool Process::set_up_log() {
 /// Logs warnings, prints errors; false if there was one.
 bool Process::report(config::Diagnostics& diagnostics) {
   for (config::Diagnostic& warning : diagnostics.warnings()) {
-    loaded_.positions.locate(warning);
+    if (warning.at.file.empty()) loaded_.positions.locate(warning);
     log_.warning("config", "{}", warning.text());
   }
   for (config::Diagnostic& error : diagnostics.errors()) {
-    loaded_.positions.locate(error);
+    if (error.at.file.empty()) loaded_.positions.locate(error);
     std::cerr << error.text() << "\n";
   }
   const bool good = !diagnostics.failed();
@@ -153,7 +152,10 @@ bool Process::build() {
           },
       .compile_routes =
           [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            return route::compile(routes, {.schema = schema_, .clusters = cluster_names_, .has_cluster = {}}, diagnostics, at);
+            return route::compile(
+                routes,
+                {.schema = schema_, .clusters = cluster_names_, .has_cluster = has_cluster(), .validates_clusters = false},
+                diagnostics, at);
           }});
   config::Diagnostics diagnostics;
   const bool built = configuration_->load(*loaded_, diagnostics);
@@ -164,6 +166,10 @@ bool Process::build() {
   return true;
 }
 
+std::function<bool(std::string_view)> Process::has_cluster() {
+  return [this](std::string_view name) { return configuration_->clusters().has(name); };
+}
+
 proxy::ListenerConfigContext Process::listener_context() {
   return {
       .clusters = cluster_names_,
@@ -171,10 +177,7 @@ proxy::ListenerConfigContext Process::listener_context() {
       .random = random_,
       .read_routes =
           [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            const route::ReadContext context{
-                .schema = schema_, .clusters = cluster_names_, .has_cluster = [this](std::string_view name) {
-                  return configuration_->clusters().has(name);
-                }};
+            const route::ReadContext context{.schema = schema_, .clusters = cluster_names_, .has_cluster = has_cluster()};
             auto table = route::compile(routes, context, diagnostics, at);
             if (table != nullptr) configuration_->routes().remember(table, routes);
             return table;
@@ -238,8 +241,7 @@ void Process::flush_stats() {
   flush_timer_.arm(bootstrap_.stats_flush_interval_ms);
 }
 
-// --- ending
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- ending ---
 
 void Process::on_signal(int signal) {
   if (signal == SIGUSR1) reopen_logs();

@@ -45,6 +45,7 @@ class Process final : private admin::Subject {
   void on_ready(Result<> bound);
   bool report(config::Diagnostics& diagnostics);
   proxy::ListenerConfigContext listener_context();
+  std::function<bool(std::string_view)> has_cluster();
 
   // --- ending ---
   void on_signal(int signal);

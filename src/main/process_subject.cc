@@ -95,6 +95,7 @@ void Process::drain_listeners(const admin::Drain& drain) {
 
 void Process::fail_health_checks(bool fail) {
   failing_health_checks_ = fail;
+  fleet_->set_draining(fail);
   stats_->set_live(!fail);
 }
 

@@ -137,8 +137,8 @@ const SourceIps* find_source_type(const SourceTypes& types, const ConnectionFact
 }
 
 bool is_unconditional(const FilterChainMatch& match) {
-  return !match.destination_port && match.prefix_ranges.empty() && match.server_names.empty() && match.transport_protocol.empty() &&
-         match.application_protocols.empty() && match.direct_source_prefix_ranges.empty() &&
+  return !match.destination_port && match.prefix_ranges.empty() && match.server_names.empty() &&
+         match.transport_protocol.empty() && match.application_protocols.empty() && match.direct_source_prefix_ranges.empty() &&
          match.source_type == SourceType::kAny && match.source_prefix_ranges.empty() && match.source_ports.empty();
 }
 

@@ -73,19 +73,16 @@ TEST(FilterChainIndex, AnExplicitRangeOfEverythingWinsOverNoRange) {
 
 TEST(FilterChainIndex, ThereIsNoWayBackFromAMoreSpecificBucket) {
   // The first chain would take the connection, but the port's bucket was chosen before the source was looked at.
-  const FilterChainIndex index =
-      index_of({{.source_prefix_ranges = ranges({{"192.0.2.0", 24}})},
-                {.destination_port = 443, .source_prefix_ranges = ranges({{"198.51.100.0", 24}})}},
-               2);
+  const FilterChainIndex index = index_of({{.source_prefix_ranges = ranges({{"192.0.2.0", 24}})},
+                                           {.destination_port = 443, .source_prefix_ranges = ranges({{"198.51.100.0", 24}})}},
+                                          2);
   EXPECT_EQ(Caller().chain(index), 2u);
   EXPECT_EQ(Caller{.destination = ip("10.1.2.3", 80)}.chain(index), 0u);
 }
 
 TEST(FilterChainIndex, TheExactServerNameWinsThenTheLongestWildcard) {
-  const FilterChainIndex index = index_of({{.server_names = {"*.com"}},
-                                           {.server_names = {"*.example.com", "other.org"}},
-                                           {.server_names = {"www.example.com"}},
-                                           {}});
+  const FilterChainIndex index = index_of(
+      {{.server_names = {"*.com"}}, {.server_names = {"*.example.com", "other.org"}}, {.server_names = {"www.example.com"}}, {}});
   EXPECT_EQ(Caller{.server_name = "www.example.com"}.chain(index), 2u);
   EXPECT_EQ(Caller{.server_name = "a.b.example.com"}.chain(index), 1u);
   EXPECT_EQ(Caller{.server_name = "other.org"}.chain(index), 1u);
@@ -95,10 +92,8 @@ TEST(FilterChainIndex, TheExactServerNameWinsThenTheLongestWildcard) {
 }
 
 TEST(FilterChainIndex, TransportAndApplicationProtocolsAreExactOrAbsent) {
-  const FilterChainIndex index = index_of({{.transport_protocol = "tls"},
-                                           {.application_protocols = {"h2", "h2c"}},
-                                           {.application_protocols = {"http/1.1"}},
-                                           {}});
+  const FilterChainIndex index = index_of(
+      {{.transport_protocol = "tls"}, {.application_protocols = {"h2", "h2c"}}, {.application_protocols = {"http/1.1"}}, {}});
   EXPECT_EQ(Caller{.transport_protocol = "tls"}.chain(index), 0u);
   EXPECT_EQ((Caller{.application_protocols = {"http/1.1", "h2"}}.chain(index)), 2u) << "the first that is offered";
   EXPECT_EQ((Caller{.application_protocols = {"h3", "h2"}}.chain(index)), 1u);
@@ -132,7 +127,8 @@ TEST(FilterChainIndex, TwoChainsThatClaimTheSamePlaceAreRefused) {
   const auto overlap = FilterChainIndex::build({{.source_ports = {1, 2}}, {}, {.source_ports = {2, 3}}}, FilterChainIndex::kNone);
   ASSERT_FALSE(overlap);
   EXPECT_NE(overlap.error().message.find("0 and 2"), std::string::npos) << overlap.error().message;
-  EXPECT_TRUE(FilterChainIndex::build({{.server_names = {"a.com", "a.com"}}}, FilterChainIndex::kNone)) << "twice in one chain is fine";
+  EXPECT_TRUE(FilterChainIndex::build({{.server_names = {"a.com", "a.com"}}}, FilterChainIndex::kNone))
+      << "twice in one chain is fine";
 }
 
 }  // namespace

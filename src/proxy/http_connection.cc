@@ -40,8 +40,7 @@ void HttpConnection::start() {
   stream_->start();
 }
 
-// --- bytes in
-// -----------------------------------------------------------------------------------------------------------------------
+// --- bytes in ---
 
 void HttpConnection::on_bytes(std::string_view bytes) {
   if (state_ == State::kClosing) return;  // we are only waiting for the peer to hang up
@@ -51,6 +50,27 @@ void HttpConnection::on_bytes(std::string_view bytes) {
     codec_->receive(bytes);
   }
   count_bytes();
+  if (spec_->request_headers_timeout_ms > 0) watch_head();
+}
+
+/// The rest of a head must follow its beginning soon enough.
+void HttpConnection::watch_head() {
+  const bool pending = codec_ == nullptr || codec_->head_pending();
+  if (!pending || state_ == State::kGone) {
+    head_timer_.reset();
+  } else if (head_timer_ == nullptr) {
+    head_timer_ = loop::Timer::make<&HttpConnection::on_head_timeout>(worker_.loop().timers(), *this);
+    head_timer_->arm(spec_->request_headers_timeout_ms);
+  }
+}
+
+void HttpConnection::on_head_timeout() {
+  head_timer_.reset();
+  if (codec_ == nullptr) {
+    gone(false);
+    return;
+  }
+  codec_->head_timeout();
 }
 
 /// AUTO: HTTP/2 if the connection begins with its preface, else HTTP/1.
@@ -94,8 +114,7 @@ void HttpConnection::on_failure(const net::StreamFailure&) {
   gone(true);
 }
 
-// --- requests
-// -----------------------------------------------------------------------------------------------------------------------
+// --- requests ---
 
 http::StreamEvents& HttpConnection::on_new_stream(http::Stream& stream) {
   idle_since_ = 0;
@@ -128,7 +147,7 @@ const route::RouteTablePtr& HttpConnection::route_table() {
 
 void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
   if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
-  if (state_ == State::kOpen && worker_.draining() && codec_->protocol() != http::Protocol::kHttp2) drain();
+  if (state_ == State::kOpen && worker_.draining()) drain();
 }
 
 void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
@@ -137,8 +156,7 @@ void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
   begin_close(true);
 }
 
-// --- bytes out
-// ----------------------------------------------------------------------------------------------------------------------
+// --- bytes out ---
 
 void HttpConnection::before_flush() {
   if (state_ == State::kGone || codec_ == nullptr) return;
@@ -152,8 +170,7 @@ void HttpConnection::on_drained() {
   if (codec_ != nullptr && state_ != State::kClosing) codec_->on_drained();
 }
 
-// --- time and the end
-// -----------------------------------------------------------------------------------------------------------------
+// --- time and the end ---
 
 void HttpConnection::on_idle() {
   const int64_t limit_ms = spec_->idle_timeout_ms;

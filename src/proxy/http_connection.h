@@ -57,6 +57,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   void on_protocol_error(const http::ProtocolError& error) override;
   void on_goaway() override {}
 
+  void watch_head();
+  void on_head_timeout();
   void choose_codec(std::string_view bytes);
   void make_codec(http::Protocol protocol);
   void begin_close(bool linger);
@@ -77,7 +79,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   uint64_t table_version_ = 0;
   List<Pipeline> exchanges_;
   loop::Timer idle_timer_;
-  std::unique_ptr<loop::Timer> duration_timer_, drain_timer_, close_timer_;
+  std::unique_ptr<loop::Timer> duration_timer_, drain_timer_, close_timer_, head_timer_;
   MonotonicNs idle_since_;
   MonotonicNs opened_at_;
   State state_ = State::kOpen;

@@ -154,7 +154,8 @@ class Reader {
     const FieldPath typed_config{&item, "typed_config"};
     const filter::CatalogEntry* entry = filter::find_filter(filter.typed_config().type_url());
     if (entry == nullptr) {
-      return wrong(typed_config, "there is no HTTP filter with the configuration " + config::quoted(filter.typed_config().type_url()));
+      return wrong(typed_config,
+                   "there is no HTTP filter with the configuration " + config::quoted(filter.typed_config().type_url()));
     }
     filter::FilterFactoryPtr factory = entry->read(filter.typed_config(), typed_config, diagnostics_);
     if (factory == nullptr) {
@@ -199,12 +200,34 @@ std::shared_ptr<HttpConnectionSpec> read_http_connection(const HttpConnectionMan
 
 void declare_http_connections(config::SupportTable& table) {
   table.extension<HttpConnectionManager>("envoy.filters.network", "envoy.filters.network.http_connection_manager")
-      .fields({"stat_prefix", "rds", "route_config", "add_user_agent", "common_http_protocol_options", "http_protocol_options",
-               "http2_protocol_options", "server_name", "server_header_transformation", "scheme_header_transformation",
-               "max_request_headers_kb", "stream_idle_timeout", "request_timeout", "request_headers_timeout", "drain_timeout",
-               "delayed_close_timeout", "access_log", "use_remote_address", "xff_num_trusted_hops", "skip_xff_append", "via",
-               "append_x_forwarded_port", "internal_address_config", "generate_request_id", "preserve_external_request_id",
-               "always_set_request_id_in_response", "proxy_100_continue", "set_current_client_cert_details"})
+      .fields({"stat_prefix",
+               "rds",
+               "route_config",
+               "add_user_agent",
+               "common_http_protocol_options",
+               "http_protocol_options",
+               "http2_protocol_options",
+               "server_name",
+               "server_header_transformation",
+               "scheme_header_transformation",
+               "max_request_headers_kb",
+               "stream_idle_timeout",
+               "request_timeout",
+               "request_headers_timeout",
+               "drain_timeout",
+               "delayed_close_timeout",
+               "access_log",
+               "use_remote_address",
+               "xff_num_trusted_hops",
+               "skip_xff_append",
+               "via",
+               "append_x_forwarded_port",
+               "internal_address_config",
+               "generate_request_id",
+               "preserve_external_request_id",
+               "always_set_request_id_in_response",
+               "proxy_100_continue",
+               "set_current_client_cert_details"})
       .values("codec_type", {"AUTO", "HTTP1", "HTTP2"})
       // Without TLS all of these remove x-forwarded-client-cert.
       .values("forward_client_cert_details", {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET"})

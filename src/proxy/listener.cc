@@ -18,8 +18,7 @@
 
 namespace weir::proxy {
 
-// --- sockets
-// ------------------------------------------------------------------------------------------------------------------------------
+// --- sockets ---
 
 namespace {
 
@@ -84,6 +83,11 @@ ListenSockets::~ListenSockets() {
   }
 }
 
+void ListenSockets::close_worker(size_t worker) {
+  for (int fd : fds_[worker]) close(fd);
+  fds_[worker].clear();
+}
+
 bool ListenSockets::fit(const ListenerSpec& spec) const {
   if (spec.addresses.size() != configured_.size() || spec.reuse_port != reuse_port_) return false;
   for (size_t i = 0; i < configured_.size(); ++i) {
@@ -103,8 +107,7 @@ ListenerState::ListenerState(ListenerSpecPtr spec, std::shared_ptr<ListenSockets
   }
 }
 
-// --- accepting
-// ------------------------------------------------------------------------------------------------------------------------------
+// --- accepting ---
 
 /// Takes connections from one listening socket.
 class ActiveListener::Acceptor final : private loop::Source, private loop::NextTurn {
@@ -114,11 +117,6 @@ class ActiveListener::Acceptor final : private loop::Source, private loop::NextT
     NextTurn::unlink();
     loop().unwatch(fd_, *this);
   }
-
- private:
-  loop::EventLoop& loop() { return listener_.worker_.loop(); }
-  void on_ready(uint32_t) override { accept_all(); }
-  void on_next_turn() override { accept_all(); }
 
   void accept_all() {
     const uint32_t most = listener_.spec().max_accepts_per_event;
@@ -139,6 +137,11 @@ class ActiveListener::Acceptor final : private loop::Source, private loop::NextT
     listener_.stats_.connections_accepted_per_socket_event.record(accepted);
     loop().at_next_turn(*this);  // edge-triggered: nobody will tell us again of those who still wait
   }
+
+ private:
+  loop::EventLoop& loop() { return listener_.worker_.loop(); }
+  void on_ready(uint32_t) override { accept_all(); }
+  void on_next_turn() override { accept_all(); }
 
   /// Exact balance: the worker with the fewest connections of this listener takes the socket.
   void hand_over(int fd) {
@@ -173,7 +176,13 @@ void ActiveListener::start() {
   for (int fd : state_->sockets->of_worker(worker_.index())) acceptors_.push_back(std::make_unique<Acceptor>(*this, fd));
 }
 
-void ActiveListener::stop() { acceptors_.clear(); }
+void ActiveListener::stop(bool close_sockets) {
+  if (close_sockets) {
+    for (auto& acceptor : acceptors_) acceptor->accept_all();
+  }
+  acceptors_.clear();
+  if (close_sockets) state_->sockets->close_worker(worker_.index());
+}
 
 ListenerHttpStats& ActiveListener::http_stats(const HttpConnectionSpec& spec) {
   for (ListenerState::HttpShare& share : state_->http) {

@@ -25,6 +25,8 @@ class ListenSockets {
   ~ListenSockets();
 
   const std::vector<int>& of_worker(size_t worker) const { return fds_[worker]; }
+  /// On that worker's thread, when it accepts no more.
+  void close_worker(size_t worker);
   /// Where they really are bound (a configured port 0 has become a real one).
   const std::vector<net::AddressPtr>& addresses() const { return addresses_; }
   /// Whether a new listener with this specification could use them.
@@ -63,8 +65,9 @@ class ActiveListener {
   ~ActiveListener();
 
   void start();
-  /// Accepts no more. Connections stay.
-  void stop();
+  /// Accepts no more; connections stay. With `close_sockets` those who wait are still taken, and then this worker's sockets are
+  /// closed, so that new connections are refused.
+  void stop(bool close_sockets);
   /// Stopped, and no connection is left that could refer to it.
   bool finished() const { return stopped() && open_connections_ == 0; }
   bool stopped() const { return acceptors_.empty(); }

@@ -109,7 +109,8 @@ class Reader {
     spec_->exact_balance = from_.connection_balance_config().has_exact_balance();
     spec_->transparent = from_.transparent().value();
     spec_->freebind = from_.freebind().value();
-    if (from_.has_tcp_backlog_size()) spec_->backlog = static_cast<int>(std::min<uint32_t>(from_.tcp_backlog_size().value(), INT32_MAX));
+    if (from_.has_tcp_backlog_size())
+      spec_->backlog = static_cast<int>(std::min<uint32_t>(from_.tcp_backlog_size().value(), INT32_MAX));
     for (const core::SocketOption& each : from_.socket_options()) spec_->socket_options.push_back(read_option(each));
     if (from_.has_tcp_fast_open_queue_length()) {
       spec_->socket_options.push_back(
@@ -154,7 +155,8 @@ class Reader {
       return wrong(list, "the filter chain has no filters, so it would close every connection",
                    "give envoy.filters.network.http_connection_manager or envoy.filters.network.tcp_proxy");
     }
-    if (from.filters_size() > 1) return wrong(FieldPath{&list, {}, 1}, "nothing can follow a filter that ends its chain", "remove it");
+    if (from.filters_size() > 1)
+      return wrong(FieldPath{&list, {}, 1}, "nothing can follow a filter that ends its chain", "remove it");
     const v3::Filter& filter = from.filters(0);
     const FieldPath item{&list, {}, 0}, config{&item, "typed_config"};
     if (filter.typed_config().Is<HttpConnectionManager>()) {
@@ -225,7 +227,8 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const FieldP
     const FieldPath item{&list, {}, static_cast<int>(i)};
     const auto first = [](size_t other) { return "that is already the listener at position " + std::to_string(other); };
     if (const auto [known, added] = by_name.emplace(listeners[i]->name, i); !added) {
-      diagnostics.error({{}, FieldPath{&item, "name"}.text(),
+      diagnostics.error({{},
+                         FieldPath{&item, "name"}.text(),
                          "the name " + config::quoted(listeners[i]->name) + " is taken; " + first(known->second),
                          "names of listeners must differ"});
     }
@@ -233,7 +236,8 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const FieldP
       if (address->is_ip() && address->port() == 0) continue;
       const auto [known, added] = by_address.emplace(address->text(), i);
       if (added || known->second == i) continue;
-      diagnostics.error({{}, FieldPath{&item, "address"}.text(),
+      diagnostics.error({{},
+                         FieldPath{&item, "address"}.text(),
                          "the address " + address->text() + " is taken; " + first(known->second),
                          "give each listener an address of its own"});
     }
@@ -242,11 +246,27 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const FieldP
 
 void declare_listeners(config::SupportTable& table) {
   table.message<v3::Listener>()
-      .fields({"name", "address", "additional_addresses", "stat_prefix", "filter_chains", "default_filter_chain",
-               "per_connection_buffer_limit_bytes", "listener_filters_timeout", "continue_on_listener_filters_timeout",
-               "transparent", "freebind", "socket_options", "tcp_fast_open_queue_length", "traffic_direction",
-               "connection_balance_config", "enable_reuse_port", "access_log", "tcp_backlog_size",
-               "max_connections_to_accept_per_socket_event", "bind_to_port", "deprecated_v1"})
+      .fields({"name",
+               "address",
+               "additional_addresses",
+               "stat_prefix",
+               "filter_chains",
+               "default_filter_chain",
+               "per_connection_buffer_limit_bytes",
+               "listener_filters_timeout",
+               "continue_on_listener_filters_timeout",
+               "transparent",
+               "freebind",
+               "socket_options",
+               "tcp_fast_open_queue_length",
+               "traffic_direction",
+               "connection_balance_config",
+               "enable_reuse_port",
+               "access_log",
+               "tcp_backlog_size",
+               "max_connections_to_accept_per_socket_event",
+               "bind_to_port",
+               "deprecated_v1"})
       .extensions("listener_filters", "envoy.filters.listener")
       .harmless({"metadata", "drain_type", "reuse_port", "ignore_global_conn_limit", "bypass_overload_manager"});
   table.message<v3::Listener::DeprecatedV1>().fields({"bind_to_port"});

@@ -47,9 +47,9 @@ struct ListenerConfigContext {
                                      config::Diagnostics&)>
       read_routes;
   /// The table that RDS keeps up to date; the same for everybody who names the same resource of the same source.
-  std::function<std::shared_ptr<route::TableSource>(
-      const envoy::extensions::filters::network::http_connection_manager::v3::Rds&, const std::string& stat_prefix,
-      const config::FieldPath&, config::Diagnostics&)>
+  std::function<std::shared_ptr<route::TableSource>(const envoy::extensions::filters::network::http_connection_manager::v3::Rds&,
+                                                    const std::string& stat_prefix, const config::FieldPath&,
+                                                    config::Diagnostics&)>
       find_rds;
   std::function<std::shared_ptr<observe::AccessLog>(const envoy::config::accesslog::v3::AccessLog&, const config::FieldPath&,
                                                     config::Diagnostics&)>
@@ -75,7 +75,8 @@ std::shared_ptr<TcpProxySpec> read_tcp_proxy(const envoy::extensions::filters::n
 
 /// Reports listeners of one set that have the same name, or an address in common (port 0 is never the same). `list` is the path
 /// of the set, such as static_resources.listeners.
-void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config::FieldPath& list, config::Diagnostics& diagnostics);
+void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config::FieldPath& list,
+                     config::Diagnostics& diagnostics);
 
 /// Say which fields and extensions are implemented; the first calls the others.
 void declare_listeners(config::SupportTable& table);

@@ -16,7 +16,8 @@ constexpr char kHttp[] =
     R"({name: http, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, )";
 constexpr char kTcp[] =
     R"({name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, )";
-constexpr char kRouter[] = R"({name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}})";
+constexpr char kRouter[] =
+    R"({name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}})";
 constexpr char kRoutes[] = "route_config: {name: local}";
 
 class ListenerConfig : public testing::Test {
@@ -41,11 +42,12 @@ class ListenerConfig : public testing::Test {
 
   /// A listener with one chain of one filter; `more` are further fields of the listener.
   std::string with_filter(const std::string& filter, const std::string& more = "") {
-    return "{name: l, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [" + filter + "]}]" +
-           (more.empty() ? "" : ", " + more) + "}";
+    return "{name: l, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [" + filter +
+           "]}]" + (more.empty() ? "" : ", " + more) + "}";
   }
   std::string http(const std::string& more = "") {
-    return kHttp + std::string("stat_prefix: ingress, http_filters: [") + kRouter + "], " + kRoutes + (more.empty() ? "" : ", " + more) + "}}";
+    return kHttp + std::string("stat_prefix: ingress, http_filters: [") + kRouter + "], " + kRoutes +
+           (more.empty() ? "" : ", " + more) + "}}";
   }
   std::string tcp(const std::string& more = "cluster: c") { return kTcp + std::string("stat_prefix: t, ") + more + "}}"; }
 
@@ -103,7 +105,8 @@ TEST_F(ListenerConfig, AMinimalListenerHasEnvoysDefaults) {
 
 TEST_F(ListenerConfig, AddressesOfAllKindsAreTaken) {
   const auto spec = read(
-      "{address: {socket_address: {address: '::1', port_value: 80}}, additional_addresses: [{address: {pipe: {path: /run/w.sock}}}, "
+      "{address: {socket_address: {address: '::1', port_value: 80}}, additional_addresses: [{address: {pipe: {path: "
+      "/run/w.sock}}}, "
       "{address: {socket_address: {address: 0.0.0.0, port_value: 80}}}], stat_prefix: 'a:b', filter_chains: [{filters: [" +
       tcp() + "]}]}");
   ASSERT_TRUE(spec) << errors_.text();
@@ -115,11 +118,12 @@ TEST_F(ListenerConfig, AddressesOfAllKindsAreTaken) {
 }
 
 TEST_F(ListenerConfig, SocketFieldsArrive) {
-  const auto spec = read(with_filter(tcp(),
-                                     "tcp_backlog_size: 7, enable_reuse_port: false, connection_balance_config: {exact_balance: {}}, "
-                                     "freebind: true, transparent: true, per_connection_buffer_limit_bytes: 9, "
-                                     "max_connections_to_accept_per_socket_event: 3, traffic_direction: INBOUND, "
-                                     "socket_options: [{level: 1, name: 9, int_value: 1}]"));
+  const auto spec =
+      read(with_filter(tcp(),
+                       "tcp_backlog_size: 7, enable_reuse_port: false, connection_balance_config: {exact_balance: {}}, "
+                       "freebind: true, transparent: true, per_connection_buffer_limit_bytes: 9, "
+                       "max_connections_to_accept_per_socket_event: 3, traffic_direction: INBOUND, "
+                       "socket_options: [{level: 1, name: 9, int_value: 1}]"));
   ASSERT_TRUE(spec) << errors_.text();
   EXPECT_EQ(spec->backlog, 7);
   EXPECT_FALSE(spec->reuse_port);
@@ -156,8 +160,9 @@ TEST_F(ListenerConfig, HttpOptionsArrive) {
 }
 
 TEST_F(ListenerConfig, RdsTablesComeFromWhoeverKeepsThem) {
-  const auto spec = read(with_filter(kHttp + std::string("stat_prefix: p, http_filters: [") + kRouter +
-                                     "], rds: {route_config_name: remote, config_source: {path_config_source: {path: /r.yaml}}}}}"));
+  const auto spec =
+      read(with_filter(kHttp + std::string("stat_prefix: p, http_filters: [") + kRouter +
+                       "], rds: {route_config_name: remote, config_source: {path_config_source: {path: /r.yaml}}}}}"));
   ASSERT_TRUE(spec) << errors_.text();
   EXPECT_EQ(rds_asked_, "remote");
   EXPECT_EQ(std::get<0>(spec->chains[0].terminal)->routes->table(), nullptr);
@@ -177,15 +182,18 @@ TEST_F(ListenerConfig, TheRouterMustBeTheLastFilterAndOnlyTheLast) {
   const auto spec = read(manager(mutation + ", " + kRouter));
   ASSERT_TRUE(spec) << errors_.text();
   EXPECT_EQ(std::get<0>(spec->chains[0].terminal)->filter_names, std::vector<std::string>{"m"});
-  EXPECT_NE(complaint(manager(mutation)).find("typed_config.http_filters[0]: the last filter must be the router"), std::string::npos);
-  EXPECT_NE(complaint(manager(kRouter + std::string(", ") + kRouter)).find("http_filters[0]: the router ends"), std::string::npos);
+  EXPECT_NE(complaint(manager(mutation)).find("typed_config.http_filters[0]: the last filter must be the router"),
+            std::string::npos);
+  EXPECT_NE(complaint(manager(kRouter + std::string(", ") + kRouter)).find("http_filters[0]: the router ends"),
+            std::string::npos);
   EXPECT_NE(complaint(manager("")).find("http_filters"), std::string::npos);
   EXPECT_NE(complaint(manager("{name: envoy.filters.http.router}")).find("http_filters[0].typed_config"), std::string::npos);
 }
 
 TEST_F(ListenerConfig, TcpProxyTakesClustersByWeight) {
-  const auto spec = read(with_filter(tcp("weighted_clusters: {clusters: [{name: a, weight: 2}, {name: b, weight: 3}]}, idle_timeout: 0s, "
-                                         "max_connect_attempts: 4")));
+  const auto spec =
+      read(with_filter(tcp("weighted_clusters: {clusters: [{name: a, weight: 2}, {name: b, weight: 3}]}, idle_timeout: 0s, "
+                           "max_connect_attempts: 4")));
   ASSERT_TRUE(spec) << errors_.text();
   const TcpProxySpec& proxy = *std::get<1>(spec->chains[0].terminal);
   ASSERT_EQ(proxy.clusters.size(), 2u);
@@ -220,8 +228,8 @@ TEST_F(ListenerConfig, WhatCannotWorkIsRefusedWithItsPath) {
 
 TEST_F(ListenerConfig, ListenersOfOneSetHaveTheirOwnNamesAndAddresses) {
   const auto make = [&](const std::string& name, const std::string& port) {
-    return read("{name: " + name + ", address: {socket_address: {address: 127.0.0.1, port_value: " + port + "}}, filter_chains: [{filters: [" +
-                tcp() + "]}]}");
+    return read("{name: " + name + ", address: {socket_address: {address: 127.0.0.1, port_value: " + port +
+                "}}, filter_chains: [{filters: [" + tcp() + "]}]}");
   };
   config::Diagnostics diagnostics;
   check_listeners({make("a", "1"), make("b", "0"), make("c", "0")}, {nullptr, "listeners"}, diagnostics);

@@ -35,7 +35,7 @@ std::string_view percent_encoded(Arena& arena, std::string_view text) {
 
 }  // namespace
 
-void make_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc) {
+void start_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc) {
   Arena& arena = response.arena();
   if (grpc) {
     response.set_status(200);
@@ -45,9 +45,11 @@ void make_local_reply(http::HeaderMap& response, int status, std::string_view bo
     return;
   }
   response.set_status(status);
-  if (body.empty()) return;
-  response.add(HeaderId::kContentLength, arena.copy(std::to_string(body.size())));
-  response.add(HeaderId::kContentType, "text/plain");
+}
+
+void describe_reply_body(http::HeaderMap& response, std::string_view body) {
+  response.set(HeaderId::kContentLength, response.arena().copy(std::to_string(body.size())));
+  response.set(HeaderId::kContentType, "text/plain");
 }
 
 int grpc_status_of(int http_status) {

@@ -10,9 +10,11 @@
 
 namespace weir::proxy {
 
-/// Fills `response`. For gRPC: 200 with grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2), else a text
-/// body described by content-length and content-type. `body` must outlive the exchange.
-void make_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc);
+/// Begins the head of an answer. For gRPC: 200 with grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2).
+/// `body` must outlive the exchange.
+void start_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc);
+/// content-length and content-type of a text body.
+void describe_reply_body(http::HeaderMap& response, std::string_view body);
 
 /// The gRPC status that an HTTP status stands for (grpc/doc/http-grpc-status-mapping.md, with Envoy's RESOURCE_EXHAUSTED
 /// exception off).

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "proxy/http_connection.h"
 #include "proxy/local_reply.h"
+#include "proxy/request_timeouts.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -58,8 +59,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   }
 }
 
-// --- the request arrives
-// --------------------------------------------------------------------------------------------------------
+// --- the request arrives ---
 
 void Pipeline::on_headers(bool end_stream) {
   protocol_ = downstream_->protocol();
@@ -90,8 +90,7 @@ void Pipeline::request_complete() {
   if (step_ == Step::kUpstream) arm_response_timeout();
 }
 
-// --- the order of things
-// ----------------------------------------------------------------------------------------------------------
+// --- the order of things ---
 
 void Pipeline::advance() {
   if (advancing_) return;  // a step is being taken further up the stack: it will go on from there
@@ -145,6 +144,7 @@ Pipeline::Next Pipeline::normalise() {
     if (refusal->details == "absolute_path_rejected" || refusal->details == "missing_path_rejected") {
       connection_->stats().downstream_rq_non_relative_path.add();
     }
+    close_connection_ = refusal->closes;
     return reply_and_go_on(refusal->status, refusal->body, refusal->details);
   }
   prepare_request(request_headers_, spec, worker_.identity(), info, random, upgrade_);
@@ -208,7 +208,7 @@ Pipeline::Next Pipeline::forward_request() {
 
 Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   connection_->stats().rq_direct_response.add();
-  response_headers_.set_status(redirect.status);
+  start_local_reply(response_headers_, redirect.status, "", grpc_);
   response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
   info.response_code_details = "direct_response";
   local_reply_ = true;
@@ -220,12 +220,11 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
 
 Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
   connection_->stats().rq_direct_response.add();
-  make_local_reply(response_headers_, response.status, response.body, false);
+  start_local_reply(response_headers_, response.status, response.body, grpc_);
   info.response_code_details = "direct_response";
   local_reply_ = true;
-  reply_body_ = response.body;
-  upstream_headers_end_ = reply_body_.empty() || head_request_;
   route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
+  set_reply_body(response.body);
   step_ = Step::kResponseFilters;
   return Next::kGoOn;
 }
@@ -237,7 +236,9 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (cluster == nullptr) {
     connection_->stats().no_cluster.add();
     info.flags.set(ResponseFlag::kNoClusterFound);
-    return reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found");
+    const Next next = reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found");
+    route::finalize_response(table_->config(), match_, choice.entry, response_headers_, format_context());
+    return next;
   }
   choice_ = choice;
   info.upstream_cluster = cluster->spec().stat_name;
@@ -245,15 +246,7 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (match_.virtual_host->virtual_clusters.size() != 0) {
     info.virtual_cluster_name = route::virtual_cluster_name(*match_.virtual_host, request_headers_);
   }
-  response_limit_ms_ = static_cast<int64_t>(forward.timeout_ms);
-  if (forward.idle_timeout_ms) {
-    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
-    idle_timer_.cancel();
-    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
-  }
-  if (response_limit_ms_ > 0 && envoy_headers()) {
-    request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.copy(std::to_string(response_limit_ms_)));
-  }
+  set_time_limits(forward);
   if (match_.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   route::finalize_request(table_->config(), match_, choice.entry, request_headers_, format_context(), envoy_headers());
 
@@ -263,8 +256,28 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   return Next::kGoOn;  // the attempt may have failed already, and have made an answer
 }
 
-// --- the request goes upstream
-// ------------------------------------------------------------------------------------------------------
+// --- the request goes upstream ---
+
+/// The route's timeouts, as far as an internal caller does not ask for others; what the upstream is told of them.
+void Pipeline::set_time_limits(const route::Forward& forward) {
+  const RequestTimeouts limits = request_timeouts(forward, request_headers_, info.internal_request);
+  response_limit_ms_ = limits.response_ms;
+  if (limits.expected_ms > 0 && envoy_headers()) {
+    request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.copy(std::to_string(limits.expected_ms)));
+  }
+  if (forward.idle_timeout_ms) {
+    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
+    idle_timer_.cancel();
+    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
+  }
+  if (limits.stream_ms) {
+    duration_timer_.reset();
+    if (*limits.stream_ms > 0) {
+      duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
+      duration_timer_->arm(*limits.stream_ms);
+    }
+  }
+}
 
 void Pipeline::on_upstream_connected() {
   if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !attempt_.host()->endpoint->hostname.empty()) {
@@ -325,8 +338,7 @@ void Pipeline::resume_downstream() {
   downstream_->resume();
 }
 
-// --- the response comes
-// ---------------------------------------------------------------------------------------------------------------
+// --- the response comes ---
 
 void Pipeline::on_upstream_informational() {
   if (connection_->spec().proxy_100_continue || response_headers_.status() != 100)
@@ -338,6 +350,7 @@ void Pipeline::on_upstream_headers(bool end_stream) {
   const MonotonicNs now = worker_.loop().now();
   info.upstream_response_start = now;
   info.response_code_details = "via_upstream";
+  info.response_code = response_headers_.status();
   upstream_headers_end_ = end_stream;
   if (end_stream) response_ended();
   if (envoy_headers()) {
@@ -370,6 +383,11 @@ Pipeline::Next Pipeline::deliver() {
   info.response_code = response_headers_.status();
   info.response_header_bytes = response_headers_.byte_size();
   connection_->before_response(response_headers_, request_ended_);
+  // An answer to an unfinished request is the last one on an HTTP/1 connection: nobody could tell where the next request begins.
+  if ((close_connection_ || !request_ended_) && protocol_ != http::Protocol::kHttp2 &&
+      !response_headers_.has(HeaderId::kConnection)) {
+    response_headers_.add(HeaderId::kConnection, "close");
+  }
   downstream_->send_headers(response_headers_, upstream_headers_end_);
   if (!reply_body_.empty() && !upstream_headers_end_) {
     info.bytes_sent += reply_body_.size();
@@ -423,8 +441,7 @@ void Pipeline::response_ended() {
   attempt_.complete(status);
 }
 
-// --- when something fails
-// --------------------------------------------------------------------------------------------------------------
+// --- when something fails ---
 
 void Pipeline::on_upstream_failure(const UpstreamFailure& failure) {
   response_timer_.cancel();
@@ -462,13 +479,15 @@ void Pipeline::count_local_upstream_code(int status) {
 void Pipeline::on_malformed(const http::ProtocolError& error) {
   connection_->stats().downstream_cx_protocol_error.add();
   grpc_ = http::is_grpc(request_headers_);
-  if (error.details != "low_version") info.flags.set(ResponseFlag::kDownstreamProtocolError);
+  if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);
+  if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
+  if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
   attempt_.abort();
   if (response_started_ || step_ == Step::kDelivering) {
     give_up(error.details);
     return;
   }
-  reply(error.status == 0 ? 400 : error.status, error.status == 426 ? "" : reason_text(error.status), error.details);
+  reply(error.status == 0 ? 400 : error.status, error.status == 408 ? error.message : reason_text(error.status), error.details);
 }
 
 /// An answer made by Weir. Its head goes through the response filters like any other.
@@ -480,17 +499,22 @@ void Pipeline::reply(int status, std::string_view body, std::string_view details
 Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details) {
   CHECK(!response_started_);
   response_headers_.clear();
-  make_local_reply(response_headers_, status, body, grpc_);
+  start_local_reply(response_headers_, status, body, grpc_);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   info.response_code_details = details;
-  info.local_reply_body = body;
   local_reply_ = true;
-  const bool with_body = !body.empty() && !grpc_;
-  reply_body_ = with_body ? body : std::string_view();
-  upstream_headers_end_ = !with_body || head_request_;
+  set_reply_body(body);
   step_ = Step::kResponseFilters;
   next_filter_ = 0;
   return Next::kGoOn;
+}
+
+/// The body of an answer made here, described by the head. gRPC has put it into grpc-message.
+void Pipeline::set_reply_body(std::string_view body) {
+  const bool with_body = !body.empty() && !grpc_;
+  if (with_body) describe_reply_body(response_headers_, body);
+  reply_body_ = with_body ? body : std::string_view();
+  upstream_headers_end_ = !with_body || head_request_;
 }
 
 /// The response has begun and cannot be finished.
@@ -508,7 +532,7 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
   if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamRemoteReset);
-    info.response_code_details = "http2.remote_reset";
+    info.response_code_details = details.empty() ? std::string_view("http2.remote_reset") : memory_.copy(details);
   } else if (reason == http::Reset::kProtocolError) {
     info.flags.set(ResponseFlag::kDownstreamProtocolError);
     info.response_code_details = memory_.copy(details);
@@ -527,8 +551,7 @@ void Pipeline::abandon(std::string_view details) {
   finish();
 }
 
-// --- time
-// ------------------------------------------------------------------------------------------------------------------------------
+// --- time ---
 
 /// The route's timeout counts from the moment the request was complete.
 void Pipeline::arm_response_timeout() {
@@ -587,8 +610,7 @@ void Pipeline::on_duration_timeout() {
   reply(request_ended_ ? 504 : 408, "downstream duration timeout", "max_duration_timeout");
 }
 
-// --- paused filters
-// ----------------------------------------------------------------------------------------------------------------------
+// --- paused filters ---
 
 void Pipeline::proceed_later() { worker_.loop().at_next_turn(*this); }
 
@@ -608,8 +630,7 @@ void Pipeline::on_next_turn() {
   }
 }
 
-// --- the end
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- the end ---
 
 void Pipeline::on_complete() {
   info.response_complete = worker_.loop().now();
@@ -665,7 +686,7 @@ void Pipeline::recycle() {
   reply_body_ = {};
   response_limit_ms_ = 0;
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
-  upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
+  close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
   memory_.reset();
 }
 

@@ -102,6 +102,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void reply(int status, std::string_view body, std::string_view details);
   Next reply_and_go_on(int status, std::string_view body, std::string_view details);
   void give_up(std::string_view details);
+  void set_reply_body(std::string_view body);
   bool envoy_headers() const;
   void count_local_upstream_code(int status);
 
@@ -113,6 +114,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void response_ended();
 
   // --- time ---
+  void set_time_limits(const route::Forward& forward);
   void arm_response_timeout();
   void on_response_timeout();
   void on_idle_timeout();
@@ -162,6 +164,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool has_request_trailers_ = false;
   bool response_started_ = false;
   bool overloaded_ = false;
+  bool close_connection_ = false;
   bool upstream_headers_end_ = false;
   bool local_reply_ = false;
   bool downstream_paused_ = false;

@@ -124,8 +124,9 @@ bool is_upgrade(const HeaderMap& headers) {
 }
 
 std::optional<LocalReply> check_request(const HeaderMap& request) {
-  if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority)) return LocalReply{400, "", "missing_host_header"};
-  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority"};
+  if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority))
+    return LocalReply{400, "", "missing_host_header", true};
+  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", true};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
   if (!connect && request.path().front() != '/' && request.path() != "*") return LocalReply{404, "", "absolute_path_rejected"};

@@ -22,6 +22,7 @@ struct LocalReply {
   int status;
   std::string_view body;
   std::string_view details;
+  bool closes = false;  // an HTTP/1 connection
 };
 
 /// Refuses what cannot be routed or forwarded safely; nothing if the request may go on.

@@ -81,8 +81,7 @@ void TcpProxy::connect() {
   ++stream_info_.attempts;
   stream_info_.upstream_remote_address = host->endpoint->address;
   stream_info_.upstream_host_name = host->endpoint->hostname;
-  upstream_connection_ =
-      std::make_unique<upstream::TcpConnection>(*cluster_, *host, upstream::Priority::kDefault, upstream_);
+  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*cluster_, *host, upstream::Priority::kDefault, upstream_);
   stream_info_.upstream_connect_start = upstream_connection_->connect_start();
 }
 

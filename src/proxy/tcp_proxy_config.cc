@@ -29,7 +29,8 @@ std::shared_ptr<TcpProxySpec> read_tcp_proxy(const v3::TcpProxy& proxy, const Fi
   if (proxy.has_max_downstream_connection_duration()) {
     spec->max_connection_duration_ms = config::milliseconds(proxy.max_downstream_connection_duration());
   }
-  if (!read_access_logs(proxy.access_log(), FieldPath{&at, "access_log"}, context, diagnostics, spec->access_logs)) return nullptr;
+  if (!read_access_logs(proxy.access_log(), FieldPath{&at, "access_log"}, context, diagnostics, spec->access_logs))
+    return nullptr;
   spec->stats = context.stats.tcp(spec->stat_prefix);
   return spec;
 }

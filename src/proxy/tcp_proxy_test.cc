@@ -44,7 +44,9 @@ class Socket {
   Socket accept() { return Socket(::accept(fd_, nullptr, nullptr)); }
   net::AddressPtr address() const { return std::make_shared<const net::Address>(net::Address::local_of(fd_)); }
 
-  void send(std::string_view text) { EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size())); }
+  void send(std::string_view text) {
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
   /// How much goes out before the other side stops taking it.
   size_t send_until_stuck() {
     const std::string block(64 * 1024, 'x');
@@ -93,11 +95,10 @@ class TcpProxyTest : public testing::Test {
     proxy_.clusters.push_back({"c", 0, 1});
     proxy_.stats = std::make_shared<stats::Sharded<TcpProxyStats>>(1);
     std::remove(log_path_.c_str());
-    proxy_.access_logs.push_back(
-        std::make_shared<observe::AccessLog>(
+    proxy_.access_logs.push_back(std::make_shared<observe::AccessLog>(
         observe::LogFilter{},
-        format::FormatString(*format::Formatter::compile(
-            "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n")),
+        format::FormatString(
+            *format::Formatter::compile("%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n")),
         **logs_->open(log_path_)));
   }
   ~TcpProxyTest() override {

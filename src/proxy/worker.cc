@@ -39,7 +39,7 @@ void Worker::run() {
   log_timer_.arm(log_flush_interval_ms_);
   loop_.run();
 
-  for (auto& listener : listeners_) listener->stop();
+  for (auto& listener : listeners_) listener->stop(false);
   while (!connections_.empty()) connections_.front().close();  // which tell their listeners
   loop_.turn(0);
   listeners_.clear();
@@ -55,8 +55,7 @@ void Worker::stop() {
   thread_.join();
 }
 
-// --- configuration
-// ---------------------------------------------------------------------------------------------------------------------
+// --- configuration ---
 
 void Worker::adopt(SnapshotPtr snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)]() mutable { take_snapshot(std::move(snapshot)); });
@@ -118,8 +117,7 @@ void Worker::sweep() {
   if (!retired_.empty() || std::ranges::any_of(listeners_, [](const auto& l) { return l->stopped(); })) sweep_later();
 }
 
-// --- listeners and connections
-// ------------------------------------------------------------------------------------------------------------
+// --- listeners and connections ---
 
 void Worker::listen(ListenerStatePtr listener) {
   loop_.post([this, listener = std::move(listener)]() mutable {
@@ -128,11 +126,11 @@ void Worker::listen(ListenerStatePtr listener) {
   });
 }
 
-void Worker::stop_listening(ListenerStatePtr listener, bool drain_connections) {
-  loop_.post([this, listener = std::move(listener), drain_connections] {
+void Worker::stop_listening(ListenerStatePtr listener, bool drain_connections, bool close_sockets) {
+  loop_.post([this, listener = std::move(listener), drain_connections, close_sockets] {
     for (auto& active : listeners_) {
       if (active->state() != listener) continue;
-      active->stop();
+      active->stop(close_sockets);
       sweep_later();
       if (!drain_connections) continue;
       connections_.for_each([&](Connection& connection) {
@@ -153,10 +151,8 @@ void Worker::take_balanced(ListenerStatePtr listener, int fd) {
   });
 }
 
-void Worker::stop_listening_all() {
-  loop_.post([this] {
-    for (auto& active : listeners_) active->stop();
-  });
+void Worker::set_draining(bool draining) {
+  loop_.post([this, draining] { draining_ = draining; });
 }
 
 void Worker::drain() {
@@ -177,8 +173,7 @@ void Worker::remove(Connection& connection) {
   loop_.dispose(std::unique_ptr<loop::Disposable>(&connection));
 }
 
-// --- the stock
-// ------------------------------------------------------------------------------------------------------------------------------
+// --- the stock ---
 
 Pipeline& Worker::take_pipeline() {
   if (free_pipelines_.empty()) {

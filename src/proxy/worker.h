@@ -40,9 +40,10 @@ class Worker {
   void listen(ListenerStatePtr listener);
   /// Another worker accepted a socket of an exactly balanced listener for us.
   void take_balanced(ListenerStatePtr listener, int fd);
-  /// Stops accepting for a listener; its connections go on, or drain.
-  void stop_listening(ListenerStatePtr listener, bool drain_connections);
-  void stop_listening_all();
+  /// Stops accepting for a listener; its connections go on, or drain. `close_sockets`: nobody will take the sockets over.
+  void stop_listening(ListenerStatePtr listener, bool drain_connections, bool close_sockets);
+  /// While set, every response says that its connection ends (a failed health check).
+  void set_draining(bool draining);
   /// Everything drains: responses say close, GOAWAYs are sent.
   void drain();
   loop::EventLoop& loop() { return loop_; }

@@ -43,8 +43,10 @@ namespace weir::route {
 struct ReadContext {
   config::Schema& schema;
   Names& clusters;
-  /// Whether a cluster of that name exists; empty where clusters may come later (RDS without validate_clusters).
+  /// Whether a cluster of that name exists now.
   std::function<bool(std::string_view)> has_cluster;
+  /// Whether routes to unknown clusters are refused if `validate_clusters` does not say: so in the bootstrap and in LDS, not in RDS.
+  bool validates_clusters = true;
   /// The runtime key re2.max_program_size.error_level.
   uint32_t max_regex_program_size = format::kMaxRegexProgramSize;
 };

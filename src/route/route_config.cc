@@ -97,7 +97,9 @@ void check_domains(ConfigReader& reader, const v3::RouteConfiguration& config, c
 std::shared_ptr<const RouteTable> compile(const v3::RouteConfiguration& config, const ReadContext& context,
                                           config::Diagnostics& diagnostics, const config::FieldPath& at) {
   const size_t errors_before = diagnostics.errors().size();
-  ConfigReader reader(context, diagnostics);
+  ReadContext own = context;
+  if (config.has_validate_clusters()) own.validates_clusters = config.validate_clusters().value();
+  ConfigReader reader(own, diagnostics);
   RouteConfig result;
   result.name = config.name();
   result.mutations = reader.mutations(config, at);

@@ -17,6 +17,8 @@ namespace {
 constexpr ProtocolError kHeadersTooLarge = {0, "http1.headers_too_large", "http/1.1 protocol error: headers size exceeds limit"};
 constexpr ProtocolError kBareLineFeed = {0, "http1.codec_error", "http/1.1 protocol error: a line must end with CRLF"};
 constexpr ProtocolError kUnasked = {0, "http1.codec_error", "http/1.1 protocol error: a response that nobody asked for"};
+constexpr ProtocolError kCutOff = {0, "http1.codec_error", "http/1.1 protocol error: the connection ended within a head"};
+constexpr ProtocolError kNoUpgrade = {0, "http1.codec_error", "http/1.1 protocol error: a protocol switch that nobody asked for"};
 constexpr ProtocolError kTooManyInformational = {0, "http1.codec_error",
                                                  "http/1.1 protocol error: endless informational responses"};
 constexpr size_t kMaxResponseHeadBytes = 80 * 1024;  // Envoy's limit for HTTP/1 responses
@@ -93,6 +95,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   h1::Framing framing_ = h1::Framing::kNone;
   bool head_request_ = false;
   bool connect_request_ = false;
+  bool upgrade_request_ = false;
   bool request_ended_ = false;
   bool response_ended_ = false;
   bool done_for_ = false;  // takes no further request
@@ -171,6 +174,10 @@ void Http1Client::take_head() {
     exchange_->on_informational();
     return;
   }
+  if (status == 101 && !upgrade_request_) {
+    broken(kNoUpgrade);
+    return;
+  }
   const bool keep = facts_.version == Protocol::kHttp10 ? facts_.connection_keep_alive : !facts_.connection_close;
   if (!keep) done_for_ = true;
 
@@ -240,6 +247,10 @@ void Http1Client::broken(const ProtocolError& error) {
 
 void Http1Client::receive_end() {
   done_for_ = true;
+  if (exchange_ != nullptr && reading_ == Reading::kHead && !kept_.empty()) {
+    broken(kCutOff);
+    return;
+  }
   if (exchange_ != nullptr && reading_ == Reading::kBody && body_.kind() == h1::BodyReader::Kind::kUntilEnd) {
     end_response().on_body({}, true);
     return;
@@ -257,8 +268,9 @@ void Http1Client::connection_lost(Reset reason, std::string_view details) {
 void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
   head_request_ = headers.method() == "HEAD";
   connect_request_ = headers.method() == "CONNECT";
+  upgrade_request_ = headers.has(HeaderId::kUpgrade);
   std::string_view framing_line;
-  if (connect_request_ || headers.has(HeaderId::kUpgrade)) {
+  if (connect_request_ || upgrade_request_) {
     framing_ = h1::Framing::kUntilEnd;
   } else if (headers.has(HeaderId::kContentLength)) {
     framing_ = h1::Framing::kLength;
@@ -266,7 +278,7 @@ void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
     framing_ = h1::Framing::kNone;
     // A request that may carry content says that it carries none (RFC 9110 §8.6).
     const std::string_view method = headers.method();
-    if (method == "POST" || method == "PUT" || method == "PATCH") framing_line = "content-length: 0\r\n";
+    if (method != "GET" && method != "HEAD" && method != "DELETE" && method != "TRACE") framing_line = "content-length: 0\r\n";
   } else {
     framing_ = h1::Framing::kChunked;
     framing_line = "transfer-encoding: chunked\r\n";

@@ -1,4 +1,5 @@
-// Fuzzes both sides of HTTP/1: any bytes, cut anywhere, must leave the codec able to be destroyed, with every exchange ended once.
+// Fuzzes both sides of HTTP/1: any bytes, cut anywhere, must leave the codec able to be destroyed, with every exchange ended
+// once.
 #include <cstdint>
 #include <memory>
 #include <string_view>

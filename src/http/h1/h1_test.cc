@@ -210,12 +210,15 @@ TEST_P(MalformedRequest, IsRefusedAndNothingAfterItIsRead) {
 INSTANTIATE_TEST_SUITE_P(
     All, MalformedRequest,
     ::testing::Values(
-        Malformed{"length and chunks", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        Malformed{"length and chunks",
+                  "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400},
         Malformed{"two lengths", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc", 400},
         Malformed{"a list of lengths", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3, 3\r\n\r\nabc", 400},
         Malformed{"a signed length", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +3\r\n\r\nabc", 400},
-        Malformed{"a length beyond all bounds", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999999999999\r\n\r\n", 400},
-        Malformed{"two encodings", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        Malformed{"a length beyond all bounds", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999999999999\r\n\r\n",
+                  400},
+        Malformed{"two encodings",
+                  "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400},
         Malformed{"an unknown encoding", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", 501},
         Malformed{"chunked not last", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n", 501},
         Malformed{"obs-fold", "GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n 2\r\n\r\n", 400},
@@ -232,9 +235,12 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"no version", "GET /\r\nhost: a\r\n\r\n", 400},
         Malformed{"two spaces", "GET  / HTTP/1.1\r\nhost: a\r\n\r\n", 400},
         Malformed{"a chunk size that is none", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", 400},
-        Malformed{"a chunk size beyond all bounds", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n11111111111111111\r\n", 400},
-        Malformed{"a chunk longer than it says", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\nxx\r\n", 400},
-        Malformed{"a chunk size with a bare line feed", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", 400}));
+        Malformed{"a chunk size beyond all bounds",
+                  "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n11111111111111111\r\n", 400},
+        Malformed{"a chunk longer than it says", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\nxx\r\n",
+                  400},
+        Malformed{"a chunk size with a bare line feed",
+                  "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", 400}));
 
 TEST_F(Http1ServerTest, AHeadBeyondTheLimitIsRefusedBeforeItIsComplete) {
   receive("GET / HTTP/1.1\r\nhost: a\r\nx: ");

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "http/joined_lines.h"
 
 namespace weir::http::h1 {
 
@@ -16,14 +17,15 @@ constexpr ProtocolError codec_error(std::string_view message) { return {400, "ht
 constexpr ProtocolError kInvalidMethod = codec_error("http/1.1 protocol error: HPE_INVALID_METHOD");
 constexpr ProtocolError kInvalidUrl = codec_error("http/1.1 protocol error: HPE_INVALID_URL");
 constexpr ProtocolError kInvalidVersion = codec_error("http/1.1 protocol error: HPE_INVALID_VERSION");
+constexpr ProtocolError kLowVersion = {426, "low_version", "http/1.1 protocol error: neither HTTP/1.1 nor HTTP/1.0"};
 constexpr ProtocolError kInvalidName = codec_error("http/1.1 protocol error: INVALID_HEADER_NAME_CHARACTER");
 constexpr ProtocolError kInvalidValue = codec_error("http/1.1 protocol error: header value contains invalid chars");
 constexpr ProtocolError kMissingColon = codec_error("http/1.1 protocol error: HEADER_MISSING_COLON");
 constexpr ProtocolError kFolded = codec_error("http/1.1 protocol error: INVALID_HEADER_FORMAT");
 constexpr ProtocolError kInvalidLength = codec_error("http/1.1 protocol error: UNPARSABLE_CONTENT_LENGTH");
 constexpr ProtocolError kTwoLengths = codec_error("http/1.1 protocol error: MULTIPLE_CONTENT_LENGTH_KEYS");
-constexpr ProtocolError kTwoEncodings = codec_error("http/1.1 protocol error: MULTIPLE_TRANSFER_ENCODING_KEYS");
-constexpr ProtocolError kUnknownEncoding = codec_error("http/1.1 protocol error: unsupported transfer encoding");
+constexpr ProtocolError kUnknownEncoding = {501, "http1.invalid_transfer_encoding",
+                                            "http/1.1 protocol error: unsupported transfer encoding"};
 constexpr ProtocolError kLengthAndChunked = {400, "http1.content_length_and_chunked_not_allowed",
                                              "http/1.1 protocol error: both 'Content-Length' and 'Transfer-Encoding' are set."};
 constexpr ProtocolError kInvalidStatusLine = codec_error("http/1.1 protocol error: HPE_INVALID_STATUS");
@@ -113,11 +115,18 @@ struct LineReader {
   const CodecLimits& limits;
   Http1Stats& stats;
   bool request = false;
+  bool trailers = false;
   bool hosts_seen = false;
   bool encoding_seen = false;
   std::string_view encoding = {};
   std::string_view host = {};
 
+  /// Envoy keeps some headers on one line. Asking costs, so only what was seen before is asked about.
+  bool joins_lines(std::string_view name, HeaderId id) const {
+    if (trailers || (id != HeaderId::kOther && !headers.has(id))) return false;
+    if (id == HeaderId::kOther && headers.find(name) == nullptr) return false;
+    return request ? joins_lines_in_requests(name) : joins_lines_in_responses(name);
+  }
   std::optional<ProtocolError> read_all(char* at, char* end);
   std::optional<ProtocolError> take(std::string_view name, std::string_view value);
 };
@@ -178,7 +187,7 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
       break;
     }
     case HeaderId::kTransferEncoding:
-      if (std::exchange(encoding_seen, true)) return kTwoEncodings;
+      if (std::exchange(encoding_seen, true)) return kUnknownEncoding;
       encoding = value;
       return std::nullopt;  // hop by hop; the writer makes its own
     case HeaderId::kConnection:
@@ -194,6 +203,13 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
       break;
     default:
       break;
+  }
+  if (joins_lines(name, id)) [[unlikely]] {
+    const std::string_view first = headers.get_joined(name);
+    if (first.data() != nullptr) {
+      headers.set(name, first.empty() ? value : headers.arena().join(first, ",", value));
+      return std::nullopt;
+    }
   }
   headers.add({id == HeaderId::kOther ? name : header_name(id), value, id});
   return std::nullopt;
@@ -234,6 +250,17 @@ size_t find_head_end(std::string_view bytes) {
   return 0;
 }
 
+bool may_begin_request(std::string_view bytes) {
+  constexpr size_t kLongestMethod = 32;
+  for (size_t i = 0; i < bytes.size() && i <= kLongestMethod; ++i) {
+    const char c = bytes[i];
+    if (c == ' ' && i > 0) return true;
+    if (i == 0 && c == '\r') return true;  // an empty line in front
+    if (kTokenLower[static_cast<unsigned char>(c)] == 0) return bytes[0] == '\r' && i == 1 && c == '\n';
+  }
+  return bytes.size() <= kLongestMethod;
+}
+
 bool has_bare_line_feed(std::string_view bytes, size_t from) {
   for (size_t at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
     if (at == 0 || bytes[at - 1] != '\r') return true;
@@ -252,9 +279,14 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   char* const target_begin = ++at;
   while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
   const std::string_view target(target_begin, at - target_begin);
+  if (*at == '\r' && at[1] == '\n' && !target.empty()) return kLowVersion;  // HTTP/0.9
   if (*at != ' ') return target.empty() ? kInvalidUrl : kInvalidVersion;
   ++at;
-  if (end - at < 10 || at[8] != '\r' || at[9] != '\n' || !parse_version({at, 8}, facts.version)) return kInvalidVersion;
+  if (end - at < 10 || at[8] != '\r' || at[9] != '\n') return kInvalidVersion;
+  if (!parse_version({at, 8}, facts.version)) {
+    return std::string_view(at, 5) == "HTTP/" && is_digit(at[5]) && at[6] == '.' && is_digit(at[7]) ? kLowVersion
+                                                                                                    : kInvalidVersion;
+  }
   at += 10;
 
   LineReader lines{headers, facts, limits, stats, true};
@@ -276,7 +308,7 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   // RFC 9112 §6.1, §6.3: a message whose length could be read in two ways is refused, never guessed.
   if (lines.encoding_seen) {
     if (!iequals(lines.encoding, "chunked") || connect) {
-      return ProtocolError{501, "http1.invalid_transfer_encoding", kUnknownEncoding.message};
+      return kUnknownEncoding;
     }
     facts.chunked = true;
     if (facts.has_content_length) {
@@ -284,7 +316,8 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
       headers.remove(HeaderId::kContentLength);
       facts.has_content_length = false;
     }
-    if (facts.version == Protocol::kHttp10) return kUnknownEncoding;
+    // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1).
+    if (facts.version == Protocol::kHttp10) return codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
   }
   if (connect && facts.has_content_length) {
     if (facts.content_length != 0) {
@@ -339,7 +372,7 @@ std::optional<ProtocolError> parse_response_head(char* head, size_t size, Header
 std::optional<ProtocolError> parse_trailers(char* lines, size_t size, HeaderMap& trailers, const CodecLimits& limits,
                                             Http1Stats& stats) {
   HeadFacts facts;
-  LineReader reader{trailers, facts, limits, stats};
+  LineReader reader{trailers, facts, limits, stats, false, true};
   return reader.read_all(lines, lines + size);
 }
 

@@ -29,6 +29,9 @@ size_t find_head_end(std::string_view bytes);
 /// Whether `bytes` hold, at `from` or later, a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
 bool has_bare_line_feed(std::string_view bytes, size_t from = 0);
 
+/// Whether `bytes`, an incomplete head, could still become a request: they begin with what a method is made of.
+bool may_begin_request(std::string_view bytes);
+
 /// Parsing rewrites names to lower case in place and makes `headers` point into `head`, which must be followed by kHeadPadding
 /// readable bytes. A failure leaves `headers` in an unspecified state.
 constexpr size_t kHeadPadding = 16;

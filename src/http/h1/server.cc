@@ -17,6 +17,8 @@ namespace {
 constexpr ProtocolError kHeadersTooLarge = {431, "http1.headers_too_large",
                                             "http/1.1 protocol error: headers size exceeds limit"};
 constexpr ProtocolError kBareLineFeed = {400, "http1.codec_error", "http/1.1 protocol error: a line must end with CRLF"};
+constexpr ProtocolError kNoHttp = {400, "http1.codec_error", "http/1.1 protocol error: HPE_INVALID_METHOD"};
+constexpr ProtocolError kHeadTimeout = {408, "request_header_timeout", "request header timeout"};
 constexpr ProtocolError kLowVersion = {426, "low_version", "HTTP/1.0 is not accepted here (accept_http_10)"};
 constexpr size_t kMaxBacklog = 64 * 1024;  // of pipelined requests, while one is being answered
 constexpr size_t kMaxLeadingBlank = 1024;  // empty lines before a request (RFC 9112 §2.2)
@@ -32,6 +34,8 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   void connection_lost() override;
   void announce_shutdown() override { shutting_down_ = true; }
   void goaway() override {}
+  bool head_pending() const override { return reading_ == Reading::kHead && !kept_.empty(); }
+  void head_timeout() override { malformed(kHeadTimeout); }
   size_t active_streams() const override { return exchange_ != nullptr ? 1 : 0; }
   bool wants_close() const override { return wants_close_ && exchange_ == nullptr; }
   void before_flush() override;
@@ -50,6 +54,7 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   void begin_exchange(char* head, size_t size);
   size_t read_body(std::string_view bytes);
   void malformed(const ProtocolError& error);
+  void ignore_h2c_upgrade(HeaderMap& headers);
   void keep(std::string_view bytes);
   void on_next_turn() override { receive({}); }
 
@@ -157,6 +162,7 @@ size_t Http1Server::read_head(std::string_view bytes) {
     } else if (h1::has_bare_line_feed(bytes, from)) {
       malformed(kBareLineFeed);
     }
+    if (reading_ != Reading::kBroken && !h1::may_begin_request(bytes)) malformed(kNoHttp);
     scanned_ = bytes.size();
     return 0;
   }
@@ -194,6 +200,7 @@ void Http1Server::begin_exchange(char* head, size_t size) {
     }
   }
 
+  if (facts_.connection_upgrade && iequals(headers.get(HeaderId::kUpgrade), "h2c")) ignore_h2c_upgrade(headers);
   const bool tunnel = connect_request_ || (facts_.connection_upgrade && headers.has(HeaderId::kUpgrade));
   if (tunnel) {
     body_.begin(h1::BodyReader::Kind::kUntilEnd, 0);
@@ -208,6 +215,14 @@ void Http1Server::begin_exchange(char* head, size_t size) {
   }
   reading_ = Reading::kBody;
   exchange_->on_headers(false);
+}
+
+/// We do not upgrade to HTTP/2 (RFC 9113 removed that way); the request is an ordinary one.
+void Http1Server::ignore_h2c_upgrade(HeaderMap& headers) {
+  facts_.connection_upgrade = false;
+  headers.remove(HeaderId::kUpgrade);
+  headers.remove(HeaderId::kHttp2Settings);
+  headers.remove(HeaderId::kConnection);
 }
 
 size_t Http1Server::read_body(std::string_view bytes) {

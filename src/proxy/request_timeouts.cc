@@ -1,0 +1,79 @@
+#include "proxy/request_timeouts.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/text.h"
+
+namespace weir::proxy {
+
+namespace {
+
+using http::HeaderId;
+
+/// A cap of 0 means none; an offset shortens the deadline but never to nothing.
+int64_t capped(int64_t asked_ms, uint64_t cap_ms, uint64_t offset_ms) {
+  int64_t result = asked_ms;
+  const auto offset = static_cast<int64_t>(offset_ms);
+  if (offset > 0 && result > offset) result -= offset;
+  if (cap_ms != 0) result = std::min(result, static_cast<int64_t>(cap_ms));
+  return result;
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_grpc_timeout(std::string_view text) {
+  constexpr size_t kMostDigits = 8;
+  if (text.size() < 2 || text.size() > kMostDigits + 1) return std::nullopt;
+  const auto value = parse_number<int64_t>(text.substr(0, text.size() - 1));
+  if (!value || *value < 0) return std::nullopt;
+  switch (text.back()) {
+    case 'H':
+      return *value * 3'600'000;
+    case 'M':
+      return *value * 60'000;
+    case 'S':
+      return *value * 1000;
+    case 'm':
+      return *value;
+    case 'u':
+      return (*value + 999) / 1000;
+    case 'n':
+      return (*value + 999'999) / 1'000'000;
+    default:
+      return std::nullopt;
+  }
+}
+
+RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request, bool internal) {
+  RequestTimeouts limits;
+  limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
+  if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
+  const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
+
+  // The newer way: the deadline bounds the stream, and the upstream is told what is left of it.
+  if (forward.grpc_timeout_header_max_ms && http::is_grpc(request)) {
+    limits.response_ms = 0;
+    if (grpc_timeout) {
+      const int64_t stream =
+          capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
+      limits.stream_ms = stream;
+      if (stream != *grpc_timeout) request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
+    }
+    return limits;
+  }
+  // The older one: it replaces the route's timeout.
+  if (forward.max_grpc_timeout_ms && http::is_grpc(request)) {
+    limits.response_ms = grpc_timeout
+                             ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
+                             : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
+  }
+  if (internal) {
+    if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamTimeoutMs))) limits.response_ms = *asked;
+    request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
+  }
+  limits.expected_ms = limits.response_ms;
+  return limits;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,25 @@
+// Request timeouts: how long a forwarded request may take, from its route, its gRPC deadline and what internal callers ask for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "http/header_map.h"
+#include "route/spec.h"
+
+namespace weir::proxy {
+
+/// In milliseconds; 0 means without bound.
+struct RequestTimeouts {
+  int64_t response_ms = 0;           // from the end of the request to the end of the response
+  int64_t expected_ms = 0;           // what the upstream is told (x-envoy-expected-rq-timeout-ms); 0: nothing
+  std::optional<int64_t> stream_ms;  // the whole exchange; absent: the connection manager's bound stays
+};
+
+/// Also takes the headers that ask for timeouts out of the request, and rewrites grpc-timeout where the route caps it.
+RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request, bool internal);
+
+/// A grpc-timeout value ("5S", "100m") in milliseconds, rounded up (gRPC over HTTP/2, Requests); nothing if it is none.
+std::optional<int64_t> parse_grpc_timeout(std::string_view text);
+
+}  // namespace weir::proxy
