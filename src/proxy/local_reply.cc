@@ -49,7 +49,7 @@ void start_local_reply(http::HeaderMap& response, int status, std::string_view b
 
 void describe_reply_body(http::HeaderMap& response, std::string_view body) {
   response.set(HeaderId::kContentLength, response.arena().copy(std::to_string(body.size())));
-  response.set(HeaderId::kContentType, "text/plain");
+  if (!response.has(HeaderId::kContentType)) response.add(HeaderId::kContentType, "text/plain");
 }
 
 int grpc_status_of(int http_status) {

@@ -13,7 +13,7 @@ namespace weir::proxy {
 /// Begins the head of an answer. For gRPC: 200 with grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2).
 /// `body` must outlive the exchange.
 void start_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc);
-/// content-length and content-type of a text body.
+/// content-length and, unless there is one, content-type of a text body.
 void describe_reply_body(http::HeaderMap& response, std::string_view body);
 
 /// The gRPC status that an HTTP status stands for (grpc/doc/http-grpc-status-mapping.md, with Envoy's RESOURCE_EXHAUSTED

@@ -71,6 +71,7 @@ void Pipeline::on_headers(bool end_stream) {
 
 void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   touch();
+  if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
   if (end_stream) request_complete();
   request_body_to_upstream(bytes, end_stream);

@@ -279,7 +279,7 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   char* const target_begin = ++at;
   while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
   const std::string_view target(target_begin, at - target_begin);
-  if (*at == '\r' && at[1] == '\n' && !target.empty()) return kLowVersion;  // HTTP/0.9
+  if (*at == '\r' && at[1] == '\n' && target.starts_with('/')) return kLowVersion;  // HTTP/0.9
   if (*at != ' ') return target.empty() ? kInvalidUrl : kInvalidVersion;
   ++at;
   if (end - at < 10 || at[8] != '\r' || at[9] != '\n') return kInvalidVersion;
