@@ -39,7 +39,6 @@ void start_local_reply(http::HeaderMap& response, int status, std::string_view b
   Arena& arena = response.arena();
   if (grpc) {
     response.set_status(200);
-    response.add(HeaderId::kContentType, "application/grpc");
     response.add(HeaderId::kGrpcStatus, arena.copy(std::to_string(grpc_status_of(status))));
     if (!body.empty()) response.add(HeaderId::kGrpcMessage, percent_encoded(arena, body));
     return;

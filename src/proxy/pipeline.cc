@@ -214,14 +214,14 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   info.response_code_details = "direct_response";
   local_reply_ = true;
   route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
-  upstream_headers_end_ = true;
+  set_reply_body("");
   step_ = Step::kResponseFilters;
   return Next::kGoOn;
 }
 
 Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
   connection_->stats().rq_direct_response.add();
-  start_local_reply(response_headers_, response.status, response.body, grpc_);
+  start_local_reply(response_headers_, response.status, head_request_ ? std::string_view() : response.body, grpc_);
   info.response_code_details = "direct_response";
   local_reply_ = true;
   route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
@@ -500,7 +500,7 @@ void Pipeline::reply(int status, std::string_view body, std::string_view details
 Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details) {
   CHECK(!response_started_);
   response_headers_.clear();
-  start_local_reply(response_headers_, status, body, grpc_);
+  start_local_reply(response_headers_, status, head_request_ ? std::string_view() : body, grpc_);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   info.response_code_details = details;
   local_reply_ = true;
@@ -513,6 +513,7 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
 /// The body of an answer made here, described by the head. gRPC has put it into grpc-message.
 void Pipeline::set_reply_body(std::string_view body) {
   const bool with_body = !body.empty() && !grpc_;
+  if (grpc_) response_headers_.set(HeaderId::kContentType, "application/grpc");
   if (with_body) describe_reply_body(response_headers_, body);
   reply_body_ = with_body ? body : std::string_view();
   upstream_headers_end_ = !with_body || head_request_;
@@ -537,6 +538,7 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
   } else if (reason == http::Reset::kProtocolError) {
     info.flags.set(ResponseFlag::kDownstreamProtocolError);
     info.response_code_details = memory_.copy(details);
+    if (step_ == Step::kNormalise) request_headers_.clear();
   } else {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamConnectionTermination);

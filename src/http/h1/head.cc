@@ -19,7 +19,8 @@ constexpr ProtocolError kInvalidUrl = codec_error("http/1.1 protocol error: HPE_
 constexpr ProtocolError kInvalidVersion = codec_error("http/1.1 protocol error: HPE_INVALID_VERSION");
 constexpr ProtocolError kLowVersion = {426, "low_version", "http/1.1 protocol error: neither HTTP/1.1 nor HTTP/1.0"};
 constexpr ProtocolError kInvalidName = codec_error("http/1.1 protocol error: INVALID_HEADER_NAME_CHARACTER");
-constexpr ProtocolError kInvalidValue = codec_error("http/1.1 protocol error: header value contains invalid chars");
+constexpr ProtocolError kInvalidValue = {400, "http1.invalid_characters",
+                                         "http/1.1 protocol error: header value contains invalid chars"};
 constexpr ProtocolError kMissingColon = codec_error("http/1.1 protocol error: HEADER_MISSING_COLON");
 constexpr ProtocolError kFolded = codec_error("http/1.1 protocol error: INVALID_HEADER_FORMAT");
 constexpr ProtocolError kInvalidLength = codec_error("http/1.1 protocol error: UNPARSABLE_CONTENT_LENGTH");
@@ -72,10 +73,10 @@ bool valid_target_characters(std::string_view target) {
 }
 
 bool valid_host_characters(std::string_view host) {
-  return host.find("@@") == std::string_view::npos && std::ranges::all_of(host, [](char c) {
-           return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-                  std::string_view("!$%&'()*+,-.:;=@[]_~").find(c) != std::string_view::npos;
-         });
+  return std::ranges::all_of(host, [](char c) {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
+           std::string_view("-.:[]_").find(c) != std::string_view::npos;
+  });
 }
 
 /// RFC 9112 §3.2.2: the target's authority replaces Host.
@@ -94,7 +95,7 @@ std::optional<ProtocolError> resolve_absolute_form(std::string_view target, bool
   const size_t path_at = std::min(target.find_first_of("/?#"), target.size());
   const std::string_view host = target.substr(0, path_at);
   std::string_view path = target.substr(path_at);
-  if (host.empty() || !valid_host_characters(host)) return kInvalidUrl;
+  if (host.empty() || !valid_host_characters(host)) return kUnusable;
   if (!valid_target_characters(path)) return kInvalidUrl;
   if (connect && !path.empty()) return kUnusable;
   if (connect) {
@@ -104,7 +105,6 @@ std::optional<ProtocolError> resolve_absolute_form(std::string_view target, bool
   headers.set_pseudo(HeaderId::kAuthority, host);
   if (connect) return std::nullopt;
   if (path.empty()) path = "/";
-  if (path.front() != '/') path = headers.arena().join("/", path);
   headers.set_pseudo(HeaderId::kPath, path);
   return std::nullopt;
 }
@@ -121,12 +121,6 @@ struct LineReader {
   std::string_view encoding = {};
   std::string_view host = {};
 
-  /// Envoy keeps some headers on one line. Asking costs, so only what was seen before is asked about.
-  bool joins_lines(std::string_view name, HeaderId id) const {
-    if (trailers || (id != HeaderId::kOther && !headers.has(id))) return false;
-    if (id == HeaderId::kOther && headers.find(name) == nullptr) return false;
-    return request ? joins_lines_in_requests(name) : joins_lines_in_responses(name);
-  }
   std::optional<ProtocolError> read_all(char* at, char* end);
   std::optional<ProtocolError> take(std::string_view name, std::string_view value);
 };
@@ -190,6 +184,9 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
       if (std::exchange(encoding_seen, true)) return kUnknownEncoding;
       encoding = value;
       return std::nullopt;  // hop by hop; the writer makes its own
+    case HeaderId::kProxyConnection:
+      if (list_has_token(value, "close")) facts.connection_close = true;
+      break;
     case HeaderId::kConnection:
       for (std::string_view rest = value; !rest.empty();) {
         const std::string_view token = next_token(rest);
@@ -204,13 +201,7 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
     default:
       break;
   }
-  if (joins_lines(name, id)) [[unlikely]] {
-    const std::string_view first = headers.get_joined(name);
-    if (first.data() != nullptr) {
-      headers.set(name, first.empty() ? value : headers.arena().join(first, ",", value));
-      return std::nullopt;
-    }
-  }
+  if (!trailers && join_repeated(headers, name, id, value, request)) return std::nullopt;
   headers.add({id == HeaderId::kOther ? name : header_name(id), value, id});
   return std::nullopt;
 }
@@ -276,18 +267,24 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   const std::string_view method(head, at - head);
   if (*at != ' ' || !known_method(method)) return kInvalidMethod;
 
-  char* const target_begin = ++at;
+  // Blanks between the parts and after them may be more than one (RFC 9112 §3 allows to be lenient here); we send on just one.
+  while (*at == ' ') ++at;
+  char* const target_begin = at;
   while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
   const std::string_view target(target_begin, at - target_begin);
-  if (*at == '\r' && at[1] == '\n' && target.starts_with('/')) return kLowVersion;  // HTTP/0.9
-  if (*at != ' ') return target.empty() ? kInvalidUrl : kInvalidVersion;
-  ++at;
-  if (end - at < 10 || at[8] != '\r' || at[9] != '\n') return kInvalidVersion;
-  if (!parse_version({at, 8}, facts.version)) {
-    return std::string_view(at, 5) == "HTTP/" && is_digit(at[5]) && at[6] == '.' && is_digit(at[7]) ? kLowVersion
-                                                                                                    : kInvalidVersion;
+  if (target.empty() || !valid_target_characters(target)) return kInvalidUrl;
+  while (*at == ' ') ++at;
+  if (*at == '\r' && at[1] == '\n') return target.starts_with('/') ? kLowVersion : kInvalidUrl;  // HTTP/0.9
+  const std::string_view version(at, std::min<size_t>(8, end - at));
+  at += version.size();
+  while (*at == ' ') ++at;
+  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return kInvalidVersion;
+  at += 2;
+  if (!parse_version(version, facts.version)) {
+    const bool some_version =
+        version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
+    return some_version ? kLowVersion : kInvalidVersion;
   }
-  at += 10;
 
   LineReader lines{headers, facts, limits, stats, true};
   if (auto error = lines.read_all(at, end)) return error;
@@ -295,15 +292,6 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   headers.set_pseudo(HeaderId::kMethod, method);
   if (lines.hosts_seen) headers.set_pseudo(HeaderId::kAuthority, lines.host);
   const bool connect = method == "CONNECT";
-  if (target.empty()) return kInvalidUrl;
-  if (!connect && (target.front() == '/' || (target == "*" && method == "OPTIONS"))) {
-    if (!valid_target_characters(target)) return kInvalidUrl;
-    headers.set_pseudo(HeaderId::kPath, target);
-  } else if (!connect && !options.allow_absolute_url) {
-    headers.set_pseudo(HeaderId::kPath, target);
-  } else if (auto error = resolve_absolute_form(target, connect, headers)) {
-    return error;
-  }
 
   // RFC 9112 §6.1, §6.3: a message whose length could be read in two ways is refused, never guessed.
   if (lines.encoding_seen) {
@@ -319,6 +307,14 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
     // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1).
     if (facts.version == Protocol::kHttp10) return codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
   }
+  if (!connect && (target.front() == '/' || (target == "*" && method == "OPTIONS"))) {
+    headers.set_pseudo(HeaderId::kPath, target);
+  } else if (!connect && !options.allow_absolute_url) {
+    headers.set_pseudo(HeaderId::kPath, target);
+  } else if (auto error = resolve_absolute_form(target, connect, headers)) {
+    return error;
+  }
+
   if (connect && facts.has_content_length) {
     if (facts.content_length != 0) {
       return ProtocolError{400, "http1.body_disallowed", "http/1.1 protocol error: unsupported content length"};

@@ -220,13 +220,11 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
   if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
   if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
     self.stats_.rx_messaging_error.add();
-    if (self.options_.override_stream_error_on_invalid_http_message) {
-      if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
-        self.reset_later(*stream, Reset::kProtocolError,
-                         error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
-      }
-      return 0;
+    if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
+      self.reset_later(*stream, Reset::kProtocolError,
+                       error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
     }
+    if (self.options_.override_stream_error_on_invalid_http_message) return 0;
   }
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }

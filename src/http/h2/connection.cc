@@ -267,10 +267,13 @@ void Connection::reset_all(Reset reason, std::string_view details) {
   while (!streams_.empty()) {
     H2Stream& stream = streams_.front();
     StreamEvents* events = stream.events_;
+    // The stream that caused it all knows better why it ends.
+    const Reset own_reason = stream.reset_signal_ ? stream.reset_reason_ : reason;
+    const std::string_view own_details = stream.reset_signal_ ? stream.reset_details_ : details;
     stream.in_session_ = false;
     if (events != nullptr) detach(stream);
     retire(stream);
-    if (events != nullptr) events->on_reset(reason, details);
+    if (events != nullptr) events->on_reset(own_reason, own_details);
   }
 }
 

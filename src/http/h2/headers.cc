@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "http/joined_lines.h"
 
 namespace weir::http::h2 {
 
@@ -26,7 +27,8 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
       stats_.dropped_headers_with_underscores.add();
       return Verdict::kOk;
     }
-    map_->add({arena.copy(name), arena.copy(value), id});
+    const std::string_view own_name = arena.copy(name), own_value = arena.copy(value);
+    if (!join_repeated(*map_, own_name, id, own_value, request_)) map_->add({own_name, own_value, id});
     return Verdict::kOk;
   }
   const std::string_view kept = arena.copy(value);
@@ -36,7 +38,7 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
     host_ = kept;
   } else {
     cookies_ += id == HeaderId::kCookie;
-    map_->add(id, kept);
+    if (!join_repeated(*map_, name, id, kept, request_)) map_->add(id, kept);
   }
   return Verdict::kOk;
 }
