@@ -9,7 +9,8 @@ namespace weir::net {
 
 Result<Address> Address::from_ip(std::string_view ip, uint16_t port) {
   Address address;
-  const std::string text(ip);
+  std::string text(ip);
+  if (const size_t end = text.find('\0'); end != std::string::npos) text[end] = '?';  // inet_pton() would stop there
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage_);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage_);
   if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {

@@ -84,8 +84,11 @@ void ClientConnection::on_connected() {
 void ClientConnection::on_bytes(std::string_view bytes) { codec_->receive(bytes); }
 
 void ClientConnection::on_end() {
+  const bool active = codec_->active_streams() != 0;
+  stream_closed_ = false;
   codec_->receive_end();
-  gone(true);
+  // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
+  gone(true, active && !(stream_closed_ && pool_.protocol() != http::Protocol::kHttp2));
 }
 
 void ClientConnection::on_failure(const net::StreamFailure& failure) {
@@ -112,15 +115,16 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
     pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, reason});
     return;
   }
+  const bool active = codec_->active_streams() != 0;
   codec_->connection_lost(http::Reset::kConnectionTermination, failure.reason);
-  gone(true);
+  gone(true, active);
 }
 
 void ClientConnection::before_flush() {
   codec_->before_flush();
   if (closed_) return;
   count_bytes();
-  if (state_ == State::kDraining && codec_->active_streams() == 0) gone(false);
+  if (state_ == State::kDraining && codec_->active_streams() == 0) gone(false, false);
 }
 
 void ClientConnection::count_bytes() {
@@ -132,6 +136,7 @@ void ClientConnection::count_bytes() {
 }
 
 void ClientConnection::on_stream_closed() {
+  stream_closed_ = true;
   if (codec_->active_streams() == 0) idle_since_ = pool_.context().loop.now();
   update_readiness();
   if (state_ == State::kDraining) stream_->want_flush();
@@ -145,7 +150,7 @@ void ClientConnection::on_goaway() {
 
 void ClientConnection::on_protocol_error(const http::ProtocolError&) {
   pool_.context().stats.upstream_cx_protocol_error.add();
-  gone(false);
+  gone(false, codec_->active_streams() != 0);
 }
 
 void ClientConnection::on_max_streams(uint32_t) { update_readiness(); }
@@ -162,7 +167,7 @@ void ClientConnection::on_idle_timeout() {
     return;
   }
   pool_.context().stats.upstream_cx_idle_timeout.add();
-  gone(false);
+  gone(false, false);
 }
 
 void ClientConnection::on_duration_timeout() {
@@ -183,16 +188,16 @@ void ClientConnection::drain() {
 
 void ClientConnection::close() {
   if (closed_) return;
+  const bool active = codec_->active_streams() != 0;
   codec_->connection_lost(http::Reset::kConnectionTermination, "");
-  gone(false);
+  gone(false, active);
 }
 
 /// The connection is over: count it, and let the pool dispose of us.
-void ClientConnection::gone(bool by_peer) {
+void ClientConnection::gone(bool by_peer, bool active) {
   if (std::exchange(closed_, true)) return;
   ClusterStats& stats = pool_.context().stats;
   count_bytes();
-  const bool active = codec_->active_streams() != 0;
   stats.upstream_cx_active.subtract();
   stats.upstream_cx_destroy.add();
   (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();
@@ -206,7 +211,7 @@ void ClientConnection::gone(bool by_peer) {
   }
   pool_.endpoint_stats().cx_active.subtract();
   lease_.give_back();
-  if (active) codec_->connection_lost(http::Reset::kConnectionTermination, "");
+  codec_->connection_lost(http::Reset::kConnectionTermination, "");
   stream_->close();
   pool_.on_connection_gone(*this);
 }

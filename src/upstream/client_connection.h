@@ -60,7 +60,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   void on_idle_timeout();
   void on_duration_timeout();
   void count_bytes();
-  void gone(bool by_peer);
+  /// `active`: requests were under way, and were cut off.
+  void gone(bool by_peer, bool active);
 
   Pool& pool_;
   const uint64_t id_;
@@ -71,6 +72,7 @@ class ClientConnection final : public ListNode<ClientConnection>,
   std::unique_ptr<loop::Timer> duration_timer_;
   State state_ = State::kConnecting;
   bool closed_ = false;
+  bool stream_closed_ = false;
   uint32_t streams_opened_ = 0;
   MonotonicNs connect_start_;
   MonotonicNs connected_at_ = 0;

@@ -14,13 +14,8 @@ Pool::Pool(const PoolContext& context, const Endpoint& endpoint, http::Protocol 
       breakers_(context.cluster.breakers_for(priority)) {}
 
 Pool::~Pool() {
-  draining_ = true;
-  while (!waiters_.empty()) {
-    PoolWaiter& waiter = waiters_.pop_front();
-    waiter.pending_lease_.give_back();
-    waiter.pending_hold_ = {};
-    waiter.on_pool_failure({http::Reset::kConnectionTermination, ""});
-  }
+  ending_ = true;
+  while (!waiters_.empty()) take_first(waiters_).on_pool_failure({http::Reset::kConnectionTermination, ""});
   auto close_all = [](List<ClientConnection>& list) {
     while (!list.empty()) list.front().close();
   };
@@ -55,16 +50,26 @@ ClientConnection* Pool::acquire(PoolWaiter& waiter, bool& overflow) {
 void Pool::withdraw(PoolWaiter& waiter) {
   if (!waiter.linked()) return;
   waiter.unlink();
+  stop_counting(waiter);
+  context_.stats.upstream_rq_cancelled.add();
+}
+
+PoolWaiter& Pool::take_first(List<PoolWaiter>& waiters) {
+  PoolWaiter& waiter = waiters.pop_front();
+  stop_counting(waiter);
+  return waiter;
+}
+
+void Pool::stop_counting(PoolWaiter& waiter) {
   --waiting_;
   waiter.pending_lease_.give_back();
   waiter.pending_hold_ = {};
-  context_.stats.upstream_rq_cancelled.add();
 }
 
 /// Opens as many connections as those who wait can use: an HTTP/2 connection will serve many, an HTTP/1 connection one.
 void Pool::maybe_connect() {
   const size_t per_connection = protocol_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
-  while (waiting_ > connecting_ * per_connection && !draining_) {
+  while (waiting_ > connecting_ * per_connection && !ending_) {
     // With the limit reached one connection is still allowed to a pool that has none.
     if (breakers_.connections.open()) {
       context_.stats.upstream_cx_overflow.add();
@@ -79,16 +84,20 @@ void Pool::maybe_connect() {
 
 void Pool::on_connection_connected(ClientConnection&) { --connecting_; }
 
-void Pool::on_connection_ready(ClientConnection&) { serve_waiters(); }
+void Pool::on_connection_ready(ClientConnection& connection) {
+  serve_waiters();
+  if (leaving_ && connection.state() == ClientConnection::State::kReady) connection.drain();
+}
 
 void Pool::serve_waiters() {
   while (!waiters_.empty() && !ready_.empty()) {
-    if (breakers_.requests.open()) return;  // the next stream to end tries again
-    PoolWaiter& waiter = waiters_.pop_front();
-    --waiting_;
-    waiter.pending_lease_.give_back();
-    waiter.pending_hold_ = {};
-    waiter.on_pool_ready(ready_.front());
+    PoolWaiter& waiter = take_first(waiters_);
+    if (breakers_.requests.open()) {  // other pools of the cluster took what was left; nobody would tell this one
+      context_.stats.upstream_rq_pending_overflow.add();
+      waiter.on_pool_failure({http::Reset::kOverflow, ""});
+    } else {
+      waiter.on_pool_ready(ready_.front());
+    }
   }
 }
 
@@ -100,11 +109,8 @@ void Pool::on_connection_failed(ClientConnection& connection, const PoolFailure&
   // As in Envoy, everybody who waits fails with the connection; retries are the callers' affair.
   List<PoolWaiter> failed;
   failed.take_all(waiters_);
-  waiting_ = 0;
-  while (!failed.empty()) {
-    PoolWaiter& waiter = failed.pop_front();
-    waiter.pending_lease_.give_back();
-    waiter.pending_hold_ = {};
+  while (!failed.empty()) {  // each may withdraw others, or ask anew
+    PoolWaiter& waiter = take_first(failed);
     context_.stats.upstream_rq_pending_failure_eject.add();
     waiter.on_pool_failure(failure);
   }
@@ -119,7 +125,7 @@ void Pool::on_connection_gone(ClientConnection& connection) {
 }
 
 void Pool::drain() {
-  draining_ = waiters_.empty();
+  leaving_ = true;
   while (!ready_.empty()) ready_.front().drain();
 }
 

@@ -57,7 +57,7 @@ class Pool {
   /// The waiter wants no more.
   void withdraw(PoolWaiter& waiter);
 
-  /// Idle connections are closed, busy ones finish their streams.
+  /// Idle connections are closed, busy ones after their streams; whoever still waits is served first.
   void drain();
   bool empty() const { return connections_ == 0; }
 
@@ -71,6 +71,8 @@ class Pool {
   friend class ClientConnection;
   void maybe_connect();
   void serve_waiters();
+  PoolWaiter& take_first(List<PoolWaiter>& waiters);
+  void stop_counting(PoolWaiter& waiter);
   // From the connections:
   void on_connection_connected(ClientConnection& connection);
   void on_connection_ready(ClientConnection& connection);
@@ -88,7 +90,8 @@ class Pool {
   size_t waiting_ = 0;
   size_t connections_ = 0;
   size_t connecting_ = 0;
-  bool draining_ = false;
+  bool leaving_ = false;  // connections end when nobody needs them any more
+  bool ending_ = false;   // no further connection is opened
 };
 
 }  // namespace weir::upstream
