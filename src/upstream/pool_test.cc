@@ -378,6 +378,7 @@ TEST_F(Pools, AResponseThatLastsUntilTheEndOfItsConnectionIsNotCutOffByIt) {
   turns_until([&] { return request.done && pool().empty(); });
   EXPECT_FALSE(request.was_reset);
   EXPECT_EQ(stats().upstream_cx_destroy_remote.value(), 1u);
+  EXPECT_EQ(stats().upstream_cx_destroy_with_active_rq.value(), 0u);
 }
 
 TEST_F(Pools, AConnectionLivesNoLongerThanItMay) {

@@ -253,6 +253,7 @@ void Http1Client::receive_end() {
   }
   if (exchange_ != nullptr && reading_ == Reading::kBody && body_.kind() == h1::BodyReader::Kind::kUntilEnd) {
     end_response().on_body({}, true);
+    close_stream();
     return;
   }
   connection_lost(Reset::kConnectionTermination, "");
