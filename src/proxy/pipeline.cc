@@ -234,14 +234,12 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   forward_ = &forward;
   const route::ClusterChoice choice = route::choose_cluster(forward, request_headers_, random_value_);
   upstream::Cluster* cluster = choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
+  choice_ = choice;
   if (cluster == nullptr) {
     connection_->stats().no_cluster.add();
     info.flags.set(ResponseFlag::kNoClusterFound);
-    const Next next = reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found");
-    route::finalize_response(table_->config(), match_, choice.entry, response_headers_, format_context());
-    return next;
+    return reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found", RouteHeaders::kYes);
   }
-  choice_ = choice;
   info.upstream_cluster = cluster->spec().stat_name;
   info.upstream_cluster_raw = cluster->spec().name;
   if (match_.virtual_host->virtual_clusters.size() != 0) {
@@ -448,7 +446,8 @@ void Pipeline::on_upstream_failure(const UpstreamFailure& failure) {
   response_timer_.cancel();
   if (failure.no_host) {
     info.flags.set(ResponseFlag::kNoHealthyUpstream);
-    reply(503, "no healthy upstream", "no_healthy_upstream");
+    count_local_upstream_code(503);
+    reply(503, "no healthy upstream", "no_healthy_upstream", RouteHeaders::kYes);
     return;
   }
   const FailureWords words = describe(failure.reason);
@@ -466,7 +465,7 @@ void Pipeline::on_upstream_failure(const UpstreamFailure& failure) {
                                                 with_underscores(memory_, failure.transport_reason), "}");
   if (failure.reason == http::Reset::kOverflow) overloaded_ = true;
   count_local_upstream_code(words.status);
-  reply(words.status, body, details);
+  reply(words.status, body, details, RouteHeaders::kYes);
 }
 
 void Pipeline::count_local_upstream_code(int status) {
@@ -492,16 +491,20 @@ void Pipeline::on_malformed(const http::ProtocolError& error) {
 }
 
 /// An answer made by Weir. Its head goes through the response filters like any other.
-void Pipeline::reply(int status, std::string_view body, std::string_view details) {
-  reply_and_go_on(status, body, details);
+void Pipeline::reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers) {
+  reply_and_go_on(status, body, details, route_headers);
   advance();
 }
 
-Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details) {
+Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details,
+                                         RouteHeaders route_headers) {
   CHECK(!response_started_);
   response_headers_.clear();
   start_local_reply(response_headers_, status, head_request_ ? std::string_view() : body, grpc_);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
+  if (route_headers == RouteHeaders::kYes) {
+    route::finalize_response(table_->config(), match_, choice_.entry, response_headers_, format_context());
+  }
   info.response_code_details = details;
   local_reply_ = true;
   set_reply_body(body);
@@ -531,6 +534,7 @@ void Pipeline::give_up(std::string_view details) {
 }
 
 void Pipeline::on_reset(http::Reset reason, std::string_view details) {
+  if (step_ == Step::kNormalise) request_headers_.clear();  // a head that was never complete
   if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamRemoteReset);
@@ -538,7 +542,6 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
   } else if (reason == http::Reset::kProtocolError) {
     info.flags.set(ResponseFlag::kDownstreamProtocolError);
     info.response_code_details = memory_.copy(details);
-    if (step_ == Step::kNormalise) request_headers_.clear();
   } else {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamConnectionTermination);
@@ -570,7 +573,7 @@ void Pipeline::on_response_timeout() {
     return;
   }
   count_local_upstream_code(504);
-  reply(504, "upstream request timeout", "response_timeout");
+  reply(504, "upstream request timeout", "response_timeout", RouteHeaders::kYes);
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }

@@ -99,8 +99,11 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next start_upstream(const route::Forward& forward);
 
   // --- answers made here ---
-  void reply(int status, std::string_view body, std::string_view details);
-  Next reply_and_go_on(int status, std::string_view body, std::string_view details);
+  /// Whether the route's response headers are added: so it is when the router answers, not when the connection manager does.
+  enum class RouteHeaders : uint8_t { kNo, kYes };
+  void reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers = RouteHeaders::kNo);
+  Next reply_and_go_on(int status, std::string_view body, std::string_view details,
+                       RouteHeaders route_headers = RouteHeaders::kNo);
   void give_up(std::string_view details);
   void set_reply_body(std::string_view body);
   bool envoy_headers() const;

@@ -129,8 +129,8 @@ std::optional<LocalReply> check_request(const HeaderMap& request) {
   if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", true};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
-  if (!connect && request.path().front() != '/' && request.path() != "*") return LocalReply{404, "", "absolute_path_rejected"};
-  if (request.path().find('#') != std::string_view::npos) return LocalReply{400, "", "path_normalization_failed"};
+  if (!connect && request.path().front() != '/') return LocalReply{404, "", "absolute_path_rejected"};
+  if (request.path().find('#') != std::string_view::npos) return LocalReply{400, "", "path_normalization_failed", true};
   return std::nullopt;
 }
 

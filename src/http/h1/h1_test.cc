@@ -233,7 +233,6 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"an unknown method", "FOO / HTTP/1.1\r\nhost: a\r\n\r\n", 400},
         Malformed{"an unknown version", "GET / HTTP/1.2\r\nhost: a\r\n\r\n", 426},
         Malformed{"no version", "GET /\r\nhost: a\r\n\r\n", 426},
-        Malformed{"two spaces", "GET  / HTTP/1.1\r\nhost: a\r\n\r\n", 400},
         Malformed{"a chunk size that is none", "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", 400},
         Malformed{"a chunk size beyond all bounds",
                   "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n11111111111111111\r\n", 400},

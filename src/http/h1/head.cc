@@ -274,8 +274,9 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   const std::string_view target(target_begin, at - target_begin);
   if (target.empty() || !valid_target_characters(target)) return kInvalidUrl;
   while (*at == ' ') ++at;
-  if (*at == '\r' && at[1] == '\n') return target.starts_with('/') ? kLowVersion : kInvalidUrl;  // HTTP/0.9
-  const std::string_view version(at, std::min<size_t>(8, end - at));
+  const bool no_version = *at == '\r' && at[1] == '\n';  // HTTP/0.9
+  if (no_version && !target.starts_with('/')) return kInvalidUrl;
+  const std::string_view version(at, no_version ? 0 : std::min<size_t>(8, end - at));
   at += version.size();
   while (*at == ' ') ++at;
   if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return kInvalidVersion;
@@ -283,7 +284,9 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   if (!parse_version(version, facts.version)) {
     const bool some_version =
         version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
-    return some_version ? kLowVersion : kInvalidVersion;
+    if (!some_version && !no_version) return kInvalidVersion;
+    if (!options.accept_http_10) return kLowVersion;
+    facts.version = Protocol::kHttp10;
   }
 
   LineReader lines{headers, facts, limits, stats, true};
