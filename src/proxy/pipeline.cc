@@ -139,6 +139,7 @@ Pipeline::Next Pipeline::normalise() {
     http::HeaderMap go_ahead(memory_);
     go_ahead.set_status(100);
     downstream_->send_informational(go_ahead);
+    connection_->stats().count_response(100);
     request_headers_.remove(HeaderId::kExpect);
   }
   if (auto refusal = check_request(request_headers_)) {
@@ -477,6 +478,7 @@ void Pipeline::count_local_upstream_code(int status) {
 }
 
 void Pipeline::on_malformed(const http::ProtocolError& error) {
+  if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
   connection_->stats().downstream_cx_protocol_error.add();
   grpc_ = http::is_grpc(request_headers_);
   if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);

@@ -188,10 +188,10 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
       if (list_has_token(value, "close")) facts.connection_close = true;
       break;
     case HeaderId::kConnection:
+      facts.connection_keep_alive = iequals(value, "keep-alive");
       for (std::string_view rest = value; !rest.empty();) {
         const std::string_view token = next_token(rest);
         if (iequals(token, "close")) facts.connection_close = true;
-        if (iequals(token, "keep-alive")) facts.connection_keep_alive = true;
         if (iequals(token, "upgrade")) facts.connection_upgrade = true;
       }
       break;
