@@ -17,8 +17,9 @@ uint64_t random_seed() {
 
 }  // namespace
 
-Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry)
-    : registry_(registry) {
+Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry,
+             int64_t drain_time)
+    : registry_(registry), drain_time_(drain_time) {
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<proxy::Worker>(i, random_seed(), identity, logs, connections_));
   }
@@ -77,8 +78,17 @@ void Fleet::retire(size_t index) {
   const bool taken_over =
       std::ranges::any_of(prepared_, [&](const auto& entry) { return entry.second == listeners_[index]->sockets; });
   for (auto& worker : workers_) worker->stop_listening(listeners_[index], true, !taken_over);
+  retired_.push_back({listeners_[index], monotonic_now() + drain_time_});
   registrations_.erase(registrations_.begin() + static_cast<ptrdiff_t>(index));
   listeners_.erase(listeners_.begin() + static_cast<ptrdiff_t>(index));
+}
+
+void Fleet::sweep(MonotonicNs now) {
+  std::erase_if(retired_, [&](const Retired& retired) {
+    if (now < retired.deadline && retired.state->connections.load() != 0) return false;
+    for (auto& worker : workers_) worker->close_connections(retired.state);
+    return true;
+  });
 }
 
 void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) {

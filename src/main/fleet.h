@@ -17,7 +17,9 @@ namespace weir::main {
 /// Main thread only.
 class Fleet final : public control::Publisher {
  public:
-  Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry);
+  /// Connections of listeners that are gone may stay for `drain_time` ns.
+  Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry,
+        int64_t drain_time);
   ~Fleet() override;
 
   /// Starts the threads; they take connections once a snapshot was published.
@@ -37,6 +39,9 @@ class Fleet final : public control::Publisher {
   /// Responses say close, GOAWAYs are sent.
   void drain();
 
+  /// Closes what is left of listeners whose drain time is over. Call it now and then.
+  void sweep(MonotonicNs now);
+
   const std::vector<proxy::ListenerStatePtr>& listeners() const { return listeners_; }
   int64_t connections() const { return connections_.load(); }
   size_t size() const { return workers_.size(); }
@@ -44,7 +49,7 @@ class Fleet final : public control::Publisher {
  private:
   struct Retired {
     proxy::ListenerStatePtr state;
-    stats::Registry::Registration registration;
+    MonotonicNs deadline;
   };
   void open(const proxy::ListenerSpecPtr& spec);
   void retire(size_t index);
@@ -55,6 +60,8 @@ class Fleet final : public control::Publisher {
   std::map<proxy::ListenerSpecPtr, std::shared_ptr<proxy::ListenSockets>> prepared_;
   std::vector<proxy::ListenerStatePtr> listeners_;
   std::vector<stats::Registry::Registration> registrations_;  // of listeners_
+  std::vector<Retired> retired_;
+  const int64_t drain_time_;
   bool listening_ = true;
 };
 

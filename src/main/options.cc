@@ -83,7 +83,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   // How it ends.
   app.add_option("--drain-time-s", options.drain_time_s, "Seconds that draining connections may take");
   std::string drain_strategy = "gradual";
-  app.add_option("--drain-strategy", drain_strategy, "gradual or immediate")->check(one_of({"gradual", "immediate"}));
+  app.add_option("--drain-strategy", drain_strategy, "Accepted for compatibility: draining connections are always told at once")
+      ->check(one_of({"gradual", "immediate"}));
   app.add_option("--parent-shutdown-time-s", options.parent_shutdown_time_s,
                  "Accepted for compatibility; there is no hot restart");
   app.add_flag("--disable-hot-restart", options.disable_hot_restart, "Accepted for compatibility; there is no hot restart");

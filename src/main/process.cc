@@ -82,7 +82,11 @@ bool Process::set_up_log() {
     return false;
   }
   log_.set_all_levels(*level);
-  if (options_.log_format_given) log_.set_pattern(options_.log_format);
+  std::string pattern = options_.log_format_given ? options_.log_format : std::string(LogPattern::kDefault);
+  if (options_.log_format_escaped) {
+    for (size_t at; (at = pattern.find("%v")) != std::string::npos;) pattern.replace(at, 2, "%_");
+  }
+  log_.set_pattern(pattern);
   if (!options_.component_log_level.empty() && !complain(log_.set_levels(options_.component_log_level))) return false;
   return options_.log_path.empty() || complain(log_.open_file(options_.log_path));
 }
@@ -90,6 +94,7 @@ bool Process::set_up_log() {
 /// Logs warnings, prints errors; false if there was one.
 bool Process::report(config::Diagnostics& diagnostics) {
   for (config::Diagnostic& warning : diagnostics.warnings()) {
+    if (options_.skip_deprecated_logs && warning.message == "deprecated") continue;
     if (warning.at.file.empty()) loaded_.positions.locate(warning);
     log_.warning("config", "{}", warning.text());
   }
@@ -131,7 +136,7 @@ bool Process::build() {
   registrations_.push_back(registry_.add("weir.filesystem.", [this](stats::StatVisitor& visitor) { logs_->visit_own(visitor); }));
   scopes_ = std::make_unique<proxy::StatScopes>(registry_, workers_);
   stats_ = std::make_unique<ProcessStats>(registry_, workers_, started_);
-  fleet_ = std::make_unique<Fleet>(workers_, bootstrap_.identity, *logs_, registry_);
+  fleet_ = std::make_unique<Fleet>(workers_, bootstrap_.identity, *logs_, registry_, options_.drain_time_s * kNsPerSecond);
   listener_context_ = std::make_unique<proxy::ListenerConfigContext>(listener_context());
 
   configuration_ = std::make_unique<control::Configuration>(control::Context{
@@ -224,6 +229,11 @@ void Process::on_ready(Result<> bound) {
     loop_.stop();
     return;
   }
+  if (!options_.base_id_path.empty()) {
+    std::ofstream file(options_.base_id_path);
+    file << options_.base_id;
+    if (!file) log_.error("main", "cannot write --base-id-path {}", options_.base_id_path);
+  }
   fleet_->start(options_.file_flush_interval_ms);
   live_ = true;
   configuration_->listeners().stats().workers_started.set(1);
@@ -235,6 +245,7 @@ void Process::on_ready(Result<> bound) {
 }
 
 void Process::flush_stats() {
+  fleet_->sweep(loop_.now());
   stats_->flush(state(), loop_.now(), fleet_->connections());
   registry_.flush();
   logs_->flush(workers_);

@@ -151,6 +151,14 @@ void Worker::take_balanced(ListenerStatePtr listener, int fd) {
   });
 }
 
+void Worker::close_connections(ListenerStatePtr listener) {
+  loop_.post([this, listener = std::move(listener)] {
+    connections_.for_each([&](Connection& connection) {
+      if (connection.listener().state() == listener) connection.close();
+    });
+  });
+}
+
 void Worker::set_draining(bool draining) {
   loop_.post([this, draining] { draining_ = draining; });
 }

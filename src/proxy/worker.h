@@ -42,6 +42,8 @@ class Worker {
   void take_balanced(ListenerStatePtr listener, int fd);
   /// Stops accepting for a listener; its connections go on, or drain. `close_sockets`: nobody will take the sockets over.
   void stop_listening(ListenerStatePtr listener, bool drain_connections, bool close_sockets);
+  /// Ends what connections a listener still has.
+  void close_connections(ListenerStatePtr listener);
   /// While set, every response says that its connection ends (a failed health check).
   void set_draining(bool draining);
   /// Everything drains: responses say close, GOAWAYs are sent.
