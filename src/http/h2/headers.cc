@@ -66,7 +66,7 @@ void BlockReader::join_cookies() {
   map_->set(HeaderId::kCookie, {joined, static_cast<size_t>(at - joined)});
 }
 
-void FieldList::add(std::string_view name, std::string_view value) {
+void FieldList::add(std::string_view name, std::string_view value, uint8_t flags) {
   if (count_ == kFirst) [[unlikely]] {
     if (spill_.empty()) spill_.assign(first_, first_ + kFirst);
     spill_.emplace_back();
@@ -76,7 +76,7 @@ void FieldList::add(std::string_view name, std::string_view value) {
   field.value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.empty() ? "" : value.data()));
   field.namelen = name.size();
   field.valuelen = value.size();
-  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE | flags;
 }
 
 void FieldList::add_pseudo(const HeaderMap& headers, HeaderId id) {
@@ -126,6 +126,9 @@ void FieldList::add_lines(const HeaderMap& headers) {
         break;
       case HeaderId::kTe:
         if (list_has_token(line.value, "trailers")) add(line.name, "trailers");
+        break;
+      case HeaderId::kRequestId:  // never the same twice: in the dynamic table it would only push out what is
+        add(line.name, line.value, NGHTTP2_NV_FLAG_NO_INDEX);
         break;
       case HeaderId::kContentLength:
         if (!extended_connect_) add(line.name, line.value);

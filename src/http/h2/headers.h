@@ -53,7 +53,7 @@ class FieldList {
   bool extended_connect() const { return extended_connect_; }
 
  private:
-  void add(std::string_view name, std::string_view value);
+  void add(std::string_view name, std::string_view value, uint8_t flags = 0);
   void add_pseudo(const HeaderMap& headers, HeaderId id);
   void add_lines(const HeaderMap& headers);
 
