@@ -2,6 +2,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "main/check.h"
 #include "main/demo.h"
 #include "main/echo.h"
 #include "main/features.h"
@@ -10,6 +11,7 @@
 
 int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "check") return weir::main::run_check(argc - 1, argv + 1);
   if (command == "echo") return weir::main::run_echo(argc - 1, argv + 1);
   if (command == "demo") return weir::main::run_demo(argc - 1, argv + 1);
   if (command == "features") return weir::main::run_features();

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kCommands =
     "Other commands (weir COMMAND --help):\n"
+    "  check      everything that is wrong or doubtful in configuration files\n"
     "  echo       an HTTP server that answers with what it was asked\n"
     "  demo       Weir in front of two echo upstreams, to try it out\n"
     "  features   lists the extensions and fields that are implemented";

@@ -62,10 +62,13 @@ Result<LogFile*> LogFiles::open(const std::string& path) {
   Lock lock(mutex_);
   if (const auto known = files_.find(path); known != files_.end()) return known->second.get();
   lock.unlock();  // workers hand over buffers while a slow file system opens the file
-  Result<OutputFile> output = OutputFile::open(path);
+  if (options_.pretend) {
+    if (auto writable = OutputFile::check(path); !writable) return std::unexpected(writable.error());
+  }
+  Result<OutputFile> output = OutputFile::open(options_.pretend ? "/dev/null" : path);
   if (!output) return std::unexpected(output.error());
   lock.lock();
-  if (!writer_.joinable()) writer_ = std::thread([this] { run(); });
+  if (!writer_.joinable() && !options_.pretend) writer_ = std::thread([this] { run(); });
   return files_.try_emplace(path, std::make_unique<LogFile>(*this, std::move(*output))).first->second.get();
 }
 

@@ -41,6 +41,7 @@ struct LogFileOptions {
   size_t flush_bytes = 64 << 10;                // --file-flush-min-size-kb: a buffer larger than this is handed over
   size_t max_pending_bytes = size_t{16} << 20;  // per file; what comes while so much waits is dropped and counted
   int64_t shutdown_ms = 1000;                   // how long destruction waits for readers that stall
+  bool pretend = false;                         // nothing is opened or written; open() only asks whether it could be
 };
 
 class LogFiles;

@@ -47,6 +47,15 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   return OutputFile(path, fd);
 }
 
+Result<> OutputFile::check(const std::string& path) {
+  if (standard_stream(path) >= 0) return {};
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const bool writable = access(path.c_str(), W_OK) == 0 || (errno == ENOENT && access(folder.c_str(), W_OK | X_OK) == 0);
+  if (!writable) return failure("cannot open '" + path + "' for writing: " + std::strerror(errno));
+  return {};
+}
+
 OutputFile::OutputFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {
   struct stat status;
   if (fstat(fd_, &status) != 0) return;

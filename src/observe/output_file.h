@@ -15,6 +15,8 @@ class OutputFile {
  public:
   /// Creates the file if need be. "/dev/stdout" and "/dev/stderr" mean the process's own, whatever they are.
   static Result<OutputFile> open(const std::string& path);
+  /// Whether open() would succeed, as far as one can tell without opening or making anything.
+  static Result<> check(const std::string& path);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&& other) noexcept;
   ~OutputFile();

@@ -1,0 +1,278 @@
+#include "main/dry_run.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "main/features.h"
+#include "observe/access_log_config.h"
+#include "route/route_config.h"
+#include "stats/stats_config.h"
+#include "upstream/cluster_config.h"
+
+namespace weir::main {
+
+using config::Diagnostic;
+using config::Diagnostics;
+using config::FieldPath;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using ClusterMessage = envoy::config::cluster::v3::Cluster;
+using envoy::config::route::v3::RouteConfiguration;
+
+namespace {
+
+/// Whether a mistake at `later` can come from one at `earlier`: it is inside it, beside it in the same message, or about something
+/// around it.
+bool may_follow(const Diagnostic& later, const Diagnostic& earlier) {
+  if (earlier.path.empty() || later.at.file != earlier.at.file) return false;
+  if (later.path.starts_with(earlier.path) || earlier.path.starts_with(later.path)) return true;
+  const std::string_view message = std::string_view(earlier.path).substr(0, earlier.path.rfind('.') + 1);
+  return later.path.starts_with(message) && later.path.find('.', message.size()) == std::string::npos;
+}
+
+}  // namespace
+
+DryRun::DryRun(Options options)
+    : options_(std::move(options)),
+      log_(LogLevel::kOff),
+      loop_(1),
+      random_(1),
+      logs_({.threads = 1, .pretend = true}),
+      scopes_(registry_, 1) {
+  declare_all(support_);
+}
+
+DryRun::~DryRun() = default;
+
+bool DryRun::read() {
+  read_bootstrap_file();
+  build();
+  read_static();
+  read_dynamic_clusters();
+  read_dynamic_listeners();
+  for (auto& [name, cluster] : clusters_) read_endpoints(cluster);
+  const auto in_file_order = [](std::vector<Diagnostic>& list) {
+    std::ranges::stable_sort(list, {}, [](const Diagnostic& each) { return std::tie(each.at.file, each.at.line, each.at.column); });
+  };
+  in_file_order(diagnostics_.errors());
+  in_file_order(diagnostics_.warnings());
+  return !diagnostics_.failed();
+}
+
+void DryRun::read_bootstrap_file() {
+  loaded_ = config::load_bootstrap(
+      schema_, {.path = options_.config_path,
+                .yaml = options_.config_yaml,
+                .unknown_fields =
+                    options_.allow_unknown_static_fields ? config::UnknownFields::kWarn : config::UnknownFields::kReject,
+                .support = &support_});
+  for (Diagnostic& error : loaded_.diagnostics.errors()) diagnostics_.error(std::move(error));
+  for (Diagnostic& warning : loaded_.diagnostics.warnings()) diagnostics_.warning(std::move(warning));
+
+  Diagnostics found;
+  bootstrap_ = read_bootstrap(*loaded_, options_, found);
+  stats::read_stats_config(loaded_->stats_config(), options_.stats_tags, FieldPath{nullptr, "stats_config"}, found);
+  take(found, loaded_.positions);
+}
+
+void DryRun::build() {
+  listener_context_ = std::make_unique<proxy::ListenerConfigContext>(listener_context());
+  configuration_ = std::make_unique<control::Configuration>(control::Context{
+      .loop = loop_,
+      .schema = schema_,
+      .support = support_,
+      .stats = registry_,
+      .cluster_names = cluster_names_,
+      .log = log_,
+      .publisher = *this,
+      .workers = 1,
+      .dynamic_unknown_fields = config::UnknownFields::kReject,
+      .compile_listener =
+          [this](const auto& listener, const FieldPath& at, Diagnostics& found) {
+            auto spec = proxy::read_listener(listener, at, *listener_context_, found);
+            if (spec != nullptr) listeners_.push_back({spec, {at.text(), reading_}});
+            return spec;
+          },
+      .compile_routes = [this](const auto& routes, const FieldPath& at, Diagnostics& found) {
+        return compile(routes, at, false, found);
+      }});
+}
+
+proxy::ListenerConfigContext DryRun::listener_context() {
+  return {.clusters = cluster_names_,
+          .stats = scopes_,
+          .random = random_,
+          .read_routes = [this](const auto& routes, const FieldPath& at, Diagnostics& found) { return compile(routes, at, true, found); },
+          .find_rds =
+              [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at, Diagnostics& found) {
+                auto source = configuration_->routes().find(rds, stat_prefix, at, found);
+                if (source == nullptr || source->table() != nullptr) return source;
+                Diagnostics known;  // find() has said already what is wrong with it
+                if (const auto file = control::read_source(rds.config_source(), at, known)) {
+                  read_routes(file->path, rds.route_config_name(), *source);
+                }
+                return source;
+              },
+          .read_access_log = [this](const auto& log, const FieldPath& at,
+                                    Diagnostics& found) { return observe::read_access_log(log, logs_, at, found); },
+          .service_cluster = bootstrap_.identity.node_cluster,
+          .connection_limits = bootstrap_.connection_limits};
+}
+
+route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const FieldPath& at, bool clusters_must_exist,
+                                     Diagnostics& found) {
+  route::ReadContext context{.schema = schema_, .clusters = cluster_names_, .has_cluster = {}};
+  if (clusters_must_exist) {
+    context.has_cluster = [this](std::string_view name) { return static_clusters_.contains(name); };
+  }
+  auto table = route::compile(routes, context, found, at);
+  if (table != nullptr) tables_[table.get()] = {at.text(), reading_};
+  return table;
+}
+
+void DryRun::read_static() {
+  Diagnostics found;
+  reading_ = &loaded_.positions;
+  const auto& resources = loaded_->static_resources();
+  for (const ClusterMessage& cluster : resources.clusters()) static_clusters_.insert(cluster.name());
+  configuration_->clusters().load(*loaded_, found);
+  for (int i = 0; i < resources.clusters_size(); ++i) {
+    for (const auto& state : configuration_->clusters().list()) {
+      if (state->spec->name != resources.clusters(i).name()) continue;
+      clusters_[state->spec->name] = {
+          state->spec, state->spec->assignment, place_in_bootstrap("static_resources.clusters[" + std::to_string(i) + "]")};
+    }
+  }
+  configuration_->listeners().load(*loaded_, found);
+  take(found, loaded_.positions);
+}
+
+void DryRun::read_dynamic_clusters() {
+  if (!loaded_->dynamic_resources().has_cds_config()) return;
+  Diagnostics known;
+  const auto file = control::read_source(loaded_->dynamic_resources().cds_config(), {}, known);
+  if (!file) return;
+  const Response& response = this->response(file->path);
+  Diagnostics found;
+  for (const auto& resource : control::unpack<ClusterMessage>(response, found)) {
+    const FieldPath at{&resource.list, {}, resource.index};
+    auto spec = upstream::read_cluster(resource.message, at, found);
+    if (spec == nullptr || static_clusters_.contains(spec->name)) continue;  // the bootstrap's stay
+    Place place{at.text(), &response.positions};
+    if (!clusters_.try_emplace(spec->name, spec, spec->assignment, std::move(place)).second) {
+      found.error({{}, at.text(), "there is a second cluster named " + config::quoted(spec->name), ""});
+    }
+  }
+  take(found, response.positions);
+}
+
+void DryRun::read_dynamic_listeners() {
+  if (!loaded_->dynamic_resources().has_lds_config()) return;
+  Diagnostics known;
+  const auto file = control::read_source(loaded_->dynamic_resources().lds_config(), {}, known);
+  if (!file) return;
+  const Response& response = this->response(file->path);
+  reading_ = &response.positions;
+  Diagnostics found;
+  const auto resources = control::unpack<envoy::config::listener::v3::Listener>(response, found);
+  std::vector<proxy::ListenerSpecPtr> together;
+  for (const Listener& listener : listeners_) together.push_back(listener.spec);
+  for (const auto& resource : resources) {
+    const FieldPath at{&resource.list, {}, resource.index};
+    auto spec = proxy::read_listener(resource.message, at, *listener_context_, found);
+    if (spec == nullptr) continue;
+    together.push_back(spec);
+    listeners_.push_back({std::move(spec), {at.text(), &response.positions}});
+    Diagnostics conflicts;
+    proxy::check_listeners(together, {}, conflicts);
+    for (const Diagnostic& conflict : conflicts.errors()) found.error({{}, at.text(), conflict.message, conflict.hint});
+    if (conflicts.failed()) together.pop_back();
+  }
+  take(found, response.positions);
+}
+
+void DryRun::read_endpoints(DryRun::Cluster& cluster) {
+  if (cluster.spec->discovery != upstream::DiscoveryType::kEds || cluster.spec->eds_path.empty()) return;
+  const Response& response = this->response(cluster.spec->eds_path);
+  if (!response.ok()) return;
+  Diagnostics found;
+  const auto resources = control::unpack<ClusterLoadAssignment>(response, found);
+  const auto wanted = std::ranges::find_if(
+      resources, [&](const auto& each) { return each.message.cluster_name() == cluster.spec->eds_service_name; });
+  if (wanted != resources.end()) {
+    upstream::read_assignment(wanted->message, cluster.spec->discovery, FieldPath{&wanted->list, {}, wanted->index}, found,
+                              cluster.assignment);
+  } else {
+    found.error({{},
+                 "resources",
+                 "no endpoints of " + config::quoted(cluster.spec->eds_service_name) + " are in it",
+                 "add a ClusterLoadAssignment with that cluster_name"});
+  }
+  take(found, response.positions);
+}
+
+void DryRun::read_routes(const std::string& path, const std::string& name, route::TableSource& source) {
+  const Response& response = this->response(path);
+  if (!response.ok()) return;
+  Diagnostics found;
+  const auto resources = control::unpack<RouteConfiguration>(response, found);
+  const auto wanted = std::ranges::find_if(resources, [&](const auto& each) { return each.message.name() == name; });
+  if (wanted != resources.end()) {
+    const config::Positions* outer = std::exchange(reading_, &response.positions);
+    if (auto table = compile(wanted->message, FieldPath{&wanted->list, {}, wanted->index}, false, found)) {
+      source.replace(std::move(table));
+    }
+    reading_ = outer;
+  } else {
+    found.error(
+        {{}, "resources", "no routes named " + config::quoted(name) + " are in it", "add a RouteConfiguration with that name"});
+  }
+  take(found, response.positions);
+}
+
+const DryRun::Response& DryRun::response(const std::string& path) {
+  const auto [place, fresh] = responses_.try_emplace(path);
+  if (fresh) {
+    place->second = config::load<envoy::service::discovery::v3::DiscoveryResponse>(
+        schema_, {.path = path,
+                  .unknown_fields = options_.reject_unknown_dynamic_fields ? config::UnknownFields::kReject
+                                                                           : config::UnknownFields::kWarn,
+                  .support = &support_});
+    for (const Diagnostic& error : place->second.diagnostics.errors()) diagnostics_.error(error);
+    for (const Diagnostic& warning : place->second.diagnostics.warnings()) diagnostics_.warning(warning);
+  }
+  return place->second;
+}
+
+void DryRun::take(Diagnostics& found, const config::Positions& positions) {
+  const size_t earlier = diagnostics_.errors().size();
+  for (Diagnostic& error : found.errors()) {
+    positions.locate(error);
+    const auto& known = diagnostics_.errors();
+    const auto end = known.begin() + static_cast<std::ptrdiff_t>(earlier);
+    if (std::any_of(known.begin(), end, [&](const Diagnostic& each) { return may_follow(error, each); })) continue;
+    diagnostics_.error(std::move(error));
+  }
+  for (Diagnostic& warning : found.warnings()) {
+    positions.locate(warning);
+    diagnostics_.warning(std::move(warning));
+  }
+}
+
+const DryRun::Cluster* DryRun::cluster(std::string_view name) const {
+  const auto found = clusters_.find(name);
+  return found == clusters_.end() ? nullptr : &found->second;
+}
+
+const DryRun::Place* DryRun::place_of(const route::RouteTable* table) const {
+  const auto found = tables_.find(table);
+  return found == tables_.end() ? nullptr : &found->second;
+}
+
+}  // namespace weir::main
