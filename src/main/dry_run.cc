@@ -53,8 +53,9 @@ DryRun::~DryRun() = default;
 bool DryRun::read() {
   read_bootstrap_file();
   build();
-  read_static();
+  read_static_clusters();
   read_dynamic_clusters();
+  read_static_listeners();
   read_dynamic_listeners();
   for (auto& [name, cluster] : clusters_) read_endpoints(cluster);
   const auto in_file_order = [](std::vector<Diagnostic>& list) {
@@ -127,18 +128,22 @@ proxy::ListenerConfigContext DryRun::listener_context() {
 
 route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const FieldPath& at, bool clusters_must_exist,
                                      Diagnostics& found) {
-  route::ReadContext context{.schema = schema_, .clusters = cluster_names_, .has_cluster = {}};
-  if (clusters_must_exist) {
-    context.has_cluster = [this](std::string_view name) { return static_clusters_.contains(name); };
-  }
+  const route::ReadContext context{.schema = schema_,
+                                   .clusters = cluster_names_,
+                                   .has_cluster =
+                                       [this](std::string_view name) {
+                                         // What stands in the bootstrap is read before CDS.
+                                         return static_clusters_.contains(name) ||
+                                                (reading_ != &loaded_.positions && clusters_.contains(name));
+                                       },
+                                   .validates_clusters = clusters_must_exist};
   auto table = route::compile(routes, context, found, at);
   if (table != nullptr) tables_[table.get()] = {at.text(), reading_};
   return table;
 }
 
-void DryRun::read_static() {
+void DryRun::read_static_clusters() {
   Diagnostics found;
-  reading_ = &loaded_.positions;
   const auto& resources = loaded_->static_resources();
   for (const ClusterMessage& cluster : resources.clusters()) static_clusters_.insert(cluster.name());
   configuration_->clusters().load(*loaded_, found);
@@ -149,6 +154,12 @@ void DryRun::read_static() {
           state->spec, state->spec->assignment, place_in_bootstrap("static_resources.clusters[" + std::to_string(i) + "]")};
     }
   }
+  take(found, loaded_.positions);
+}
+
+void DryRun::read_static_listeners() {
+  Diagnostics found;
+  reading_ = &loaded_.positions;
   configuration_->listeners().load(*loaded_, found);
   take(found, loaded_.positions);
 }

@@ -69,8 +69,9 @@ class DryRun final : private control::Publisher {
   void build();
   proxy::ListenerConfigContext listener_context();
 
-  void read_static();
+  void read_static_clusters();
   void read_dynamic_clusters();
+  void read_static_listeners();
   void read_dynamic_listeners();
   void read_endpoints(Cluster& cluster);
   void read_routes(const std::string& path, const std::string& name, route::TableSource& source);

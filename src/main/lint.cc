@@ -66,7 +66,9 @@ class Lint {
       const std::string host = "virtual_hosts[" + std::to_string(i) + "]";
       if (first) virtual_host(hosts[i], *place, host);
       for (size_t j = 0; j < hosts[i].routes.size(); ++j) {
-        timeouts(hosts[i].routes[j], stays_forever, *place, host + ".routes[" + std::to_string(j) + "]");
+        const std::string route = host + ".routes[" + std::to_string(j) + "]";
+        timeouts(hosts[i].routes[j], stays_forever, *place, route);
+        if (first) clusters(hosts[i].routes[j], *place, route);
       }
     }
   }
@@ -94,6 +96,27 @@ class Lint {
     warn(place, below + ".route.timeout",
          "neither a timeout nor an idle timeout: a request whose upstream never answers stays for ever",
          "give idle_timeout here or stream_idle_timeout in the connection manager");
+  }
+
+  /// Where routes may come before their clusters (RDS), a misspelt name is no error.
+  void clusters(const route::Route& route, const DryRun::Place& place, const std::string& below) {
+    const route::Forward* forward = route.forward();
+    if (forward == nullptr) return;
+    const auto ask = [&](const std::string& name, const std::string& where) {
+      if (name.empty() || configuration_.cluster(name) != nullptr || configuration_.diagnostics().failed()) return;
+      std::vector<std::string_view> names;
+      for (const auto& [known, cluster] : configuration_.clusters()) names.push_back(known);
+      const std::string near = config::nearest(name, names);
+      warn(place, below + where, "there is no cluster " + config::quoted(name) + ": these requests get " +
+                                     std::to_string(forward->cluster_not_found_status),
+           near.empty() ? "" : "did you mean " + near + "?");
+    };
+    if (const auto* cluster = std::get_if<route::ClusterRef>(&forward->cluster)) ask(cluster->name, ".route.cluster");
+    if (const auto* several = std::get_if<route::WeightedClusters>(&forward->cluster)) {
+      for (size_t i = 0; i < several->entries.size(); ++i) {
+        ask(several->entries[i].cluster.name, ".route.weighted_clusters.clusters[" + std::to_string(i) + "].name");
+      }
+    }
   }
 
   const DryRun& configuration_;

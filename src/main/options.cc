@@ -13,10 +13,12 @@ namespace {
 
 constexpr const char* kCommands =
     "Other commands (weir COMMAND --help):\n"
-    "  check      everything that is wrong or doubtful in configuration files\n"
-    "  echo       an HTTP server that answers with what it was asked\n"
-    "  demo       Weir in front of two echo upstreams, to try it out\n"
-    "  features   lists the extensions and fields that are implemented";
+    "  check         everything that is wrong or doubtful in configuration files\n"
+    "  explain       what would become of a request, and why\n"
+    "  check-routes  tests a route configuration, with Envoy's test files\n"
+    "  features      lists the extensions and fields that are implemented\n"
+    "  echo          an HTTP server that answers with what it was asked\n"
+    "  demo          Weir in front of two echo upstreams, to try it out";
 
 CLI::Validator one_of(std::vector<std::string> words) { return CLI::IsMember(std::move(words)); }
 
