@@ -6,7 +6,7 @@ ADMIN_PORT ?= 9901
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 export CCACHE_SLOPPINESS := pch_defines,time_macros
-.PHONY: build run test spec differential bench fuzz lint setup asan clean
+.PHONY: build run test spec differential corpus bench fuzz lint setup asan clean
 
 setup:            ## installs what is missing: Debian packages and the pinned npm package with Envoy's .proto files
 	@tools/setup.sh
@@ -33,6 +33,11 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 differential: build  ## random configurations and requests, Weir beside Envoy
 	@tools/setup-tests.sh
 	@spec/differential.py --seed $(SEED) $(DIFFERENTIAL_ARGS)
+
+CORPUS ?= ../shared/corpus
+corpus: build     ## what Envoy and Weir think of every configuration in the folder CORPUS, and where they disagree
+	@tools/setup-tests.sh
+	@tools/corpus.py $(CORPUS) $(CORPUS_ARGS)
 
 # The short set; BENCH_ARGS chooses others. Envoy takes part where BENCH_ENVOY names its binary.
 BENCH_ARGS ?= h1_64 h1_1 h2c_h1 grpc_h2h2 prefix_one mid_64k log_64 --rounds 2 --dur 3
