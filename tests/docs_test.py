@@ -286,7 +286,8 @@ def check_names(document, sources, targets, flags, pages):
 
 
 def known_flags():
-    texts = [subprocess.run([WEIR, *words], capture_output=True, text=True).stdout for words in (['--help'], ['demo', '--help'], ['echo', '--help'])]
+    commands = ([], ['demo'], ['echo'], ['check'], ['explain'], ['check-routes'])
+    texts = [subprocess.run([WEIR, *words, '--help'], capture_output=True, text=True).stdout for words in commands]
     return set(re.findall(r'--[a-z][\w-]*', ''.join(texts)))
 
 
