@@ -120,7 +120,7 @@ int run_check(int argc, char** argv) {
   std::string format = "text";
   bool strict = false;
   Options options;
-  app.add_option("FILE", files, "Bootstraps: .yaml, .json, .pb or .pb_text")->required();
+  app.add_option("FILE", files, "Bootstraps (.yaml, .json, .pb or .pb_text), or files of resources (.yaml, .json)")->required();
   app.add_option("--format", format, "text; json, for tools; github, for annotations in a workflow run")
       ->check(CLI::IsMember({"text", "json", "github"}));
   app.add_flag("--strict", strict, "Warnings are errors too");

@@ -1,6 +1,8 @@
 #include "main/dry_run.h"
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 #include <tuple>
 #include <utility>
 
@@ -51,12 +53,17 @@ DryRun::DryRun(Options options)
 DryRun::~DryRun() = default;
 
 bool DryRun::read() {
-  read_bootstrap_file();
-  build();
-  read_static_clusters();
-  read_dynamic_clusters();
-  read_static_listeners();
-  read_dynamic_listeners();
+  if (holds_resources()) {
+    build();
+    read_resources();
+  } else {
+    read_bootstrap_file();
+    build();
+    read_static_clusters();
+    read_dynamic_clusters();
+    read_static_listeners();
+    read_dynamic_listeners();
+  }
   for (auto& [name, cluster] : clusters_) read_endpoints(cluster);
   const auto in_file_order = [](std::vector<Diagnostic>& list) {
     std::ranges::stable_sort(list, {}, [](const Diagnostic& each) { return std::tie(each.at.file, each.at.line, each.at.column); });
@@ -64,6 +71,49 @@ bool DryRun::read() {
   in_file_order(diagnostics_.errors());
   in_file_order(diagnostics_.warnings());
   return !diagnostics_.failed();
+}
+
+/// Whether the file is a DiscoveryResponse, which a bootstrap never looks like.
+bool DryRun::holds_resources() const {
+  std::ifstream file(options_.config_path);
+  std::ostringstream content;
+  content << file.rdbuf();
+  Diagnostics ignored;
+  const bool json = options_.config_path.ends_with(".json");
+  if (!json && !options_.config_path.ends_with(".yaml") && !options_.config_path.ends_with(".yml")) return false;
+  const auto document = json ? config::read_json("", std::move(content).str(), ignored)
+                             : config::read_yaml("", std::move(content).str(), ignored);
+  return document != nullptr && document->root.kind == config::Node::Kind::kMapping && document->root.find("resources") != nullptr;
+}
+
+void DryRun::read_resources() {
+  loaded_ = config::load_bootstrap(schema_, {.yaml = "{}"});
+  const Response& response = this->response(options_.config_path);
+  reading_ = &response.positions;
+  Diagnostics found;
+  const FieldPath list{nullptr, "resources"};
+  for (int i = 0; i < response->resources_size(); ++i) {
+    const FieldPath at{&list, {}, i};
+    google::protobuf::Any any = response->resources(i);
+    if (envoy::service::discovery::v3::Resource wrapper; any.UnpackTo(&wrapper)) any = wrapper.resource();
+    envoy::config::listener::v3::Listener listener;
+    ClusterMessage cluster;
+    RouteConfiguration routes;
+    ClusterLoadAssignment assignment;
+    if (any.UnpackTo(&cluster)) {
+      auto spec = upstream::read_cluster(cluster, at, found);
+      if (spec != nullptr) clusters_.try_emplace(spec->name, spec, spec->assignment, Place{at.text(), reading_});
+    } else if (any.UnpackTo(&listener)) {
+      auto spec = proxy::read_listener(listener, at, *listener_context_, found);
+      if (spec != nullptr) listeners_.push_back({std::move(spec), {at.text(), reading_}});
+    } else if (any.UnpackTo(&routes)) {
+      compile(routes, at, false, found);
+    } else if (any.UnpackTo(&assignment)) {
+      upstream::Assignment ignored;
+      upstream::read_assignment(assignment, upstream::DiscoveryType::kEds, at, found, ignored);
+    }
+  }
+  take(found, response.positions);
 }
 
 void DryRun::read_bootstrap_file() {
@@ -109,7 +159,11 @@ proxy::ListenerConfigContext DryRun::listener_context() {
   return {.clusters = cluster_names_,
           .stats = scopes_,
           .random = random_,
-          .read_routes = [this](const auto& routes, const FieldPath& at, Diagnostics& found) { return compile(routes, at, true, found); },
+          .read_routes =
+              [this](const auto& routes, const FieldPath& at, Diagnostics& found) {
+                const bool alone = !options_.config_path.empty() && responses_.contains(options_.config_path);
+                return compile(routes, at, !alone, found);
+              },
           .find_rds =
               [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at, Diagnostics& found) {
                 auto source = configuration_->routes().find(rds, stat_prefix, at, found);

@@ -47,7 +47,8 @@ class DryRun final : private control::Publisher {
   explicit DryRun(Options options);
   ~DryRun() override;
 
-  /// Reads everything once, and goes on after an error so as to find them all. False if there are any.
+  /// Reads everything once, and goes on after an error so as to find them all. False if there are any. The file may also hold
+  /// resources for one of the discovery services instead of a bootstrap; then clusters need not exist.
   bool read();
   /// What was found, each with its place, in the order of the text, file by file.
   const config::Diagnostics& diagnostics() const { return diagnostics_; }
@@ -65,6 +66,8 @@ class DryRun final : private control::Publisher {
  private:
   using Response = config::Loaded<envoy::service::discovery::v3::DiscoveryResponse>;
 
+  bool holds_resources() const;
+  void read_resources();
   void read_bootstrap_file();
   void build();
   proxy::ListenerConfigContext listener_context();

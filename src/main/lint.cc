@@ -103,7 +103,7 @@ class Lint {
     const route::Forward* forward = route.forward();
     if (forward == nullptr) return;
     const auto ask = [&](const std::string& name, const std::string& where) {
-      if (name.empty() || configuration_.cluster(name) != nullptr || configuration_.diagnostics().failed()) return;
+      if (name.empty() || configuration_.cluster(name) != nullptr || configuration_.clusters().empty() || configuration_.diagnostics().failed()) return;
       std::vector<std::string_view> names;
       for (const auto& [known, cluster] : configuration_.clusters()) names.push_back(known);
       const std::string near = config::nearest(name, names);
