@@ -25,9 +25,9 @@ void set_lines(HeaderMap& headers, const http::HeaderName& name, std::string_vie
   }
 }
 
-void change(const HeaderChange& change, HeaderMap& headers, Exchange& exchange) {
+void change(const HeaderChange& change, HeaderMap& headers, const format::FormatContext& context) {
   if (!change.value) return remove_lines(headers, change.name);
-  const std::string_view value = change.value->evaluate(exchange.arena, exchange.format_context());
+  const std::string_view value = change.value->evaluate(headers.arena(), context);
   if (value.empty() && !change.keep_empty_value) return;
   const bool exists = http::first_value(headers, change.name).data() != nullptr;
   switch (change.action) {
@@ -50,11 +50,11 @@ class HeaderMutation final : public Filter {
   explicit HeaderMutation(const HeaderMutationSpec& spec) : spec_(spec) {}
 
   Verdict on_request(Exchange& exchange) override {
-    for (const HeaderChange& each : spec_.request) change(each, exchange.request, exchange);
+    apply_changes(spec_.request, exchange.request, exchange.format_context());
     return Verdict::proceed();
   }
   Verdict on_response(Exchange& exchange) override {
-    for (const HeaderChange& each : spec_.response) change(each, exchange.response, exchange);
+    apply_changes(spec_.response, exchange.response, exchange.format_context());
     return Verdict::proceed();
   }
 
@@ -74,6 +74,10 @@ class HeaderMutationFactory final : public FilterFactory {
 };
 
 }  // namespace
+
+void apply_changes(const std::vector<HeaderChange>& changes, HeaderMap& headers, const format::FormatContext& context) {
+  for (const HeaderChange& each : changes) change(each, headers, context);
+}
 
 FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec) {
   return std::make_shared<const HeaderMutationFactory>(std::move(spec));

@@ -12,9 +12,14 @@
 #include "http/header_name.h"
 #include "route/spec.h"
 
+namespace envoy::config::common::mutation_rules::v3 {
+class HeaderMutation;
+}
 namespace google::protobuf {
 class Any;
-}
+template <class T>
+class RepeatedPtrField;
+}  // namespace google::protobuf
 
 namespace weir::filter {
 
@@ -26,6 +31,9 @@ struct HeaderChange {
   bool keep_empty_value = false;
 };
 
+/// All changes, one after the other.
+void apply_changes(const std::vector<HeaderChange>& changes, http::HeaderMap& headers, const format::FormatContext& context);
+
 struct HeaderMutationSpec {
   std::vector<HeaderChange> request;
   std::vector<HeaderChange> response;
@@ -36,6 +44,9 @@ FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
 /// envoy.extensions.filters.http.header_mutation.v3.HeaderMutation, see CatalogEntry.
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const config::FieldPath& at,
                                       config::Diagnostics& diagnostics);
+/// Appends to `result`; false after reporting errors.
+bool read_header_changes(const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,
+                         const config::FieldPath& at, config::Diagnostics& diagnostics, std::vector<HeaderChange>& result);
 void declare_header_mutation(config::SupportTable& table);
 
 }  // namespace weir::filter

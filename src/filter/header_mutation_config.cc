@@ -29,8 +29,10 @@ route::AppendAction append_action(const core::HeaderValueOption& option) {
   }
 }
 
-bool read_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation>& from, const FieldPath& at,
-                  config::Diagnostics& diagnostics, std::vector<HeaderChange>& result) {
+}  // namespace
+
+bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation>& from, const FieldPath& at,
+                         config::Diagnostics& diagnostics, std::vector<HeaderChange>& result) {
   bool good = true;
   for (int i = 0; i < from.size(); ++i) {
     const bool removes = from[i].action_case() == rules::HeaderMutation::kRemove;
@@ -58,8 +60,6 @@ bool read_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation
   return good;
 }
 
-}  // namespace
-
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const FieldPath& at,
                                       config::Diagnostics& diagnostics) {
   v3::HeaderMutation from;
@@ -67,8 +67,8 @@ FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration
   HeaderMutationSpec spec;
   const FieldPath mutations{&at, "mutations"};
   const bool good =
-      read_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, spec.request) &
-      read_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, spec.response);
+      read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, spec.request) &
+      read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, spec.response);
   return good ? make_header_mutation(std::move(spec)) : nullptr;
 }
 

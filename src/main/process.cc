@@ -194,6 +194,7 @@ proxy::ListenerConfigContext Process::listener_context() {
       .read_access_log = [this](
                              const auto& log, const config::FieldPath& at,
                              config::Diagnostics& diagnostics) { return observe::read_access_log(log, *logs_, at, diagnostics); },
+      .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .connection_limits = bootstrap_.connection_limits};
 }

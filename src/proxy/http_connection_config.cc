@@ -9,6 +9,7 @@
 #include "net/cidr_config.h"
 #include "proxy/access_logs_config.h"
 #include "proxy/listener_config.h"
+#include "proxy/request_options_config.h"
 
 namespace weir::proxy {
 
@@ -34,6 +35,7 @@ class Reader {
     identity();
     addresses();
     request_ids();
+    good_ &= read_request_options(from_, at_, context_.node_id, diagnostics_, *spec_);
     filters();
     routes();
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
@@ -57,6 +59,8 @@ class Reader {
     spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
     spec_->proxy_100_continue = from_.proxy_100_continue();
     spec_->scheme_to_overwrite = from_.scheme_header_transformation().scheme_to_overwrite();
+    spec_->scheme_matches_upstream =
+        from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
   }
 
   void limits() {
@@ -113,6 +117,10 @@ class Reader {
     spec_->generate_request_id = !from_.has_generate_request_id() || from_.generate_request_id().value();
     spec_->preserve_external_request_id = from_.preserve_external_request_id();
     spec_->always_set_request_id_in_response = from_.always_set_request_id_in_response();
+    UuidRequestIdConfig uuid;
+    if (from_.request_id_extension().typed_config().UnpackTo(&uuid) && uuid.has_pack_trace_reason()) {
+      spec_->pack_trace_reason = uuid.pack_trace_reason().value();
+    }
   }
 
   void filters() {
@@ -234,21 +242,22 @@ void declare_http_connections(config::SupportTable& table) {
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .harmless({"tracing", "http3_protocol_options", "access_log_flush_interval", "flush_access_log_on_new_request",
-                 "access_log_options", "proxy_status_config", "add_proxy_protocol_connection_state", "append_local_overload"});
+                 "access_log_options", "add_proxy_protocol_connection_state", "append_local_overload"});
   table.message<HttpConnectionManager::InternalAddressConfig>().fields({"unix_sockets", "cidr_ranges"});
   table.message<HttpConnectionManager::SetCurrentClientCertDetails>().all_fields();
-  table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite"});
+  table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite", "match_upstream"});
   table.message<core::CidrRange>().fields({"address_prefix", "prefix_len"});
   table.message<v3::Rds>().fields({"config_source", "route_config_name"});
   table.message<v3::HttpFilter>().fields({"name", "typed_config", "is_optional", "disabled"});
   table.message<v3::RequestIDExtension>().fields({"typed_config"});
-  // Both of its fields concern tracing.
   table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
-      .harmless({"pack_trace_reason", "use_request_id_for_trace_sampling"});
+      .fields({"pack_trace_reason"})
+      .harmless({"use_request_id_for_trace_sampling"});  // there is no tracing yet
   table.extension<Router>(filter::kHttpFilters, "envoy.filters.http.router")
       .fields({"suppress_envoy_headers"})
       .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
                  "suppress_grpc_request_failure_code_stats"});
+  declare_request_options(table);
   http::declare_protocol_options(table);
   filter::declare_filters(table);
 }

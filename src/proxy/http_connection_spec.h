@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "filter/filter.h"
+#include "filter/header_mutation.h"
 #include "http/codec.h"
 #include "net/address.h"
 #include "observe/access_log.h"
+#include "proxy/client_address.h"
+#include "proxy/path_rules.h"
+#include "proxy/proxy_status.h"
 #include "proxy/http_stats.h"
 #include "route/source.h"
 
@@ -32,19 +36,28 @@ struct HttpConnectionSpec {
   std::string via;
   std::optional<std::string> add_user_agent;  // the local service cluster
 
+  PathRules path_rules;
+  HostRules host_rules;
+  std::vector<filter::HeaderChange> early_changes;  // of the request, before anything else reads it
+
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;
   bool append_x_forwarded_port = false;
+  std::vector<AddressDetection> address_detections;  // asked in order; not together with use_remote_address
   std::vector<net::Cidr> internal_addresses;
   bool unix_sockets_are_internal = false;
 
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
+  bool pack_trace_reason = true;  // the request id also says whether the request is traced
   bool always_set_request_id_in_response = false;
 
   bool proxy_100_continue = false;
   std::string scheme_to_overwrite;
+  bool scheme_matches_upstream = false;  // what the upstream connection really is
+
+  std::optional<ProxyStatusRules> proxy_status;
 
   int64_t idle_timeout_ms = 3'600'000;
   int64_t stream_idle_timeout_ms = 300'000;

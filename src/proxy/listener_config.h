@@ -55,6 +55,7 @@ struct ListenerConfigContext {
                                                     config::Diagnostics&)>
       read_access_log;
 
+  std::string node_id;          // for Proxy-Status
   std::string service_cluster;  // --service-cluster or the node's, for add_user_agent
   /// The runtime's `envoy.resource_limits.listener.<name>.connection_limit`, by listener name.
   std::map<std::string, uint32_t> connection_limits;

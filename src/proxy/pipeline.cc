@@ -149,8 +149,29 @@ Pipeline::Next Pipeline::normalise() {
     close_connection_ = refusal->closes;
     return reply_and_go_on(refusal->status, refusal->body, refusal->details);
   }
-  prepare_request(request_headers_, spec, worker_.identity(), info, random, upgrade_);
+  if (const PathVerdict verdict = apply_path_rules(request_headers_, spec.path_rules); verdict != PathVerdict::kGoOn) {
+    return refuse_path(verdict);
+  }
+  apply_host_rules(request_headers_, spec.host_rules, info.connection->local_address->port());
+  if (!spec.early_changes.empty()) filter::apply_changes(spec.early_changes, request_headers_, format_context());
+  if (auto refusal = prepare_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) {
+    connection_->stats().downstream_rq_rejected_via_ip_detection.add();
+    return reply_and_go_on(refusal->status, refusal->body, refusal->details);
+  }
   return Next::kGoOn;
+}
+
+/// A path that may not go on as it came. Clients of gRPC do not follow redirects.
+Pipeline::Next Pipeline::refuse_path(PathVerdict verdict) {
+  constexpr std::string_view kDetails = "path_normalization_failed";
+  if (verdict == PathVerdict::kReject || grpc_) {
+    connection_->stats().downstream_rq_failed_path_normalization.add();
+    return reply_and_go_on(400, "", kDetails);
+  }
+  connection_->stats().downstream_rq_redirected_with_normalized_path.add();
+  const Next next = reply_and_go_on(307, "", kDetails);
+  response_headers_.add(HeaderId::kLocation, request_headers_.path());
+  return next;
 }
 
 Pipeline::Next Pipeline::find_route() {
@@ -283,6 +304,7 @@ void Pipeline::on_upstream_connected() {
   if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !attempt_.host()->endpoint->hostname.empty()) {
     route::set_host(request_headers_, attempt_.host()->endpoint->hostname, forward_->append_x_forwarded_host, envoy_headers());
   }
+  if (connection_->spec().scheme_matches_upstream) request_headers_.set_pseudo(HeaderId::kScheme, "http");
   http::Stream& stream = *attempt_.stream();
   const bool body_follows = !request_ended_ || !waiting_body_.empty() || has_request_trailers_;
   stream.send_headers(request_headers_, !body_follows);
@@ -380,6 +402,7 @@ Pipeline::Next Pipeline::deliver() {
   response_started_ = true;
   info.response_start = worker_.loop().now();
   prepare_response(response_headers_, request_headers_, connection_->spec(), worker_.date(), upgrade_);
+  if (connection_->spec().proxy_status) add_proxy_status(response_headers_, info, *connection_->spec().proxy_status);
   info.response_code = response_headers_.status();
   info.response_header_bytes = response_headers_.byte_size();
   connection_->before_response(response_headers_, request_ended_);

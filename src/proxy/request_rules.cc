@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "proxy/client_address.h"
 
 namespace weir::proxy {
 
@@ -19,30 +20,10 @@ bool valid_authority(std::string_view authority) {
   });
 }
 
-/// The address `hops` from the right of x-forwarded-for; null if there is none or it is no address.
-struct ForwardedAddress {
-  net::AddressPtr address;
-  bool single = false;
-};
-ForwardedAddress address_from_xff(const HeaderMap& request, uint32_t hops) {
-  std::string_view list = request.get_joined("x-forwarded-for");
-  if (list.empty()) return {};
-  const bool single = list.find(',') == std::string_view::npos;
-  for (uint32_t i = 0; i < hops; ++i) {
-    const size_t comma = list.rfind(',');
-    if (comma == std::string_view::npos) return {};
-    list = list.substr(0, comma);
-  }
-  const size_t comma = list.rfind(',');
-  const std::string_view text = trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
-  auto address = net::Address::from_ip(text, 0);
-  if (!address) return {};
-  return {std::make_shared<const net::Address>(std::move(*address)), single};
-}
-
-void append_xff(HeaderMap& request, std::string_view ip) {
-  const std::string_view old = request.get_joined("x-forwarded-for");
-  request.set(HeaderId::kForwardedFor, old.empty() ? request.arena().copy(ip) : request.arena().join(old, ",", ip));
+/// How others know a peer: one on this machine by the machine's own address.
+std::string_view peer_for_others(const net::Address& peer, const LocalIdentity& identity) {
+  const bool substitute = peer.is_loopback() && identity.address != nullptr && peer.is_ip();
+  return substitute ? identity.address->ip() : peer.ip();
 }
 
 bool is_internal(const net::Address& address, const HttpConnectionSpec& spec) {
@@ -75,6 +56,22 @@ std::string_view make_uuid(Arena& arena, Random& random) {
   return {text, 36};
 }
 
+/// At the edge the place in an outside id that stands for a trace decision (see RFC 9562 version) must not be believed.
+void unmark_trace(HeaderMap& request, std::string_view id) {
+  constexpr size_t kUuidSize = 36, kReasonAt = 14;
+  if (id.size() != kUuidSize || id[kReasonAt] == '4') return;
+  request.set(HeaderId::kRequestId, request.arena().join(id.substr(0, kReasonAt), "4", id.substr(kReasonAt + 1)));
+}
+
+void set_request_id(HeaderMap& request, const HttpConnectionSpec& spec, bool edge, Random& random) {
+  const std::string_view id = request.get_joined("x-request-id");
+  if (id.empty() || (edge && !spec.preserve_external_request_id)) {
+    request.set(HeaderId::kRequestId, make_uuid(request.arena(), random));
+  } else if (edge && spec.pack_trace_reason) {
+    unmark_trace(request, id);
+  }
+}
+
 void set_scheme(HeaderMap& request, const HttpConnectionSpec& spec, bool tls) {
   if (!spec.scheme_to_overwrite.empty()) {
     request.set_pseudo(HeaderId::kScheme, spec.scheme_to_overwrite);
@@ -82,8 +79,8 @@ void set_scheme(HeaderMap& request, const HttpConnectionSpec& spec, bool tls) {
   }
   const std::string_view forwarded = request.get(HeaderId::kForwardedProto);
   if (request.scheme().empty()) {
-    const bool usable = forwarded == "http" || forwarded == "https";
-    request.set_pseudo(HeaderId::kScheme, usable ? forwarded : std::string_view(tls ? "https" : "http"));
+    const bool https = iequals(forwarded, "https") || (tls && !iequals(forwarded, "http"));
+    request.set_pseudo(HeaderId::kScheme, https ? "https" : "http");
   }
 }
 
@@ -130,12 +127,11 @@ std::optional<LocalReply> check_request(const HeaderMap& request) {
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
   if (!connect && request.path().front() != '/') return LocalReply{404, "", "absolute_path_rejected"};
-  if (request.path().find('#') != std::string_view::npos) return LocalReply{400, "", "path_normalization_failed", true};
   return std::nullopt;
 }
 
-void prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity, format::StreamInfo& info,
-                     Random& random, bool upgrade) {
+std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
+                                          format::StreamInfo& info, Random& random, bool upgrade) {
   // 1. What concerns this connection only (RFC 9110 §7.6.1).
   if (!upgrade) {
     request.remove(HeaderId::kConnection);
@@ -160,20 +156,27 @@ void prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const L
   bool single_address;
   if (spec.use_remote_address) {
     single_address = !request.has(HeaderId::kForwardedFor);
-    if (spec.xff_num_trusted_hops > 0) client = address_from_xff(request, spec.xff_num_trusted_hops - 1).address;
+    if (spec.xff_num_trusted_hops > 0) client = forwarded_address(request, spec.xff_num_trusted_hops - 1).address;
     if (client == nullptr) client = peer;
-    if (!spec.skip_xff_append) {
-      const bool substitute = peer->is_loopback() && identity.address != nullptr && peer->is_ip();
-      append_xff(request, substitute ? identity.address->ip() : peer->ip());
-    }
+    if (!spec.skip_xff_append) append_forwarded_for(request, peer_for_others(*peer, identity));
     if (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedProto)) {
       request.set(HeaderId::kForwardedProto, tls ? "https" : "http");
     }
     if (spec.append_x_forwarded_port && (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedPort))) {
       request.set(HeaderId::kForwardedPort, request.arena().copy(std::to_string(info.connection->local_address->port())));
     }
+  } else if (!spec.address_detections.empty()) {
+    single_address = false;
+    for (const AddressDetection& detection : spec.address_detections) {
+      DetectedAddress found = detect_address(detection, request, *peer);
+      if (found.reject_status) return LocalReply{*found.reject_status, "", kDetectionFailed};
+      if (found.append_peer) append_forwarded_for(request, peer_for_others(*peer, identity));
+      client = std::move(found.address);
+      single_address = found.trusted;
+      if (client != nullptr) break;
+    }
   } else {
-    ForwardedAddress forwarded = address_from_xff(request, spec.xff_num_trusted_hops);
+    ForwardedAddress forwarded = forwarded_address(request, spec.xff_num_trusted_hops);
     client = std::move(forwarded.address);
     single_address = forwarded.single;
   }
@@ -200,12 +203,9 @@ void prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const L
   }
   if (!spec.via.empty()) append_via(request, spec.via);
   if (edge && client->is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(client->ip()));
-  if (spec.generate_request_id) {
-    const bool replace = edge && !spec.preserve_external_request_id;
-    if (replace || request.get(HeaderId::kRequestId).empty())
-      request.set(HeaderId::kRequestId, make_uuid(request.arena(), random));
-  }
+  if (spec.generate_request_id) set_request_id(request, spec, edge, random);
   request.remove(HeaderId::kForwardedClientCert);
+  return std::nullopt;
 }
 
 void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,
@@ -215,7 +215,7 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
   response.remove(HeaderId::kKeepAlive);
   response.remove(HeaderId::kProxyConnection);
   if (spec.always_set_request_id_in_response && request.has(HeaderId::kRequestId)) {
-    response.set(HeaderId::kRequestId, request.get(HeaderId::kRequestId));
+    response.set(HeaderId::kRequestId, request.get_joined("x-request-id"));
   }
   if (!spec.via.empty()) append_via(response, spec.via);
   if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, response.arena().copy(date));

@@ -11,6 +11,9 @@
 
 namespace weir::proxy {
 
+/// The details of the answer to a request whose client address was not found.
+constexpr std::string_view kDetectionFailed = "rejecting_because_detection_failed";
+
 /// Facts about this process that requests are marked with.
 struct LocalIdentity {
   std::string node_id, node_cluster, zone;
@@ -29,9 +32,10 @@ struct LocalReply {
 std::optional<LocalReply> check_request(const http::HeaderMap& request);
 
 /// x-forwarded-*, x-envoy-*, x-request-id, via, hop-by-hop lines: what Envoy's connection manager does, in its order.
-/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`.
-void prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
-                     format::StreamInfo& info, Random& random, bool upgrade);
+/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. An answer if an extension insists on
+/// a client address that it does not find.
+std::optional<LocalReply> prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
+                                          format::StreamInfo& info, Random& random, bool upgrade);
 
 /// Hop-by-hop lines, server, date, via, x-request-id. `date` is the current Date line's value.
 void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec,
