@@ -32,6 +32,9 @@ void change(const HeaderChange& change, HeaderMap& headers, const format::Format
   const bool exists = http::first_value(headers, change.name).data() != nullptr;
   switch (change.action) {
     case AppendAction::kAppendIfExistsOrAdd:
+      if (exists && change.joins_lines) {
+        return set_lines(headers, change.name, headers.arena().join(http::joined_value(headers, change.name), ",", value));
+      }
       headers.add(http::Header{change.name.text, value, change.name.id});
       return;
     case AppendAction::kAddIfAbsent:

@@ -29,6 +29,7 @@ struct HeaderChange {
   std::optional<format::Formatter> value;  // none: all lines of that name are removed
   route::AppendAction action = route::AppendAction::kAppendIfExistsOrAdd;
   bool keep_empty_value = false;
+  bool joins_lines = false;  // appending makes one line, see http/joined_lines.h
 };
 
 /// All changes, one after the other.
@@ -44,9 +45,9 @@ FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
 /// envoy.extensions.filters.http.header_mutation.v3.HeaderMutation, see CatalogEntry.
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const config::FieldPath& at,
                                       config::Diagnostics& diagnostics);
-/// Appends to `result`; false after reporting errors.
+/// Reads changes of requests, or of responses. Appends to `result`; false after reporting errors.
 bool read_header_changes(const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,
-                         const config::FieldPath& at, config::Diagnostics& diagnostics, std::vector<HeaderChange>& result);
+                         const config::FieldPath& at, config::Diagnostics& diagnostics, bool of_requests, std::vector<HeaderChange>& result);
 void declare_header_mutation(config::SupportTable& table);
 
 }  // namespace weir::filter

@@ -3,6 +3,7 @@
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "filter/catalog.h"
 #include "filter/header_mutation.h"
+#include "http/joined_lines.h"
 
 namespace weir::filter {
 
@@ -32,7 +33,7 @@ route::AppendAction append_action(const core::HeaderValueOption& option) {
 }  // namespace
 
 bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation>& from, const FieldPath& at,
-                         config::Diagnostics& diagnostics, std::vector<HeaderChange>& result) {
+                         config::Diagnostics& diagnostics, bool of_requests, std::vector<HeaderChange>& result) {
   bool good = true;
   for (int i = 0; i < from.size(); ++i) {
     const bool removes = from[i].action_case() == rules::HeaderMutation::kRemove;
@@ -48,6 +49,8 @@ bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderM
     }
     if (removes) continue;
     change.action = append_action(option);
+    change.joins_lines =
+        of_requests ? http::joins_lines_in_requests(change.name.text) : http::joins_lines_in_responses(change.name.text);
     change.keep_empty_value = option.keep_empty_value();
     auto value = format::Formatter::compile(option.header().value(), {.omit_empty_values = true});
     if (value) {
@@ -67,8 +70,8 @@ FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration
   HeaderMutationSpec spec;
   const FieldPath mutations{&at, "mutations"};
   const bool good =
-      read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, spec.request) &
-      read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, spec.response);
+      read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, true, spec.request) &
+      read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, false, spec.response);
   return good ? make_header_mutation(std::move(spec)) : nullptr;
 }
 

@@ -9,6 +9,7 @@
 #include "net/cidr_config.h"
 #include "proxy/access_logs_config.h"
 #include "proxy/listener_config.h"
+#include "proxy/local_reply_config.h"
 #include "proxy/request_options_config.h"
 
 namespace weir::proxy {
@@ -36,6 +37,10 @@ class Reader {
     addresses();
     request_ids();
     good_ &= read_request_options(from_, at_, context_.node_id, diagnostics_, *spec_);
+    if (from_.has_local_reply_config()) {
+      spec_->local_replies = read_local_replies(from_.local_reply_config(), FieldPath{&at_, "local_reply_config"}, diagnostics_);
+      good_ = good_ && spec_->local_replies != nullptr;
+    }
     filters();
     routes();
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
@@ -258,6 +263,7 @@ void declare_http_connections(config::SupportTable& table) {
       .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
                  "suppress_grpc_request_failure_code_stats"});
   declare_request_options(table);
+  declare_local_replies(table);
   http::declare_protocol_options(table);
   filter::declare_filters(table);
 }

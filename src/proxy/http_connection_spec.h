@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "observe/access_log.h"
 #include "proxy/client_address.h"
+#include "proxy/local_reply_rules.h"
 #include "proxy/path_rules.h"
 #include "proxy/proxy_status.h"
 #include "proxy/http_stats.h"
@@ -58,6 +59,7 @@ struct HttpConnectionSpec {
   bool scheme_matches_upstream = false;  // what the upstream connection really is
 
   std::optional<ProxyStatusRules> proxy_status;
+  std::shared_ptr<const LocalReplyRules> local_replies;  // null: answers are as they are made
 
   int64_t idle_timeout_ms = 3'600'000;
   int64_t stream_idle_timeout_ms = 300'000;

@@ -33,22 +33,44 @@ std::string_view percent_encoded(Arena& arena, std::string_view text) {
   return {out, size};
 }
 
-}  // namespace
-
-void start_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc) {
+/// Trailers only: the status and the text are header lines.
+void describe_grpc(http::HeaderMap& response, const ReplyContent& reply, bool head_request) {
   Arena& arena = response.arena();
-  if (grpc) {
-    response.set_status(200);
-    response.add(HeaderId::kGrpcStatus, arena.copy(std::to_string(grpc_status_of(status))));
-    if (!body.empty()) response.add(HeaderId::kGrpcMessage, percent_encoded(arena, body));
-    return;
+  response.set_status(200);
+  response.set(HeaderId::kContentType, "application/grpc");
+  if (response.get(HeaderId::kGrpcStatus).empty()) {
+    response.set(HeaderId::kGrpcStatus, arena.copy(std::to_string(grpc_status_of(reply.status))));
   }
-  response.set_status(status);
+  std::string_view text = reply.body;
+  if (reply.content_type == "application/json" && text.ends_with('\n')) text.remove_suffix(1);
+  if (!text.empty() && !head_request) response.set(HeaderId::kGrpcMessage, percent_encoded(arena, text));
+  response.remove(HeaderId::kContentLength);
 }
 
-void describe_reply_body(http::HeaderMap& response, std::string_view body) {
-  response.set(HeaderId::kContentLength, response.arena().copy(std::to_string(body.size())));
-  if (!response.has(HeaderId::kContentType)) response.add(HeaderId::kContentType, "text/plain");
+}  // namespace
+
+std::string_view finish_local_reply(const http::HeaderMap& request, http::HeaderMap& response, format::StreamInfo& info,
+                                    std::string_view body, const ReplyManner& manner) {
+  ReplyContent reply{.status = response.status(), .body = body};
+  bool keeps_content_type = true;
+  if (manner.rules != nullptr) {
+    const std::string_view type = response.get(HeaderId::kContentType);
+    reply = rewrite_local_reply(*manner.rules, request, response, info, reply);
+    // Who changed the type meant it; a type that described the old body does not describe the new one.
+    keeps_content_type = reply.body == body || response.get(HeaderId::kContentType) != type;
+  }
+  if (manner.grpc) {
+    describe_grpc(response, reply, manner.head_request);
+    return {};
+  }
+  if (reply.body.empty()) {
+    response.remove(HeaderId::kContentLength);
+    response.remove(HeaderId::kContentType);
+    return {};
+  }
+  response.set(HeaderId::kContentLength, response.arena().copy(std::to_string(reply.body.size())));
+  if (!keeps_content_type || !response.has(HeaderId::kContentType)) response.set(HeaderId::kContentType, reply.content_type);
+  return reply.body;
 }
 
 int grpc_status_of(int http_status) {

@@ -7,14 +7,22 @@
 #include "format/stream_info.h"
 #include "http/header_map.h"
 #include "http/stream.h"
+#include "proxy/local_reply_rules.h"
 
 namespace weir::proxy {
 
-/// Begins the head of an answer. For gRPC: 200 with grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2).
-/// `body` must outlive the exchange.
-void start_local_reply(http::HeaderMap& response, int status, std::string_view body, bool grpc);
-/// content-length and, unless there is one, content-type of a text body.
-void describe_reply_body(http::HeaderMap& response, std::string_view body);
+/// What shapes an answer besides its status and text.
+struct ReplyManner {
+  bool grpc = false;
+  bool head_request = false;
+  const LocalReplyRules* rules = nullptr;  // of the connection manager; null if it has none
+};
+
+/// Finishes an answer whose head has :status and what routes add to it: applies the rules, then describes the body. For gRPC: 200 with
+/// grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2). Returns the body to send; `body` must outlive the
+/// exchange.
+std::string_view finish_local_reply(const http::HeaderMap& request, http::HeaderMap& response, format::StreamInfo& info,
+                                    std::string_view body, const ReplyManner& manner);
 
 /// The gRPC status that an HTTP status stands for (grpc/doc/http-grpc-status-mapping.md, with Envoy's RESOURCE_EXHAUSTED
 /// exception off).

@@ -187,6 +187,7 @@ std::optional<std::string_view> normalize_path(Arena& arena, std::string_view pa
 
 std::string_view merge_slashes(Arena& arena, std::string_view path) {
   if (path.find("//") == std::string_view::npos) return path;
+  if (path.find_first_not_of('/') == std::string_view::npos) return "//";  // a root with nothing below it, as Envoy leaves it
   char* out = arena.allocate_chars(path.size());
   char* end = std::unique_copy(path.begin(), path.end(), out, [](char a, char b) { return a == '/' && b == '/'; });
   return {out, static_cast<size_t>(end - out)};

@@ -33,7 +33,7 @@ PathVerdict apply_path_rules(http::HeaderMap& request, const PathRules& rules);
 /// The answer is `path` itself if it is normal already, else it lives in `arena`.
 std::optional<std::string_view> normalize_path(Arena& arena, std::string_view path);
 
-/// "//" becomes "/".
+/// "//" becomes "/"; a path of nothing but slashes becomes "//".
 std::string_view merge_slashes(Arena& arena, std::string_view path);
 
 /// %2F becomes "/" and %5C becomes "\". The answer is `path` itself if there are none.

@@ -142,11 +142,15 @@ Pipeline::Next Pipeline::normalise() {
     connection_->stats().count_response(100);
     request_headers_.remove(HeaderId::kExpect);
   }
-  if (auto refusal = check_request(request_headers_)) {
+  if (auto refusal = check_request(request_headers_, spec, info)) {
     if (refusal->details == "absolute_path_rejected" || refusal->details == "missing_path_rejected") {
       connection_->stats().downstream_rq_non_relative_path.add();
     }
     close_connection_ = refusal->closes;
+    if (refusal->protocol_error) {
+      info.flags.set(ResponseFlag::kDownstreamProtocolError);
+      grpc_ = false;
+    }
     return reply_and_go_on(refusal->status, refusal->body, refusal->details);
   }
   if (const PathVerdict verdict = apply_path_rules(request_headers_, spec.path_rules); verdict != PathVerdict::kGoOn) {
@@ -166,6 +170,7 @@ Pipeline::Next Pipeline::refuse_path(PathVerdict verdict) {
   constexpr std::string_view kDetails = "path_normalization_failed";
   if (verdict == PathVerdict::kReject || grpc_) {
     connection_->stats().downstream_rq_failed_path_normalization.add();
+    close_connection_ = true;
     return reply_and_go_on(400, "", kDetails);
   }
   connection_->stats().downstream_rq_redirected_with_normalized_path.add();
@@ -231,7 +236,7 @@ Pipeline::Next Pipeline::forward_request() {
 
 Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   connection_->stats().rq_direct_response.add();
-  start_local_reply(response_headers_, redirect.status, "", grpc_);
+  response_headers_.set_status(redirect.status);
   response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
   info.response_code_details = "direct_response";
   local_reply_ = true;
@@ -243,7 +248,7 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
 
 Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
   connection_->stats().rq_direct_response.add();
-  start_local_reply(response_headers_, response.status, head_request_ ? std::string_view() : response.body, grpc_);
+  response_headers_.set_status(response.status);
   info.response_code_details = "direct_response";
   local_reply_ = true;
   route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
@@ -525,7 +530,7 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
                                          RouteHeaders route_headers) {
   CHECK(!response_started_);
   response_headers_.clear();
-  start_local_reply(response_headers_, status, head_request_ ? std::string_view() : body, grpc_);
+  response_headers_.set_status(status);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   if (route_headers == RouteHeaders::kYes) {
     route::finalize_response(table_->config(), match_, choice_.entry, response_headers_, format_context());
@@ -538,13 +543,11 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
   return Next::kGoOn;
 }
 
-/// The body of an answer made here, described by the head. gRPC has put it into grpc-message.
+/// The head of an answer made here is complete but for the description of its body.
 void Pipeline::set_reply_body(std::string_view body) {
-  const bool with_body = !body.empty() && !grpc_;
-  if (grpc_) response_headers_.set(HeaderId::kContentType, "application/grpc");
-  if (with_body) describe_reply_body(response_headers_, body);
-  reply_body_ = with_body ? body : std::string_view();
-  upstream_headers_end_ = !with_body || head_request_;
+  const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
+  reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
+  upstream_headers_end_ = reply_body_.empty() || head_request_;
 }
 
 /// The response has begun and cannot be finished.

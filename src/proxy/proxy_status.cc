@@ -13,7 +13,7 @@ struct ProxyError {
   int recommended_status;  // 0: none
 };
 
-/// In the order in which flags are looked for.
+/// In the order in which flags are looked for. The client's own protocol errors are not among them, as in Envoy.
 constexpr ProxyError kErrors[] = {
     {ResponseFlag::kFailedLocalHealthCheck, "destination_unavailable", 503},
     {ResponseFlag::kNoHealthyUpstream, "destination_unavailable", 503},
@@ -29,7 +29,6 @@ constexpr ProxyError kErrors[] = {
     {ResponseFlag::kUpstreamRetryLimitExceeded, "destination_unavailable", 503},
     {ResponseFlag::kStreamIdleTimeout, "http_response_timeout", 504},
     {ResponseFlag::kInvalidEnvoyRequestHeaders, "http_request_error", 0},
-    {ResponseFlag::kDownstreamProtocolError, "http_request_error", 0},
     {ResponseFlag::kUpstreamMaxStreamDurationReached, "http_response_timeout", 504},
     {ResponseFlag::kNoFilterConfigFound, "proxy_configuration_error", 500},
     {ResponseFlag::kUpstreamProtocolError, "http_protocol_error", 502},

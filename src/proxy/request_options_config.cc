@@ -127,7 +127,7 @@ class Reader {
         continue;
       }
       const FieldPath mutations{&typed_config, "mutations"};
-      good_ &= filter::read_header_changes(mutation.mutations(), mutations, diagnostics_, spec_.early_changes);
+      good_ &= filter::read_header_changes(mutation.mutations(), mutations, diagnostics_, true, spec_.early_changes);
     }
   }
 

@@ -120,7 +120,12 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
-std::optional<LocalReply> check_request(const HeaderMap& request) {
+std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConnectionSpec& spec, const format::StreamInfo& info) {
+  // At the edge nobody else can have taken TLS off, so an https URL on a plain HTTP/1 connection is a lie.
+  const bool edge = spec.use_remote_address && spec.xff_num_trusted_hops == 0;
+  if (edge && !info.connection->tls && info.protocol != http::Protocol::kHttp2 && request.scheme() == "https") {
+    return LocalReply{403, "Forbidden", "http1.https_url_on_plaintext_connection", true, true};
+  }
   if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority))
     return LocalReply{400, "", "missing_host_header", true};
   if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", true};
@@ -217,7 +222,6 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
   if (spec.always_set_request_id_in_response && request.has(HeaderId::kRequestId)) {
     response.set(HeaderId::kRequestId, request.get_joined("x-request-id"));
   }
-  if (!spec.via.empty()) append_via(response, spec.via);
   if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, response.arena().copy(date));
   switch (spec.server_header) {
     case ServerHeader::kOverwrite:
@@ -229,6 +233,7 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
     case ServerHeader::kPassThrough:
       break;
   }
+  if (!spec.via.empty()) append_via(response, spec.via);
 }
 
 }  // namespace weir::proxy

@@ -25,11 +25,13 @@ struct LocalReply {
   int status;
   std::string_view body;
   std::string_view details;
-  bool closes = false;  // an HTTP/1 connection
+  bool closes = false;          // an HTTP/1 connection
+  bool protocol_error = false;  // the client broke the protocol: the answer is plain HTTP also for gRPC
 };
 
 /// Refuses what cannot be routed or forwarded safely; nothing if the request may go on.
-std::optional<LocalReply> check_request(const http::HeaderMap& request);
+std::optional<LocalReply> check_request(const http::HeaderMap& request, const HttpConnectionSpec& spec,
+                                        const format::StreamInfo& info);
 
 /// x-forwarded-*, x-envoy-*, x-request-id, via, hop-by-hop lines: what Envoy's connection manager does, in its order.
 /// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. An answer if an extension insists on

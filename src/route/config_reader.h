@@ -60,6 +60,10 @@ struct InheritedPolicies {
 
 enum class Direction : uint8_t { kRequest, kResponse };
 
+/// One header of a headers_to_add list. Errors are reported; `direction` says whose repeated lines it may join.
+HeaderAddition read_header_addition(const envoy::config::core::v3::HeaderValueOption& config, Direction direction,
+                                    const config::FieldPath& at, config::Diagnostics& diagnostics);
+
 /// Reads one value after the other; errors are collected, so that a user sees all of them at once.
 class ConfigReader {
  public:
@@ -122,7 +126,9 @@ class ConfigReader {
     for (int i = 0; i < list.size(); ++i) result.push_back(removal(list[i], {&at, {}, i}));
     return result;
   }
-  HeaderAddition addition(const envoy::config::core::v3::HeaderValueOption& config, Direction direction, const Path& at);
+  HeaderAddition addition(const envoy::config::core::v3::HeaderValueOption& config, Direction direction, const Path& at) {
+    return read_header_addition(config, direction, at, diagnostics_);
+  }
   http::HeaderName removal(const std::string& name, const Path& at);
 
   // action_config.cc

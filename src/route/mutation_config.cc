@@ -30,21 +30,30 @@ AppendAction append_action(const core::HeaderValueOption& config) {
 
 }  // namespace
 
-HeaderAddition ConfigReader::addition(const core::HeaderValueOption& config, Direction direction, const Path& at) {
-  const Path header{&at, "header"};
+HeaderAddition read_header_addition(const core::HeaderValueOption& from, Direction direction, const config::FieldPath& at,
+                                    config::Diagnostics& diagnostics) {
+  using config::FieldPath;
+  const FieldPath header{&at, "header"};
   HeaderAddition result;
-  result.name = http::HeaderName(config.header().key());
+  result.name = http::HeaderName(from.header().key());
   if (immutable(result.name)) {
-    error({&header, "key"}, "'" + config.header().key() + "' cannot be changed: pseudo-headers and host are out of reach here",
-          "use host_rewrite_literal, prefix_rewrite and the like");
+    diagnostics.error({{},
+                       FieldPath{&header, "key"}.text(),
+                       "'" + from.header().key() + "' cannot be changed: pseudo-headers and host are out of reach here",
+                       "use host_rewrite_literal, prefix_rewrite and the like"});
   }
-  if (config.has_append() && config.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD) {
-    error({&at, "append"}, "is set together with append_action", "leave append out");
+  if (from.has_append() && from.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD) {
+    diagnostics.error({{}, FieldPath{&at, "append"}.text(), "is set together with append_action", "leave append out"});
   }
-  const std::string& value = config.header().value().empty() ? config.header().raw_value() : config.header().value();
-  result.value = take(Path{&header, "value"}, format::Formatter::compile(value, {.omit_empty_values = true}));
-  result.action = append_action(config);
-  result.keep_empty_value = config.keep_empty_value();
+  const std::string& text = from.header().value().empty() ? from.header().raw_value() : from.header().value();
+  auto value = format::Formatter::compile(text, {.omit_empty_values = true});
+  if (value) {
+    result.value = std::move(*value);
+  } else {
+    diagnostics.error({{}, FieldPath{&header, "value"}.text(), value.error().message, ""});
+  }
+  result.action = append_action(from);
+  result.keep_empty_value = from.keep_empty_value();
   result.joins_lines = direction == Direction::kRequest ? http::joins_lines_in_requests(result.name.text)
                                                         : http::joins_lines_in_responses(result.name.text);
   return result;
