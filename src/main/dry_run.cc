@@ -176,6 +176,7 @@ proxy::ListenerConfigContext DryRun::listener_context() {
               },
           .read_access_log = [this](const auto& log, const FieldPath& at,
                                     Diagnostics& found) { return observe::read_access_log(log, logs_, at, found); },
+          .node_id = bootstrap_.identity.node_id,
           .service_cluster = bootstrap_.identity.node_cluster,
           .connection_limits = bootstrap_.connection_limits};
 }

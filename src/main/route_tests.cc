@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "config/duration.h"
 #include "format/matcher_config.h"
-#include "proxy/local_reply.h"
 #include "route/mutations.h"
 #include "route/route_config.h"
 
@@ -82,7 +81,10 @@ class Trial {
     status_ = redirect != nullptr ? redirect->status : direct->status;
     const std::string_view body = direct != nullptr ? std::string_view(direct->body) : "";
     response_.set_status(status_);
-    if (!body.empty()) proxy::describe_reply_body(response_, body);
+    if (!body.empty()) {
+      response_.add(http::HeaderId::kContentLength, arena_.copy(std::to_string(body.size())));
+      response_.add(http::HeaderId::kContentType, "text/plain");
+    }
     route::finalize_response(table_.config(), match_, nullptr, response_, formats);
   }
 

@@ -187,12 +187,12 @@ class Teller {
     info_.protocol = http::Protocol::kHttp11;
     story_.filters = http_->filter_names;
     story_.filters.push_back("router");
-    if (const auto refusal = proxy::check_request(request_)) {
+    const Headers before = snapshot(request_);
+    const proxy::LocalIdentity& identity = configuration_.bootstrap().identity;
+    if (const auto refusal = proxy::admit_request(request_, *http_, identity, info_, random_, proxy::is_upgrade(request_))) {
       story_.ended = std::to_string(refusal->status) + ", the request is refused: " + std::string(refusal->details);
       return false;
     }
-    const Headers before = snapshot(request_);
-    proxy::prepare_request(request_, *http_, configuration_.bootstrap().identity, info_, random_, proxy::is_upgrade(request_));
     story_.received = changes(before, snapshot(request_), [](const auto&) { return "connection manager"; });
     story_.client = info_.client()->ip();
     story_.internal = info_.internal_request;

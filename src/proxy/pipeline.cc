@@ -142,40 +142,26 @@ Pipeline::Next Pipeline::normalise() {
     connection_->stats().count_response(100);
     request_headers_.remove(HeaderId::kExpect);
   }
-  if (auto refusal = check_request(request_headers_, spec, info)) {
-    if (refusal->details == "absolute_path_rejected" || refusal->details == "missing_path_rejected") {
-      connection_->stats().downstream_rq_non_relative_path.add();
-    }
-    close_connection_ = refusal->closes;
-    if (refusal->protocol_error) {
-      info.flags.set(ResponseFlag::kDownstreamProtocolError);
-      grpc_ = false;
-    }
-    return reply_and_go_on(refusal->status, refusal->body, refusal->details);
-  }
-  if (const PathVerdict verdict = apply_path_rules(request_headers_, spec.path_rules); verdict != PathVerdict::kGoOn) {
-    return refuse_path(verdict);
-  }
-  apply_host_rules(request_headers_, spec.host_rules, info.connection->local_address->port());
-  if (!spec.early_changes.empty()) filter::apply_changes(spec.early_changes, request_headers_, format_context());
-  if (auto refusal = prepare_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) {
-    connection_->stats().downstream_rq_rejected_via_ip_detection.add();
-    return reply_and_go_on(refusal->status, refusal->body, refusal->details);
-  }
+  if (auto refusal = admit_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) return refuse(*refusal);
   return Next::kGoOn;
 }
 
-/// A path that may not go on as it came. Clients of gRPC do not follow redirects.
-Pipeline::Next Pipeline::refuse_path(PathVerdict verdict) {
-  constexpr std::string_view kDetails = "path_normalization_failed";
-  if (verdict == PathVerdict::kReject || grpc_) {
-    connection_->stats().downstream_rq_failed_path_normalization.add();
-    close_connection_ = true;
-    return reply_and_go_on(400, "", kDetails);
+/// The request will not be routed.
+Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
+  HttpStats& stats = connection_->stats();
+  if (refusal.details == kAbsolutePath || refusal.details == "missing_path_rejected") stats.downstream_rq_non_relative_path.add();
+  if (refusal.details == kDetectionFailed) stats.downstream_rq_rejected_via_ip_detection.add();
+  if (refusal.details == kPathFailed) {
+    (refusal.location.empty() ? stats.downstream_rq_failed_path_normalization : stats.downstream_rq_redirected_with_normalized_path)
+        .add();
   }
-  connection_->stats().downstream_rq_redirected_with_normalized_path.add();
-  const Next next = reply_and_go_on(307, "", kDetails);
-  response_headers_.add(HeaderId::kLocation, request_headers_.path());
+  close_connection_ = refusal.closes;
+  if (refusal.protocol_error) {
+    info.flags.set(ResponseFlag::kDownstreamProtocolError);
+    grpc_ = false;
+  }
+  const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
+  if (!refusal.location.empty()) response_headers_.add(HeaderId::kLocation, refusal.location);
   return next;
 }
 

@@ -15,7 +15,6 @@
 #include "http/stream.h"
 #include "loop/timer.h"
 #include "proxy/attempt.h"
-#include "proxy/path_rules.h"
 #include "proxy/request_rules.h"
 #include "route/source.h"
 
@@ -95,7 +94,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next run_response_filters();
   Next deliver();
 
-  Next refuse_path(PathVerdict verdict);
+  Next refuse(const LocalReply& refusal);
   Next redirect(const route::Redirect& redirect);
   Next respond_directly(const route::DirectResponse& response);
   Next start_upstream(const route::Forward& forward);

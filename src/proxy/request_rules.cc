@@ -114,27 +114,23 @@ void remove_untrusted(HeaderMap& request, bool edge) {
   });
 }
 
-}  // namespace
-
-bool is_upgrade(const HeaderMap& headers) {
-  return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
-}
-
+/// What cannot be routed or forwarded safely.
 std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConnectionSpec& spec, const format::StreamInfo& info) {
   // At the edge nobody else can have taken TLS off, so an https URL on a plain HTTP/1 connection is a lie.
   const bool edge = spec.use_remote_address && spec.xff_num_trusted_hops == 0;
   if (edge && !info.connection->tls && info.protocol != http::Protocol::kHttp2 && request.scheme() == "https") {
-    return LocalReply{403, "Forbidden", "http1.https_url_on_plaintext_connection", true, true};
+    return LocalReply{403, "Forbidden", "http1.https_url_on_plaintext_connection", {}, true, true};
   }
   if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority))
-    return LocalReply{400, "", "missing_host_header", true};
-  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", true};
+    return LocalReply{400, "", "missing_host_header", {}, true};
+  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", {}, true};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
-  if (!connect && request.path().front() != '/') return LocalReply{404, "", "absolute_path_rejected"};
+  if (!connect && request.path().front() != '/') return LocalReply{404, "", kAbsolutePath};
   return std::nullopt;
 }
 
+/// From whom it is, how far that is trusted, and what others are told about it.
 std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
                                           format::StreamInfo& info, Random& random, bool upgrade) {
   // 1. What concerns this connection only (RFC 9110 §7.6.1).
@@ -211,6 +207,29 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   if (spec.generate_request_id) set_request_id(request, spec, edge, random);
   request.remove(HeaderId::kForwardedClientCert);
   return std::nullopt;
+}
+
+}  // namespace
+
+bool is_upgrade(const HeaderMap& headers) {
+  return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
+}
+
+std::optional<LocalReply> admit_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
+                                        format::StreamInfo& info, Random& random, bool upgrade) {
+  if (auto refusal = check_request(request, spec, info)) return refusal;
+  switch (apply_path_rules(request, spec.path_rules)) {
+    case PathVerdict::kGoOn:
+      break;
+    case PathVerdict::kRedirect:
+      if (!http::is_grpc(request)) return LocalReply{307, "", kPathFailed, request.path()};
+      [[fallthrough]];  // clients of gRPC do not follow redirects
+    case PathVerdict::kReject:
+      return LocalReply{.status = 400, .details = kPathFailed, .closes = true};
+  }
+  apply_host_rules(request, spec.host_rules, info.connection->local_address->port());
+  if (!spec.early_changes.empty()) filter::apply_changes(spec.early_changes, request, {&request, nullptr, nullptr, info});
+  return prepare_request(request, spec, identity, info, random, upgrade);
 }
 
 void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,

@@ -11,7 +11,9 @@
 
 namespace weir::proxy {
 
-/// The details of the answer to a request whose client address was not found.
+// The details of answers that are counted.
+constexpr std::string_view kAbsolutePath = "absolute_path_rejected";
+constexpr std::string_view kPathFailed = "path_normalization_failed";
 constexpr std::string_view kDetectionFailed = "rejecting_because_detection_failed";
 
 /// Facts about this process that requests are marked with.
@@ -25,19 +27,16 @@ struct LocalReply {
   int status;
   std::string_view body;
   std::string_view details;
+  std::string_view location = {};  // of a redirect
   bool closes = false;          // an HTTP/1 connection
   bool protocol_error = false;  // the client broke the protocol: the answer is plain HTTP also for gRPC
 };
 
-/// Refuses what cannot be routed or forwarded safely; nothing if the request may go on.
-std::optional<LocalReply> check_request(const http::HeaderMap& request, const HttpConnectionSpec& spec,
-                                        const format::StreamInfo& info);
-
-/// x-forwarded-*, x-envoy-*, x-request-id, via, hop-by-hop lines: what Envoy's connection manager does, in its order.
-/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. An answer if an extension insists on
-/// a client address that it does not find.
-std::optional<LocalReply> prepare_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
-                                          format::StreamInfo& info, Random& random, bool upgrade);
+/// Everything that happens to a request before it is routed, in Envoy's order: what cannot be routed or forwarded safely is refused;
+/// path and host are normalized; early changes are made; then x-forwarded-*, x-envoy-*, x-request-id, via and hop-by-hop lines.
+/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. Nothing if the request may go on.
+std::optional<LocalReply> admit_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
+                                        format::StreamInfo& info, Random& random, bool upgrade);
 
 /// Hop-by-hop lines, server, date, via, x-request-id. `date` is the current Date line's value.
 void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec,
