@@ -20,7 +20,7 @@ run: build        ## Weir in front of two embedded echo upstreams
 
 test: build       ## every test
 	@cmake --build --preset release
-	@ctest --preset release --output-on-failure || ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) --output-on-failure
 
 # SUT=envoy drives a real Envoy (ENVOY names its binary, otherwise it is fetched into build/) with the same cases.
 SUT ?= weir
@@ -30,8 +30,9 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
 	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
 
+DIFFERENTIAL_ARGS ?= --configs 10
 differential: build  ## random configurations and requests, Weir beside Envoy
-	@tools/setup-tests.sh
+	@tools/setup-tests.sh differential
 	@spec/differential.py --seed $(SEED) $(DIFFERENTIAL_ARGS)
 
 CORPUS ?= ../shared/corpus
@@ -48,18 +49,22 @@ bench: build      ## CPU per request beside HAProxy, nginx, nghttpx (and Envoy)
 	@BENCH_DIR=$(CURDIR)/build/bench bench/run.py $(BENCH_ARGS) --out $(BENCH_RESULTS)
 	@bench/run.py ratios --out $(BENCH_RESULTS)
 
-asan:             ## every test again under the address and undefined-behaviour sanitizers
+asan: setup       ## every test again under the address and undefined-behaviour sanitizers
 	@cmake --preset asan >/dev/null
 	@cmake --build --preset asan
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build/asan --output-on-failure
 
 FUZZ_SECONDS ?= 20
-fuzz:             ## every fuzz target for FUZZ_SECONDS
+fuzz: setup       ## every fuzz target for FUZZ_SECONDS
+	@tools/setup-tests.sh fuzz
+	@cmake --preset asan >/dev/null
+	@cmake --build --preset asan --target weir_proto
 	@cmake --preset fuzz >/dev/null
-	@cmake --build --preset fuzz
+	@cmake --build --preset fuzz --target fuzz_targets
 	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
-lint:             ## formatting, clang-tidy on what the change touches, the floors
+lint:             ## formatting, the floors; with TIDY=1 clang-tidy on what the last commits touch
+	@tools/setup-tests.sh lint
 	@tools/lint.sh
 
 clean:

@@ -1,6 +1,9 @@
 # A floor is a folder of src/ that may use only the floors below it (tools/architecture_test.py checks the #includes).
 # weir_floor(NAME LIBRARY...) builds src/NAME/**.cc as one library, its *_test.cc as one test program,
 # its *_fuzz.cc as one fuzz target each and its *_bench.cc as one micro-benchmark each.
+if(WEIR_FUZZ)
+  add_custom_target(fuzz_targets)
+endif()
 function(weir_floor name)
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -29,8 +32,16 @@ function(weir_floor name)
   if(WEIR_FUZZ)
     foreach(file ${fuzzers})
       get_filename_component(target ${file} NAME_WE)
-      add_executable(${target} ${file})
-      target_link_libraries(${target} PRIVATE weir_${name} -fsanitize=fuzzer)
+      string(REPLACE "_fuzz.cc" ".cc" alone ${file})
+      if(EXISTS ${alone})  # x_fuzz.cc beside x.cc is about that file, and does not wait for the whole floor
+        add_executable(${target} ${file} ${alone})
+        target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+        target_link_libraries(${target} PRIVATE weir_base -fsanitize=fuzzer)
+      else()
+        add_executable(${target} ${file})
+        target_link_libraries(${target} PRIVATE weir_${name} -fsanitize=fuzzer)
+      endif()
+      add_dependencies(fuzz_targets ${target})
     endforeach()
     return()
   endif()

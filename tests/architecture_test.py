@@ -14,7 +14,7 @@ FLOORS = {'base': 0, 'config': 0.5, 'loop': 1, 'stats': 1, 'net': 2, 'http': 3, 
 # Where a library's headers may be seen: folders, or file name endings.
 DOORS = {
     'protobuf': (re.compile(r'google/protobuf/|envoy/|\.pb\.h$|xds/|udpa/|validate/'),
-                 lambda f: f.parts[0] in ('config', 'control', 'admin', 'main') or re.search(r'_config(_test)?\.(cc|h)$|_support\.cc$|config_reader\.h$', f.name)),
+                 lambda f: f.parts[0] in ('config', 'control', 'admin', 'main') or re.search(r'_config\.(cc|h)$|_test\.cc$|_support\.cc$|config_reader\.h$', f.name)),
     'nghttp2': (re.compile(r'^nghttp2/'), lambda f: f.parts[:2] == ('http', 'h2')),
     'c-ares': (re.compile(r'^ares\.h'), lambda f: f.parts[0] == 'net'),
     'YAML': (re.compile(r'^yaml\.h'), lambda f: f.parts[0] == 'config'),

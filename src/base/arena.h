@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include "base/text.h"
 
 namespace weir {
 
@@ -44,7 +45,7 @@ class Arena {
 
   std::string_view copy(std::string_view text) {
     char* to = allocate_chars(text.size());
-    std::memcpy(to, text.data(), text.size());
+    put(to, text);
     return {to, text.size()};
   }
 
@@ -54,11 +55,7 @@ class Arena {
     const size_t size = (std::string_view(pieces).size() + ...);
     char* to = allocate_chars(size);
     char* at = to;
-    auto put = [&at](std::string_view piece) {
-      std::memcpy(at, piece.data(), piece.size());
-      at += piece.size();
-    };
-    (put(std::string_view(pieces)), ...);
+    ((at = put(at, std::string_view(pieces))), ...);
     return {to, size};
   }
 

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,12 @@ inline bool iequals(std::string_view a, std::string_view b) {
     if (to_lower(a[i]) != to_lower(b[i])) return false;
   }
   return true;
+}
+
+/// Copies `text` to `to` and returns where it ends. An empty text may lie nowhere at all, and memcpy() takes no null pointer.
+inline char* put(char* to, std::string_view text) {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
 }
 
 /// Without spaces and tabs at both ends (RFC 9110 §5.6.3, OWS).

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "base/text.h"
 #include "config/path.h"
 #include "config/rules.h"
 
@@ -79,7 +80,7 @@ class StructTree {
 
   std::string_view copy(std::string_view from) {
     char* const to = static_cast<char*>(document_.memory.allocate(from.size() + 1, 1));
-    std::memcpy(to, from.data(), from.size());
+    put(to, from);
     return {to, from.size()};
   }
 

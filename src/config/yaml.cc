@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text.h"
 #include "config/node.h"
 
 namespace weir::config {
@@ -155,7 +156,7 @@ class YamlReader {
 
   std::string_view copy(std::string_view text) {
     char* const to = static_cast<char*>(document_.memory.allocate(text.size() + 1, 1));
-    std::memcpy(to, text.data(), text.size());
+    put(to, text);
     return {to, text.size()};
   }
 

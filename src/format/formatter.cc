@@ -55,7 +55,7 @@ class ArenaText {
   explicit ArenaText(Arena& arena) : arena_(arena) {}
   void append(std::string_view text) {
     if (size_ + text.size() > capacity_) grow(size_ + text.size());
-    std::memcpy(data_ + size_, text.data(), text.size());
+    put(data_ + size_, text);
     size_ += text.size();
   }
   std::string_view text() const { return size_ == 0 ? std::string_view("") : std::string_view(data_, size_); }

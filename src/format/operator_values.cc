@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <random>
 
 #include "base/clock.h"
@@ -229,11 +228,11 @@ Value response_flags(const Parameters& parameters, const FormatContext& context,
     }
     if (text == nullptr) {
       text = scratch.room(static_cast<size_t>(ResponseFlag::kCount) * 40);
-      std::memcpy(text, only.data(), only.size());
+      put(text, only);
       size = only.size();
     }
     text[size++] = ',';
-    std::memcpy(text + size, name.data(), name.size());
+    put(text + size, name);
     size += name.size();
   }
   return Value::of(text == nullptr ? only : std::string_view(text, size));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <ctime>
 
 #include "base/text.h"
@@ -42,7 +41,7 @@ class Bounded {
   explicit Bounded(char* to) : to_(to) {}
   void append(std::string_view text) {
     const size_t size = std::min(text.size(), TimeFormat::kMaxSize - size_);
-    std::memcpy(to_ + size_, text.data(), size);
+    put(to_ + size_, text.substr(0, size));
     size_ += size;
   }
   void append_digits(uint64_t value, int digits) {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/text.h"
 
@@ -14,10 +13,7 @@ namespace {
 class Pen {
  public:
   explicit Pen(char* at) : begin_(at), at_(at) {}
-  void text(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void text(std::string_view text) { at_ = put(at_, text); }
   void line(const Header& header, bool proper_case) {
     char* name = at_;
     text(header.name);

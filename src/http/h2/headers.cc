@@ -1,6 +1,5 @@
 #include "http/h2/headers.h"
 
-#include <cstring>
 
 #include "base/text.h"
 #include "http/joined_lines.h"
@@ -59,9 +58,8 @@ void BlockReader::join_cookies() {
   char* at = joined;
   for (const Header& line : *map_) {
     if (line.id != HeaderId::kCookie) continue;
-    if (at != joined) at = static_cast<char*>(std::memcpy(at, "; ", 2)) + 2;
-    std::memcpy(at, line.value.data(), line.value.size());
-    at += line.value.size();
+    if (at != joined) at = put(at, "; ");
+    at = put(at, line.value);
   }
   map_->set(HeaderId::kCookie, {joined, static_cast<size_t>(at - joined)});
 }
