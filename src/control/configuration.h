@@ -26,7 +26,8 @@ class Configuration final : private loop::NextTurn {
   Configuration(const Configuration&) = delete;
   Configuration& operator=(const Configuration&) = delete;
 
-  /// Reads what the bootstrap holds, without touching the network; all that `--mode validate` needs. False after reporting errors.
+  /// Reads what the bootstrap holds, without touching the network; all that `--mode validate` needs. False after reporting
+  /// errors.
   bool load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics);
   /// Begins discovery. `on_ready` is called once, maybe in a later turn: after the first snapshot was published, or with the
   /// reason why a static listener could not be bound.

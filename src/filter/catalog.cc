@@ -8,8 +8,8 @@ namespace weir::filter {
 namespace {
 
 constexpr CatalogEntry kCatalog[] = {
-    {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", read_header_mutation,
-     declare_header_mutation},
+    {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+     read_header_mutation, declare_header_mutation},
 };
 
 }  // namespace

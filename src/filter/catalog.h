@@ -19,7 +19,8 @@ struct CatalogEntry {
   std::string_view name;  // Envoy's, "envoy.filters.http.header_mutation"
   std::string_view type;  // of its configuration, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
   /// Reads a configuration that the loader has validated; null after reporting an error at `at` or below.
-  FilterFactoryPtr (*read)(const google::protobuf::Any& configuration, const config::FieldPath& at, config::Diagnostics& diagnostics);
+  FilterFactoryPtr (*read)(const google::protobuf::Any& configuration, const config::FieldPath& at,
+                           config::Diagnostics& diagnostics);
   /// Says which of its fields are implemented.
   void (*declare)(config::SupportTable& table);
 };

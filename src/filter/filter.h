@@ -1,4 +1,5 @@
-// Filter: what stands between routing and the upstream. A filter sees a request's head, then its response's, and says what happens next.
+// Filter: what stands between routing and the upstream. A filter sees a request's head, then its response's, and says what
+// happens next.
 #pragma once
 
 #include <memory>
@@ -49,7 +50,8 @@ class Filter {
 class FilterFactory {
  public:
   virtual ~FilterFactory() = default;
-  /// A filter for one exchange. `route` is the per-route configuration of the same filter, the most specific one; null if there is none.
+  /// A filter for one exchange. `route` is the per-route configuration of the same filter, the most specific one; null if there
+  /// is none.
   virtual Filter* make(Arena& arena, const FilterFactory* route) const = 0;
 };
 using FilterFactoryPtr = std::shared_ptr<const FilterFactory>;

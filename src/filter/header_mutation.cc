@@ -68,9 +68,9 @@ class HeaderMutation final : public Filter {
 class HeaderMutationFactory final : public FilterFactory {
  public:
   explicit HeaderMutationFactory(HeaderMutationSpec spec) : spec_(std::move(spec)) {}
-  Filter* make(Arena& arena, const FilterFactory*) const override { 
+  Filter* make(Arena& arena, const FilterFactory*) const override {
     return new (arena.allocate(sizeof(HeaderMutation), alignof(HeaderMutation))) HeaderMutation(spec_);
-   }
+  }
 
  private:
   const HeaderMutationSpec spec_;

@@ -25,7 +25,7 @@ namespace weir::filter {
 
 /// One change. Its value is computed from the headers as the changes before it left them.
 struct HeaderChange {
-  http::HeaderName name;                  // no pseudo-header, not Host
+  http::HeaderName name;                   // no pseudo-header, not Host
   std::optional<format::Formatter> value;  // none: all lines of that name are removed
   route::AppendAction action = route::AppendAction::kAppendIfExistsOrAdd;
   bool keep_empty_value = false;
@@ -46,8 +46,9 @@ FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const config::FieldPath& at,
                                       config::Diagnostics& diagnostics);
 /// Reads changes of requests, or of responses. Appends to `result`; false after reporting errors.
-bool read_header_changes(const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,
-                         const config::FieldPath& at, config::Diagnostics& diagnostics, bool of_requests, std::vector<HeaderChange>& result);
+bool read_header_changes(
+    const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,
+    const config::FieldPath& at, config::Diagnostics& diagnostics, bool of_requests, std::vector<HeaderChange>& result);
 void declare_header_mutation(config::SupportTable& table);
 
 }  // namespace weir::filter

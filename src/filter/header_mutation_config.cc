@@ -42,8 +42,10 @@ bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderM
     change.name = http::HeaderName(removes ? from[i].remove() : option.header().key());
     const FieldPath item{&at, {}, i}, append{&item, "append"}, header{&append, "header"};
     if (change.name.text.starts_with(':')) {  // Host is one of them by now
-      diagnostics.error({{}, (removes ? FieldPath{&item, "remove"} : FieldPath{&header, "key"}).text(),
-                         "pseudo-headers and Host cannot be changed here", "routes can rewrite path and host"});
+      diagnostics.error({{},
+                         (removes ? FieldPath{&item, "remove"} : FieldPath{&header, "key"}).text(),
+                         "pseudo-headers and Host cannot be changed here",
+                         "routes can rewrite path and host"});
       good = false;
       continue;
     }
@@ -69,9 +71,10 @@ FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration
   configuration.UnpackTo(&from);
   HeaderMutationSpec spec;
   const FieldPath mutations{&at, "mutations"};
-  const bool good =
-      read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"}, diagnostics, true, spec.request) &
-      read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"}, diagnostics, false, spec.response);
+  const bool good = read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"},
+                                        diagnostics, true, spec.request) &
+                    read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"},
+                                        diagnostics, false, spec.response);
   return good ? make_header_mutation(std::move(spec)) : nullptr;
 }
 

@@ -20,7 +20,8 @@ struct Later final : TurnEnd, NextTurn {
 };
 
 struct Event final : Source {
-  explicit Event(EventLoop& loop, std::function<void()> act = {}) : loop(loop), fd(eventfd(0, EFD_NONBLOCK)), act(std::move(act)) {
+  explicit Event(EventLoop& loop, std::function<void()> act = {})
+      : loop(loop), fd(eventfd(0, EFD_NONBLOCK)), act(std::move(act)) {
     loop.watch(fd, *this, EPOLLIN);
   }
   ~Event() {

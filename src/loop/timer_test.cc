@@ -101,7 +101,6 @@ TEST_F(Timers, ATimerBeyondTheReachOfTheWheelWaitsItsWholeTime) {
   EXPECT_TRUE(alarm.timer.armed());
 }
 
-
 TEST_F(Timers, ATimerOfHoursIsPlacedAnewUntilItsTimeComes) {
   Alarm alarm(wheel_);
   const int64_t hours = 16'777'216 + 300;  // just beyond three levels

@@ -128,8 +128,9 @@ int run_check(int argc, char** argv) {
                "Warn of unknown fields in the bootstrap instead of refusing it");
   app.add_flag("--reject-unknown-dynamic-fields", options.reject_unknown_dynamic_fields,
                "Refuse unknown fields in the files that the bootstrap names");
-  app.footer("Each finding is one line: file:line:column: path: what is wrong; what to do. Nothing is bound, resolved or written.\n"
-             "The status is 1 if there are errors.");
+  app.footer(
+      "Each finding is one line: file:line:column: path: what is wrong; what to do. Nothing is bound, resolved or written.\n"
+      "The status is 1 if there are errors.");
   CLI11_PARSE(app, argc, argv);
 
   std::vector<Finding> findings;

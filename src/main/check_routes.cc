@@ -50,8 +50,7 @@ void print_missing(const RouteTests& tests, const config::Positions& positions) 
         reached = reached || tests.coverage().has({i, j, k});
       }
       if (reached) continue;
-      const config::Position at =
-          positions.find("virtual_hosts[" + std::to_string(i) + "].routes[" + std::to_string(j) + "]");
+      const config::Position at = positions.find("virtual_hosts[" + std::to_string(i) + "].routes[" + std::to_string(j) + "]");
       std::cout << "Missing test for host: " << hosts[i].name << ", route" << (route.name.empty() ? "" : " " + route.name) << ": "
                 << route::describe(route.match) << " (" << at.file << ":" << at.line << ")\n";
     }
@@ -62,7 +61,8 @@ int check(const Settings& settings) {
   config::Schema schema;
   config::SupportTable support;
   declare_all(support);
-  auto routes = config::load<envoy::config::route::v3::RouteConfiguration>(schema, {.path = settings.routes, .support = &support});
+  auto routes =
+      config::load<envoy::config::route::v3::RouteConfiguration>(schema, {.path = settings.routes, .support = &support});
   auto file = config::load<weir::route_tests::v1::RouteTests>(schema, {.path = settings.tests});
   const bool routes_good = report(routes.positions, routes.diagnostics);
   if (!report(file.positions, file.diagnostics) || !routes_good) return 1;
@@ -83,7 +83,8 @@ int check(const Settings& settings) {
   }
   if (failed > 0) {
     const bool silent = !settings.details && !settings.only_failures;
-    std::cerr << failed << " of " << file->tests_size() << " tests failed" << (silent ? "; --only-show-failures shows them" : "") << "\n";
+    std::cerr << failed << " of " << file->tests_size() << " tests failed" << (silent ? "; --only-show-failures shows them" : "")
+              << "\n";
     return 1;
   }
 
@@ -107,7 +108,8 @@ int run_check_routes(int argc, char** argv) {
   app.add_option("-t,--test-path", settings.tests, "The tests: .yaml, .json, .pb or .pb_text")->required();
   app.add_flag("-d,--details", settings.details, "Name every test, and say what failed");
   app.add_flag("--only-show-failures", settings.only_failures, "Name only the tests that failed, and say why");
-  app.add_flag("--covall", settings.comprehensive, "Coverage means every aspect of every route: cluster, virtual host, rewrites …");
+  app.add_flag("--covall", settings.comprehensive,
+               "Coverage means every aspect of every route: cluster, virtual host, rewrites …");
   app.add_flag("--detailed-coverage", settings.show_missing, "List the routes that no test reached");
   app.add_option("-f,--fail-under", settings.fail_under, "Fail if less than so many percent of the routes are covered");
   app.add_flag("--disable-deprecation-check", ignored, "Accepted for compatibility; deprecated fields are always allowed");

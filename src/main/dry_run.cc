@@ -29,8 +29,8 @@ using envoy::config::route::v3::RouteConfiguration;
 
 namespace {
 
-/// Whether a mistake at `later` can come from one at `earlier`: it is inside it, beside it in the same message, or about something
-/// around it.
+/// Whether a mistake at `later` can come from one at `earlier`: it is inside it, beside it in the same message, or about
+/// something around it.
 bool may_follow(const Diagnostic& later, const Diagnostic& earlier) {
   if (earlier.path.empty() || later.at.file != earlier.at.file) return false;
   if (later.path.starts_with(earlier.path) || earlier.path.starts_with(later.path)) return true;
@@ -66,7 +66,8 @@ bool DryRun::read() {
   }
   for (auto& [name, cluster] : clusters_) read_endpoints(cluster);
   const auto in_file_order = [](std::vector<Diagnostic>& list) {
-    std::ranges::stable_sort(list, {}, [](const Diagnostic& each) { return std::tie(each.at.file, each.at.line, each.at.column); });
+    std::ranges::stable_sort(list, {},
+                             [](const Diagnostic& each) { return std::tie(each.at.file, each.at.line, each.at.column); });
   };
   in_file_order(diagnostics_.errors());
   in_file_order(diagnostics_.warnings());
@@ -81,9 +82,10 @@ bool DryRun::holds_resources() const {
   Diagnostics ignored;
   const bool json = options_.config_path.ends_with(".json");
   if (!json && !options_.config_path.ends_with(".yaml") && !options_.config_path.ends_with(".yml")) return false;
-  const auto document = json ? config::read_json("", std::move(content).str(), ignored)
-                             : config::read_yaml("", std::move(content).str(), ignored);
-  return document != nullptr && document->root.kind == config::Node::Kind::kMapping && document->root.find("resources") != nullptr;
+  const auto document =
+      json ? config::read_json("", std::move(content).str(), ignored) : config::read_yaml("", std::move(content).str(), ignored);
+  return document != nullptr && document->root.kind == config::Node::Kind::kMapping &&
+         document->root.find("resources") != nullptr;
 }
 
 void DryRun::read_resources() {
@@ -118,11 +120,11 @@ void DryRun::read_resources() {
 
 void DryRun::read_bootstrap_file() {
   loaded_ = config::load_bootstrap(
-      schema_, {.path = options_.config_path,
-                .yaml = options_.config_yaml,
-                .unknown_fields =
-                    options_.allow_unknown_static_fields ? config::UnknownFields::kWarn : config::UnknownFields::kReject,
-                .support = &support_});
+      schema_,
+      {.path = options_.config_path,
+       .yaml = options_.config_yaml,
+       .unknown_fields = options_.allow_unknown_static_fields ? config::UnknownFields::kWarn : config::UnknownFields::kReject,
+       .support = &support_});
   for (Diagnostic& error : loaded_.diagnostics.errors()) diagnostics_.error(std::move(error));
   for (Diagnostic& warning : loaded_.diagnostics.warnings()) diagnostics_.warning(std::move(warning));
 
@@ -134,25 +136,24 @@ void DryRun::read_bootstrap_file() {
 
 void DryRun::build() {
   listener_context_ = std::make_unique<proxy::ListenerConfigContext>(listener_context());
-  configuration_ = std::make_unique<control::Configuration>(control::Context{
-      .loop = loop_,
-      .schema = schema_,
-      .support = support_,
-      .stats = registry_,
-      .cluster_names = cluster_names_,
-      .log = log_,
-      .publisher = *this,
-      .workers = 1,
-      .dynamic_unknown_fields = config::UnknownFields::kReject,
-      .compile_listener =
-          [this](const auto& listener, const FieldPath& at, Diagnostics& found) {
-            auto spec = proxy::read_listener(listener, at, *listener_context_, found);
-            if (spec != nullptr) listeners_.push_back({spec, {at.text(), reading_}});
-            return spec;
-          },
-      .compile_routes = [this](const auto& routes, const FieldPath& at, Diagnostics& found) {
-        return compile(routes, at, false, found);
-      }});
+  configuration_ = std::make_unique<control::Configuration>(
+      control::Context{.loop = loop_,
+                       .schema = schema_,
+                       .support = support_,
+                       .stats = registry_,
+                       .cluster_names = cluster_names_,
+                       .log = log_,
+                       .publisher = *this,
+                       .workers = 1,
+                       .dynamic_unknown_fields = config::UnknownFields::kReject,
+                       .compile_listener =
+                           [this](const auto& listener, const FieldPath& at, Diagnostics& found) {
+                             auto spec = proxy::read_listener(listener, at, *listener_context_, found);
+                             if (spec != nullptr) listeners_.push_back({spec, {at.text(), reading_}});
+                             return spec;
+                           },
+                       .compile_routes = [this](const auto& routes, const FieldPath& at,
+                                                Diagnostics& found) { return compile(routes, at, false, found); }});
 }
 
 proxy::ListenerConfigContext DryRun::listener_context() {
@@ -205,8 +206,8 @@ void DryRun::read_static_clusters() {
   for (int i = 0; i < resources.clusters_size(); ++i) {
     for (const auto& state : configuration_->clusters().list()) {
       if (state->spec->name != resources.clusters(i).name()) continue;
-      clusters_[state->spec->name] = {
-          state->spec, state->spec->assignment, place_in_bootstrap("static_resources.clusters[" + std::to_string(i) + "]")};
+      clusters_[state->spec->name] = {state->spec, state->spec->assignment,
+                                      place_in_bootstrap("static_resources.clusters[" + std::to_string(i) + "]")};
     }
   }
   take(found, loaded_.positions);
@@ -306,10 +307,10 @@ const DryRun::Response& DryRun::response(const std::string& path) {
   const auto [place, fresh] = responses_.try_emplace(path);
   if (fresh) {
     place->second = config::load<envoy::service::discovery::v3::DiscoveryResponse>(
-        schema_, {.path = path,
-                  .unknown_fields = options_.reject_unknown_dynamic_fields ? config::UnknownFields::kReject
-                                                                           : config::UnknownFields::kWarn,
-                  .support = &support_});
+        schema_,
+        {.path = path,
+         .unknown_fields = options_.reject_unknown_dynamic_fields ? config::UnknownFields::kReject : config::UnknownFields::kWarn,
+         .support = &support_});
     for (const Diagnostic& error : place->second.diagnostics.errors()) diagnostics_.error(error);
     for (const Diagnostic& warning : place->second.diagnostics.warnings()) diagnostics_.warning(warning);
   }

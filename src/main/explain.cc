@@ -20,7 +20,8 @@ namespace {
 Result<std::pair<std::string, std::string>> parse_header(const std::string& text) {
   const size_t colon = text.find(':', 1);
   if (colon == std::string::npos) return failure("-H '" + text + "': expected 'name: value'");
-  return std::pair(lower(trim(std::string_view(text).substr(0, colon))), std::string(trim(std::string_view(text).substr(colon + 1))));
+  return std::pair(lower(trim(std::string_view(text).substr(0, colon))),
+                   std::string(trim(std::string_view(text).substr(colon + 1))));
 }
 
 Result<Question> ask(const std::string& text, const std::vector<std::string>& headers) {
@@ -43,7 +44,8 @@ bool terminal() { return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") =
 }  // namespace
 
 int run_explain(int argc, char** argv) {
-  CLI::App app("Tells what would become of a request: which listener, virtual host and route, and why not the others.", "weir explain");
+  CLI::App app("Tells what would become of a request: which listener, virtual host and route, and why not the others.",
+               "weir explain");
   std::string request, format = "text", listener, source;
   std::vector<std::string> headers;
   uint64_t random = 0;

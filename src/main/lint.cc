@@ -13,7 +13,8 @@ namespace {
 
 class Lint {
  public:
-  Lint(const DryRun& configuration, config::Diagnostics& diagnostics) : configuration_(configuration), diagnostics_(diagnostics) {}
+  Lint(const DryRun& configuration, config::Diagnostics& diagnostics)
+      : configuration_(configuration), diagnostics_(diagnostics) {}
 
   void run() {
     admin();
@@ -43,17 +44,19 @@ class Lint {
 
   void cluster(const DryRun::Cluster& cluster) {
     using upstream::DiscoveryType;
-    const bool has_endpoints = std::ranges::any_of(cluster.assignment.localities,
-                                                   [](const upstream::LocalityEndpoints& each) { return !each.endpoints.empty(); });
+    const bool has_endpoints = std::ranges::any_of(
+        cluster.assignment.localities, [](const upstream::LocalityEndpoints& each) { return !each.endpoints.empty(); });
     if (has_endpoints || cluster.spec->discovery == DiscoveryType::kEds) return;
-    warn(cluster.place, "", "the cluster " + config::quoted(cluster.spec->name) + " has no endpoints: every request to it gets 503",
+    warn(cluster.place, "",
+         "the cluster " + config::quoted(cluster.spec->name) + " has no endpoints: every request to it gets 503",
          "give load_assignment endpoints");
   }
 
   void connections(const proxy::HttpConnectionSpec& spec, const DryRun::Place& listener) {
     const route::RouteTablePtr table = spec.routes->table();
     if (spec.idle_timeout_ms == 0 && spec.max_connection_duration_ms == 0) {
-      warn(listener, "", "idle connections of " + config::quoted(spec.stat_prefix) + " are never closed, also those of vanished clients",
+      warn(listener, "",
+           "idle connections of " + config::quoted(spec.stat_prefix) + " are never closed, also those of vanished clients",
            "give common_http_protocol_options.idle_timeout");
     }
     const DryRun::Place* place = table == nullptr ? nullptr : configuration_.place_of(table.get());
@@ -103,12 +106,15 @@ class Lint {
     const route::Forward* forward = route.forward();
     if (forward == nullptr) return;
     const auto ask = [&](const std::string& name, const std::string& where) {
-      if (name.empty() || configuration_.cluster(name) != nullptr || configuration_.clusters().empty() || configuration_.diagnostics().failed()) return;
+      if (name.empty() || configuration_.cluster(name) != nullptr || configuration_.clusters().empty() ||
+          configuration_.diagnostics().failed())
+        return;
       std::vector<std::string_view> names;
       for (const auto& [known, cluster] : configuration_.clusters()) names.push_back(known);
       const std::string near = config::nearest(name, names);
-      warn(place, below + where, "there is no cluster " + config::quoted(name) + ": these requests get " +
-                                     std::to_string(forward->cluster_not_found_status),
+      warn(place, below + where,
+           "there is no cluster " + config::quoted(name) + ": these requests get " +
+               std::to_string(forward->cluster_not_found_status),
            near.empty() ? "" : "did you mean " + near + "?");
     };
     if (const auto* cluster = std::get_if<route::ClusterRef>(&forward->cluster)) ask(cluster->name, ".route.cluster");

@@ -77,7 +77,8 @@ class Trial {
     const auto* redirect = std::get_if<route::Redirect>(&match_.route->action);
     const auto* direct = std::get_if<route::DirectResponse>(&match_.route->action);
     if (redirect == nullptr && direct == nullptr) return;
-    location_ = route::redirect_location(redirect != nullptr ? *redirect : route::Redirect(), match_.route->match, request_, true);
+    location_ =
+        route::redirect_location(redirect != nullptr ? *redirect : route::Redirect(), match_.route->match, request_, true);
     status_ = redirect != nullptr ? redirect->status : direct->status;
     const std::string_view body = direct != nullptr ? std::string_view(direct->body) : "";
     response_.set_status(status_);
@@ -103,7 +104,8 @@ class Trial {
   void compare() {
     const tests::Expectation& expected = test_.validate();
     const bool answers = !location_.empty();
-    const auto text = [&](bool asked, const auto& wanted, std::string_view actual, const char* what, bool applies, Aspect aspect) {
+    const auto text = [&](bool asked, const auto& wanted, std::string_view actual, const char* what, bool applies,
+                          Aspect aspect) {
       if (asked && equal(std::string(actual), wanted.value(), what) && applies) cover(aspect);
     };
     const bool forwards = forward_ != nullptr;
@@ -168,7 +170,8 @@ class Trial {
   /// The field that says how a header is matched, such as "string_match.exact".
   static std::string kind(const v3::HeaderMatcher& matcher) {
     const auto chosen = [](const auto& message, const char* oneof) {
-      const auto* field = message.GetReflection()->GetOneofFieldDescriptor(message, message.GetDescriptor()->FindOneofByName(oneof));
+      const auto* field =
+          message.GetReflection()->GetOneofFieldDescriptor(message, message.GetDescriptor()->FindOneofByName(oneof));
       return field == nullptr ? std::string() : field->name();
     };
     const std::string field = chosen(matcher, "header_match_specifier");
@@ -184,8 +187,9 @@ class Trial {
     if (choice_.entry != nullptr) {
       cluster = static_cast<size_t>(choice_.entry - std::get<route::WeightedClusters>(forward_->cluster).entries.data());
     }
-    coverage_.mark({static_cast<size_t>(match_.virtual_host - hosts.data()), static_cast<size_t>(match_.route - routes.data()), cluster},
-                   aspect);
+    coverage_.mark(
+        {static_cast<size_t>(match_.virtual_host - hosts.data()), static_cast<size_t>(match_.route - routes.data()), cluster},
+        aspect);
   }
 
   const tests::RouteTest& test_;

@@ -1,4 +1,5 @@
-// RouteTests: requests sent through a route configuration in the mind, compared with what was expected; and which routes they reached.
+// RouteTests: requests sent through a route configuration in the mind, compared with what was expected; and which routes they
+// reached.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,15 @@ struct RouteTestResult {
 /// Which aspects of each route were checked with success. A route with weighted clusters counts once for each of them.
 class RouteCoverage {
  public:
-  enum class Aspect : uint8_t { kCluster, kVirtualCluster, kVirtualHost, kPathRewrite, kHostRewrite, kRedirectPath, kRedirectCode };
+  enum class Aspect : uint8_t {
+    kCluster,
+    kVirtualCluster,
+    kVirtualHost,
+    kPathRewrite,
+    kHostRewrite,
+    kRedirectPath,
+    kRedirectCode
+  };
   struct Key {
     size_t virtual_host, route, cluster;
     friend auto operator<=>(const Key&, const Key&) = default;
@@ -42,7 +51,8 @@ class RouteCoverage {
 class RouteTests {
  public:
   /// `routes` has passed the constraints of its .proto file.
-  RouteTests(config::Schema& schema, const envoy::config::route::v3::RouteConfiguration& routes) : schema_(schema), routes_(routes) {}
+  RouteTests(config::Schema& schema, const envoy::config::route::v3::RouteConfiguration& routes)
+      : schema_(schema), routes_(routes) {}
 
   /// Reports what is wrong with the routes themselves; then nothing can be tested.
   bool compile(config::Diagnostics& diagnostics);

@@ -295,7 +295,8 @@ class Teller {
 
     const Headers before = snapshot(request_);
     route::finalize_request(table_->config(), match_, choice.entry, request_, context(), !http_->suppress_envoy_headers);
-    story_.request = changes(before, snapshot(request_), [&](const std::string& name) { return doer(name, forward, choice.entry); });
+    story_.request =
+        changes(before, snapshot(request_), [&](const std::string& name) { return doer(name, forward, choice.entry); });
     if (forward.host_rewrite.kind == route::HostRewrite::Kind::kAuto) {
       story_.request.push_back({":authority", question_.authority, "(the endpoint's host name)", "auto_host_rewrite"});
     }

@@ -57,7 +57,7 @@ struct Story {
   std::string listener, listener_address, listener_note;
   size_t chain_number = 0, chain_count = 0;
   std::string chain_name, chain_note;
-  std::string ended;  // why it goes no further: "tcp_proxy: …", "400 …"; "" if it was routed
+  std::string ended;                   // why it goes no further: "tcp_proxy: …", "400 …"; "" if it was routed
   std::vector<HeaderChange> received;  // what the connection manager does to the head
   std::string client;                  // whose address counts
   bool internal = false;

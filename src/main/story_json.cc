@@ -93,7 +93,11 @@ std::string story_json(const Question& question, const Story& story) {
   json.name("candidates").open('[');
   for (const Story::Candidate& each : story.candidates) {
     json.open('{').number("route", each.number).maybe("name", each.name).member("match", each.match);
-    json.boolean("matches", each.miss.empty()).maybe("failed", each.missed).maybe("why", each.miss).maybe("at", each.at).close('}');
+    json.boolean("matches", each.miss.empty())
+        .maybe("failed", each.missed)
+        .maybe("why", each.miss)
+        .maybe("at", each.at)
+        .close('}');
   }
   json.close(']');
 

@@ -24,7 +24,8 @@ class Writer {
     out_ = bold(question_.method + " " + question_.url()) + "\n\n";
     line("Listener", story_.listener + " on " + story_.listener_address, story_.listener_note);
     if (story_.chain_count > 1 && story_.chain_number != 0) {
-      line("Filter chain", std::to_string(story_.chain_number) + " of " + std::to_string(story_.chain_count) + named(story_.chain_name),
+      line("Filter chain",
+           std::to_string(story_.chain_number) + " of " + std::to_string(story_.chain_count) + named(story_.chain_name),
            story_.chain_note);
     }
     if (!story_.ended.empty()) {
@@ -70,7 +71,8 @@ class Writer {
     line("Virtual host", red("none has the domain " + question_.authority), "");
     std::string domains;
     constexpr size_t kMostDomains = 10;
-    for (size_t i = 0; i < std::min(kMostDomains, story_.domains.size()); ++i) domains += (i == 0 ? "" : "  ") + story_.domains[i];
+    for (size_t i = 0; i < std::min(kMostDomains, story_.domains.size()); ++i)
+      domains += (i == 0 ? "" : "  ") + story_.domains[i];
     if (story_.domains.size() > kMostDomains) domains += "  … " + std::to_string(story_.domains.size()) + " in all";
     if (!domains.empty()) line("There are", domains, "");
     if (!story_.domain_hint.empty()) line("", story_.domain_hint, "");
@@ -90,14 +92,17 @@ class Writer {
       size_t end = i;
       while (end < list.size() && !shown(list[end])) ++end;
       if (end != i) {
-        out_ += dim("   routes " + std::to_string(list[i].number) + " to " + std::to_string(list[end - 1].number) + " have other paths") + "\n";
+        out_ += dim("   routes " + std::to_string(list[i].number) + " to " + std::to_string(list[end - 1].number) +
+                    " have other paths") +
+                "\n";
         i = end - 1;
         continue;
       }
       candidate(list[i], columns);
     }
     const size_t rest = story_.virtual_host_routes - list.size();
-    if (story_.matched && rest > 0) out_ += dim("   " + std::to_string(rest) + " more " + (rest == 1 ? "route is" : "routes are") + " not asked") + "\n";
+    if (story_.matched && rest > 0)
+      out_ += dim("   " + std::to_string(rest) + " more " + (rest == 1 ? "route is" : "routes are") + " not asked") + "\n";
     if (!story_.matched) out_ += "   " + red("no route matches") + "\n";
     out_ += "\n";
   }
@@ -108,7 +113,11 @@ class Writer {
     std::snprintf(number, sizeof number, "%3u", each.number);
     const std::string what = padded(each.match + named(each.name), columns);
     out_ += took ? green(" ▶ " + std::string(number) + "  " + what) : "   " + std::string(number) + "  " + what;
-    out_ += "  " + (took ? green("matches") : each.missed == "path" ? dim("another path") : each.miss) + (each.at.empty() ? "" : "  " + dim(each.at)) + "\n";
+    out_ += "  " +
+            (took                    ? green("matches")
+             : each.missed == "path" ? dim("another path")
+                                     : each.miss) +
+            (each.at.empty() ? "" : "  " + dim(each.at)) + "\n";
   }
 
   void outcome() {
@@ -120,7 +129,8 @@ class Writer {
         char percent[16];
         std::snprintf(percent, sizeof percent, "%5.1f %%  ", each.percent);
         const std::string text = percent + each.name;
-        line("", each.chosen ? green(text) : text, each.chosen ? "chosen by random number " + std::to_string(question_.random) : "");
+        line("", each.chosen ? green(text) : text,
+             each.chosen ? "chosen by random number " + std::to_string(question_.random) : "");
       }
     } else {
       std::string answer = std::to_string(story_.status);
@@ -168,6 +178,8 @@ class Writer {
 
 }  // namespace
 
-std::string story_text(const Question& question, const Story& story, bool color) { return Writer(question, story, color).write(); }
+std::string story_text(const Question& question, const Story& story, bool color) {
+  return Writer(question, story, color).write();
+}
 
 }  // namespace weir::main

@@ -21,7 +21,8 @@ TEST(Address, PrintsAsEnvoyDoes) {
 }
 
 TEST(Address, WhatIsNoAddressIsRefusedWithItsText) {
-  for (const char* bad : {"", "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4:80", "[::1]", ":::", "1.2.3.4 ", "0x7f.1"}) {
+  for (const char* bad :
+       {"", "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4:80", "[::1]", ":::", "1.2.3.4 ", "0x7f.1"}) {
     const auto address = Address::from_ip(bad, 1);
     ASSERT_FALSE(address.has_value()) << bad;
     EXPECT_EQ(address.error().message, std::string("malformed IP address: ") + bad);

@@ -64,8 +64,7 @@ class Reader {
     spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
     spec_->proxy_100_continue = from_.proxy_100_continue();
     spec_->scheme_to_overwrite = from_.scheme_header_transformation().scheme_to_overwrite();
-    spec_->scheme_matches_upstream =
-        from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
+    spec_->scheme_matches_upstream = from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
   }
 
   void limits() {

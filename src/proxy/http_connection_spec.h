@@ -13,10 +13,10 @@
 #include "net/address.h"
 #include "observe/access_log.h"
 #include "proxy/client_address.h"
+#include "proxy/http_stats.h"
 #include "proxy/local_reply_rules.h"
 #include "proxy/path_rules.h"
 #include "proxy/proxy_status.h"
-#include "proxy/http_stats.h"
 #include "route/source.h"
 
 namespace weir::proxy {

@@ -18,9 +18,9 @@ struct ReplyManner {
   const LocalReplyRules* rules = nullptr;  // of the connection manager; null if it has none
 };
 
-/// Finishes an answer whose head has :status and what routes add to it: applies the rules, then describes the body. For gRPC: 200 with
-/// grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2). Returns the body to send; `body` must outlive the
-/// exchange.
+/// Finishes an answer whose head has :status and what routes add to it: applies the rules, then describes the body. For gRPC: 200
+/// with grpc-status and grpc-message and no body ("trailers only", gRPC over HTTP/2). Returns the body to send; `body` must
+/// outlive the exchange.
 std::string_view finish_local_reply(const http::HeaderMap& request, http::HeaderMap& response, format::StreamInfo& info,
                                     std::string_view body, const ReplyManner& manner);
 

@@ -30,7 +30,7 @@ struct ReplyMapper {
 
 /// Immutable; safe for all threads.
 struct LocalReplyRules {
-  std::vector<ReplyMapper> mappers;  // the first that fits is used
+  std::vector<ReplyMapper> mappers;   // the first that fits is used
   std::optional<ReplyFormat> format;  // of bodies, where no mapper has its own
 };
 
@@ -41,8 +41,8 @@ struct ReplyContent {
   std::string_view content_type = "text/plain";
 };
 
-/// Applies the rules to an answer whose head has been begun: adds the mapper's headers, sets :status, and says what the body shall be.
-/// Texts live in the arena of `response` or in the rules.
+/// Applies the rules to an answer whose head has been begun: adds the mapper's headers, sets :status, and says what the body
+/// shall be. Texts live in the arena of `response` or in the rules.
 ReplyContent rewrite_local_reply(const LocalReplyRules& rules, const http::HeaderMap& request, http::HeaderMap& response,
                                  format::StreamInfo& info, ReplyContent reply);
 

@@ -25,8 +25,8 @@ int escaped_byte(std::string_view text) {
 }
 
 bool unreserved(int byte) {
-  return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '.' ||
-         byte == '_' || byte == '~';
+  return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '-' ||
+         byte == '.' || byte == '_' || byte == '~';
 }
 
 /// Must not stand in a path as it is.

@@ -18,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   http::HeaderMap request(arena);
   request.set_pseudo(http::HeaderId::kPath, path);
   request.set_pseudo(http::HeaderId::kAuthority, path);
-  proxy::apply_path_rules(request, {.normalize = true, .merge_slashes = true, .escaped_slashes = proxy::EscapedSlashes::kForward});
+  proxy::apply_path_rules(request,
+                          {.normalize = true, .merge_slashes = true, .escaped_slashes = proxy::EscapedSlashes::kForward});
   proxy::apply_host_rules(request, {.port = proxy::HostRules::Port::kStripAny, .strip_trailing_dot = true}, 1);
   return 0;
 }

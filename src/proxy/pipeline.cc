@@ -152,7 +152,8 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
   if (refusal.details == kAbsolutePath || refusal.details == "missing_path_rejected") stats.downstream_rq_non_relative_path.add();
   if (refusal.details == kDetectionFailed) stats.downstream_rq_rejected_via_ip_detection.add();
   if (refusal.details == kPathFailed) {
-    (refusal.location.empty() ? stats.downstream_rq_failed_path_normalization : stats.downstream_rq_redirected_with_normalized_path)
+    (refusal.location.empty() ? stats.downstream_rq_failed_path_normalization
+                              : stats.downstream_rq_redirected_with_normalized_path)
         .add();
   }
   close_connection_ = refusal.closes;

@@ -74,7 +74,8 @@ class Reader {
     const auto& extensions = from_.original_ip_detection_extensions();
     if (extensions.empty()) return;
     if (from_.use_remote_address().value()) {
-      return wrong(list, "cannot be used together with use_remote_address", "the peer's address or an extension decides, not both");
+      return wrong(list, "cannot be used together with use_remote_address",
+                   "the peer's address or an extension decides, not both");
     }
     if (from_.xff_num_trusted_hops() > 0) {
       return wrong(list, "cannot be used together with xff_num_trusted_hops",

@@ -115,7 +115,8 @@ void remove_untrusted(HeaderMap& request, bool edge) {
 }
 
 /// What cannot be routed or forwarded safely.
-std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConnectionSpec& spec, const format::StreamInfo& info) {
+std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConnectionSpec& spec,
+                                        const format::StreamInfo& info) {
   // At the edge nobody else can have taken TLS off, so an https URL on a plain HTTP/1 connection is a lie.
   const bool edge = spec.use_remote_address && spec.xff_num_trusted_hops == 0;
   if (edge && !info.connection->tls && info.protocol != http::Protocol::kHttp2 && request.scheme() == "https") {

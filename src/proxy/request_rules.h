@@ -28,13 +28,14 @@ struct LocalReply {
   std::string_view body;
   std::string_view details;
   std::string_view location = {};  // of a redirect
-  bool closes = false;          // an HTTP/1 connection
-  bool protocol_error = false;  // the client broke the protocol: the answer is plain HTTP also for gRPC
+  bool closes = false;             // an HTTP/1 connection
+  bool protocol_error = false;     // the client broke the protocol: the answer is plain HTTP also for gRPC
 };
 
-/// Everything that happens to a request before it is routed, in Envoy's order: what cannot be routed or forwarded safely is refused;
-/// path and host are normalized; early changes are made; then x-forwarded-*, x-envoy-*, x-request-id, via and hop-by-hop lines.
-/// `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. Nothing if the request may go on.
+/// Everything that happens to a request before it is routed, in Envoy's order: what cannot be routed or forwarded safely is
+/// refused; path and host are normalized; early changes are made; then x-forwarded-*, x-envoy-*, x-request-id, via and hop-by-hop
+/// lines. `upgrade` keeps Connection and Upgrade. Fills client_address and internal_request of `info`. Nothing if the request may
+/// go on.
 std::optional<LocalReply> admit_request(http::HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
                                         format::StreamInfo& info, Random& random, bool upgrade);
 

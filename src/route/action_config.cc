@@ -164,7 +164,8 @@ Redirect redirect(ConfigReader& reader, const v3::RedirectAction& config, const 
 }  // namespace
 
 ClusterRef ConfigReader::cluster(const std::string& name, const Path& at) {
-  if (context_.validates_clusters && context_.has_cluster && !context_.has_cluster(name)) error(at, "there is no cluster '" + name + "'");
+  if (context_.validates_clusters && context_.has_cluster && !context_.has_cluster(name))
+    error(at, "there is no cluster '" + name + "'");
   return {context_.clusters.intern(name), name};
 }
 

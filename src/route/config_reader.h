@@ -45,7 +45,8 @@ struct ReadContext {
   Names& clusters;
   /// Whether a cluster of that name exists now.
   std::function<bool(std::string_view)> has_cluster;
-  /// Whether routes to unknown clusters are refused if `validate_clusters` does not say: so in the bootstrap and in LDS, not in RDS.
+  /// Whether routes to unknown clusters are refused if `validate_clusters` does not say: so in the bootstrap and in LDS, not in
+  /// RDS.
   bool validates_clusters = true;
   /// The runtime key re2.max_program_size.error_level.
   uint32_t max_regex_program_size = format::kMaxRegexProgramSize;

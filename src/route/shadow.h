@@ -1,4 +1,5 @@
-// Shadows: routes that no request can ever reach, because an earlier route of their virtual host takes everything that they match.
+// Shadows: routes that no request can ever reach, because an earlier route of their virtual host takes everything that they
+// match.
 #pragma once
 
 #include <cstdint>

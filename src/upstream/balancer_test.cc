@@ -16,7 +16,8 @@ class Balancers : public testing::Test {
   void endpoints(const std::vector<uint32_t>& weights) {
     for (const uint32_t weight : weights) {
       const auto port = static_cast<uint16_t>(1 + owned_.size());
-      owned_.push_back(std::make_unique<Endpoint>(1, std::make_shared<const net::Address>(*net::Address::from_ip("10.0.0.1", port))));
+      owned_.push_back(
+          std::make_unique<Endpoint>(1, std::make_shared<const net::Address>(*net::Address::from_ip("10.0.0.1", port))));
       owned_.back()->weight = weight;
       list_.push_back(owned_.back().get());
     }

@@ -1,6 +1,5 @@
 #include "http/h2/headers.h"
 
-
 #include "base/text.h"
 #include "http/joined_lines.h"
 
