@@ -15,6 +15,7 @@ struct TestExchange final : Exchange {
   void proceed_later() override {}
   void reply_later(int, std::string_view, std::string_view) override {}
 
+  FilterFactoryPtr factory;  // headers point into what it was configured with
   Arena memory;
   http::HeaderMap request_headers{memory}, response_headers{memory};
   format::StreamInfo stream_info;
@@ -28,8 +29,8 @@ HeaderChange set(std::string_view name, std::string_view value, AppendAction act
 HeaderChange remove(std::string_view name) { return {http::HeaderName(name), std::nullopt}; }
 
 void run(TestExchange& exchange, HeaderMutationSpec spec) {
-  const FilterFactoryPtr factory = make_header_mutation(std::move(spec));
-  Filter* filter = factory->make(exchange.memory, nullptr);
+  exchange.factory = make_header_mutation(std::move(spec));
+  Filter* filter = exchange.factory->make(exchange.memory, nullptr);
   EXPECT_EQ(filter->on_request(exchange).kind, Verdict::Kind::kProceed);
   EXPECT_EQ(filter->on_response(exchange).kind, Verdict::Kind::kProceed);
   filter->~Filter();
