@@ -153,7 +153,8 @@ def differences(a, b):
 def documented(q):
     """Is a difference in this request one of spec/differences.md?"""
     raw = q.get('raw', '')
-    return len(re.findall('(?i)\\r\\nhost:', raw)) > 1 or '5\r\nhellohello' in raw
+    http10_chunked = re.search('(?is)^[^\\r]* HTTP/1.0 *\\r.*\\ntransfer-encoding:', raw)
+    return len(re.findall('(?i)\\r\\nhost:', raw)) > 1 or '5\r\nhellohello' in raw or bool(http10_chunked)
 
 
 def listed():

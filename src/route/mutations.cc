@@ -170,6 +170,7 @@ void finalize_request(const RouteConfig& config, const Match& match, const Weigh
 
 void finalize_response(const RouteConfig& config, const Match& match, const WeightedCluster* entry, HeaderMap& response,
                        const format::FormatContext& context) {
+  if (match.tls_required) return;  // Envoy's redirect to https carries no configured headers
   if (entry != nullptr) apply(entry->mutations.response, response, context);
   for_each_level(config, match, [&](const Mutations& level) { apply(level.response, response, context); });
 }

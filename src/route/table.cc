@@ -91,6 +91,7 @@ Match RouteTable::find(const HeaderMap& request, const MatchContext& context) co
   Match match{&config_.virtual_hosts[index], nullptr};
   if (tls_required(*match.virtual_host, request, context)) {
     match.route = &https_redirect_;
+    match.tls_required = true;
     return match;
   }
   const std::string_view path = matched_path(request.path(), config_.ignore_path_parameters_in_path_matching);

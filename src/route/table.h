@@ -25,6 +25,7 @@ struct MatchContext {
 struct Match {
   const VirtualHost* virtual_host = nullptr;  // null: no domain matches
   const Route* route = nullptr;               // null: no route of the virtual host matches
+  bool tls_required = false;                  // the route is the redirect to https that require_tls stands for
 };
 
 /// Where a forwarded request goes.

@@ -198,6 +198,7 @@ TEST(RouteTable, AVirtualHostThatRequiresTlsRedirectsPlainRequests) {
   request.headers.add(HeaderId::kForwardedProto, "http");
   EXPECT_EQ(cluster_of(*table, request, {.internal_request = true}), "a");
   const Match match = table->find(request.headers, {});
+  EXPECT_TRUE(match.tls_required);
   const auto& redirect = std::get<Redirect>(match.route->action);
   EXPECT_EQ(redirect_location(redirect, match.route->match, request.headers, true), "https://example.com:80/x?y");
 }

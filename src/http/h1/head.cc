@@ -16,6 +16,8 @@ namespace {
 constexpr ProtocolError codec_error(std::string_view message) { return {400, "http1.codec_error", message}; }
 constexpr ProtocolError kInvalidMethod = codec_error("http/1.1 protocol error: HPE_INVALID_METHOD");
 constexpr ProtocolError kInvalidUrl = codec_error("http/1.1 protocol error: HPE_INVALID_URL");
+constexpr ProtocolError kInvalidTarget = {400, "http1.invalid_characters",
+                                          "http/1.1 protocol error: invalid characters in the request line"};
 constexpr ProtocolError kInvalidVersion = codec_error("http/1.1 protocol error: HPE_INVALID_VERSION");
 constexpr ProtocolError kLowVersion = {426, "low_version", "http/1.1 protocol error: neither HTTP/1.1 nor HTTP/1.0"};
 constexpr ProtocolError kInvalidName = codec_error("http/1.1 protocol error: INVALID_HEADER_NAME_CHARACTER");
@@ -83,6 +85,7 @@ bool valid_host_characters(std::string_view host) {
 std::optional<ProtocolError> resolve_absolute_form(std::string_view target, bool connect, HeaderMap& headers) {
   static constexpr ProtocolError kUnusable = {400, "http1.invalid_url", "http/1.1 protocol error: invalid url in request line"};
   if (!connect) {
+    if (target == "*") return kUnusable;
     const size_t colon = target.find("://");
     if (colon == 0 || colon == std::string_view::npos) return kInvalidUrl;
     if (!std::ranges::all_of(target.substr(0, colon), [](char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }))
@@ -272,6 +275,7 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   char* const target_begin = at;
   while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
   const std::string_view target(target_begin, at - target_begin);
+  if (*at == 0x7f) return kInvalidTarget;
   if (target.empty() || !valid_target_characters(target)) return kInvalidUrl;
   while (*at == ' ') ++at;
   const bool no_version = *at == '\r' && at[1] == '\n';  // HTTP/0.9
@@ -307,8 +311,10 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
       headers.remove(HeaderId::kContentLength);
       facts.has_content_length = false;
     }
-    // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1).
-    if (facts.version == Protocol::kHttp10) return codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
+    // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1). Where HTTP/1.0 is not accepted at
+    // all, that is the answer.
+    if (facts.version == Protocol::kHttp10 && options.accept_http_10)
+      return codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
   }
   if (!connect && (target.front() == '/' || (target == "*" && method == "OPTIONS"))) {
     headers.set_pseudo(HeaderId::kPath, target);
