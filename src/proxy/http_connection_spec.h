@@ -61,6 +61,8 @@ struct HttpConnectionSpec {
   std::optional<ProxyStatusRules> proxy_status;
   std::shared_ptr<const LocalReplyRules> local_replies;  // null: answers are as they are made
 
+  std::vector<route::UpgradeConfig> upgrades;  // protocols that clients may switch to, unless a route says otherwise
+
   int64_t idle_timeout_ms = 3'600'000;
   int64_t stream_idle_timeout_ms = 300'000;
   int64_t request_timeout_ms = 0;

@@ -132,7 +132,7 @@ Pipeline::Next Pipeline::normalise() {
   const HttpConnectionSpec& spec = connection_->spec();
   grpc_ = http::is_grpc(request_headers_);
   head_request_ = request_headers_.method() == "HEAD";
-  upgrade_ = is_upgrade(request_headers_) && protocol_ != http::Protocol::kHttp2;
+  upgrade_ = is_upgrade(request_headers_);  // extended CONNECT of HTTP/2 looks like one, too
   if (upgrade_ && iequals(request_headers_.get(HeaderId::kUpgrade), "h2c")) upgrade_ = false;
 
   if (!spec.proxy_100_continue && iequals(request_headers_.get(HeaderId::kExpect), "100-continue")) {
@@ -179,6 +179,16 @@ Pipeline::Next Pipeline::find_route() {
   }
 
   const HttpConnectionSpec& spec = connection_->spec();
+  HttpStats& stats = connection_->stats();
+  if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
+    if (!may_upgrade(request_headers_, spec, *route)) {
+      stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
+      return reply_and_go_on(403, "", "upgrade_failed");
+    }
+    tunnel_ = true;
+    stats.downstream_cx_upgrades_total.add();
+    stats.downstream_cx_upgrades_active.add();
+  }
   filter_count_ = spec.filters.size();
   if (filter_count_ == 0) return Next::kGoOn;
   filters_ = memory_.allocate_array<filter::Filter*>(filter_count_);
@@ -204,11 +214,6 @@ Pipeline::Next Pipeline::forward_request() {
     stats.no_route.add();
     info.flags.set(ResponseFlag::kNoRouteFound);
     return reply_and_go_on(404, "", "route_not_found");
-  }
-  // No tunnels here: Upgrade and CONNECT need an upgrade_config, which no connection manager of ours can have yet.
-  if (upgrade_ || request_headers_.method() == "CONNECT") {
-    stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
-    return reply_and_go_on(403, "", "upgrade_failed");
   }
   return std::visit(
       [&]<class Action>(const Action& action) {
@@ -666,6 +671,7 @@ void Pipeline::finish() {
   info.end = worker_.loop().now();
   HttpStats& stats = connection_->stats();
   stats.downstream_rq_active.subtract();
+  if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
   if (info.response_code != 0) {
     stats.count_response(info.response_code);
     connection_->listener_stats().count_response(info.response_code);
@@ -707,7 +713,7 @@ void Pipeline::recycle() {
   reply_body_ = {};
   response_limit_ms_ = 0;
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
-  close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
+  tunnel_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
   memory_.reset();
 }
 

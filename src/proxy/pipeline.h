@@ -162,6 +162,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Step step_ = Step::kDone;
   bool advancing_ = false;
   bool upgrade_ = false;
+  bool tunnel_ = false;  // the upgrade is allowed
   bool grpc_ = false;
   bool head_request_ = false;
   bool request_ended_ = false;

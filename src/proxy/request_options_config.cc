@@ -1,5 +1,9 @@
 #include "proxy/request_options_config.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/schema.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
@@ -32,6 +36,7 @@ class Reader {
     detections();
     early_changes();
     proxy_status(node_id);
+    upgrades();
     return good_;
   }
 
@@ -152,6 +157,22 @@ class Reader {
     rules.set_recommended_code = config.set_recommended_response_code();
   }
 
+  void upgrades() {
+    const FieldPath list{&at_, "upgrade_configs"};
+    for (int i = 0; i < from_.upgrade_configs_size(); ++i) {
+      const HttpConnectionManager::UpgradeConfig& from = from_.upgrade_configs(i);
+      const FieldPath item{&list, {}, i}, type{&item, "upgrade_type"};
+      route::UpgradeConfig upgrade{.type = lower(from.upgrade_type()), .enabled = !from.has_enabled() || from.enabled().value()};
+      if (std::ranges::find(spec_.upgrades, upgrade.type, &route::UpgradeConfig::type) != spec_.upgrades.end()) {
+        wrong(type, config::quoted(from.upgrade_type()) + " is listed twice");
+      } else if (upgrade.enabled && upgrade.type.starts_with("connect")) {
+        wrong(type, "known to Envoy, but Weir does not implement CONNECT yet", "remove it; CONNECT is then answered with 403");
+      } else {
+        spec_.upgrades.push_back(std::move(upgrade));
+      }
+    }
+  }
+
   const HttpConnectionManager& from_;
   const FieldPath& at_;
   config::Diagnostics& diagnostics_;
@@ -169,9 +190,10 @@ bool read_request_options(const HttpConnectionManager& from, const FieldPath& at
 void declare_request_options(config::SupportTable& table) {
   table.message<HttpConnectionManager>()
       .fields({"normalize_path", "merge_slashes", "strip_matching_host_port", "strip_any_host_port", "strip_trailing_host_dot",
-               "proxy_status_config", "path_with_escaped_slashes_action"})
+               "proxy_status_config", "path_with_escaped_slashes_action", "upgrade_configs"})
       .extensions("original_ip_detection_extensions", kDetections)
       .extensions("early_header_mutation_extensions", kEarlyMutations);
+  table.message<HttpConnectionManager::UpgradeConfig>().fields({"upgrade_type", "enabled"});
   table.message<HttpConnectionManager::ProxyStatusConfig>().all_fields();
   table.extension<Xff>(kDetections, "envoy.http.original_ip_detection.xff").all_fields();
   table.message<XffTrustedCidrs>().all_fields();

@@ -216,6 +216,20 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
+bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route& route) {
+  if (request.method() == "CONNECT") return false;  // see request_options_config.cc
+  const std::string_view type = request.get(HeaderId::kUpgrade);
+  const auto listed = [type](const std::vector<route::UpgradeConfig>& upgrades) -> std::optional<bool> {
+    for (const route::UpgradeConfig& upgrade : upgrades) {
+      if (iequals(upgrade.type, type)) return upgrade.enabled;
+    }
+    return std::nullopt;
+  };
+  const route::Forward* forward = route.forward();
+  const auto by_route = forward == nullptr ? std::nullopt : listed(forward->upgrades);
+  return by_route ? *by_route : listed(spec.upgrades).value_or(false);
+}
+
 std::optional<LocalReply> admit_request(HeaderMap& request, const HttpConnectionSpec& spec, const LocalIdentity& identity,
                                         format::StreamInfo& info, Random& random, bool upgrade) {
   if (auto refusal = check_request(request, spec, info)) return refusal;

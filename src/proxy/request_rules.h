@@ -43,6 +43,9 @@ std::optional<LocalReply> admit_request(http::HeaderMap& request, const HttpConn
 void prepare_response(http::HeaderMap& response, const http::HeaderMap& request, const HttpConnectionSpec& spec,
                       std::string_view date, bool upgrade);
 
+/// Whether a request that wants to switch to another protocol (or CONNECT) may, on that route.
+bool may_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec, const route::Route& route);
+
 /// Whether the head asks for another protocol on the same connection (Connection: upgrade with Upgrade).
 bool is_upgrade(const http::HeaderMap& headers);
 
