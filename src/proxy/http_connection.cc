@@ -9,8 +9,8 @@
 namespace weir::proxy {
 
 namespace {
-// What a client of HTTP/2 says first (RFC 9113 §3.4).
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+// How what a client of HTTP/2 says first begins (RFC 9113 §3.4): enough to know it by. The rest is for the codec to check.
+constexpr std::string_view kPreface = "PRI * HTTP/2";
 }  // namespace
 
 HttpConnection::HttpConnection(Worker& worker, Accepted accepted, std::shared_ptr<const HttpConnectionSpec> spec)

@@ -12,14 +12,6 @@ namespace {
 using http::HeaderId;
 using http::HeaderMap;
 
-/// RFC 3986's characters of an authority; what else could be in there would be read differently by different parties.
-bool valid_authority(std::string_view authority) {
-  return std::ranges::all_of(authority, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-           std::string_view("-._~!$&'()*+,;=:@[]%").find(c) != std::string_view::npos;
-  });
-}
-
 /// How others know a peer: one on this machine by the machine's own address.
 std::string_view peer_for_others(const net::Address& peer, const LocalIdentity& identity) {
   const bool substitute = peer.is_loopback() && identity.address != nullptr && peer.is_ip();
@@ -124,7 +116,6 @@ std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConn
   }
   if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority))
     return LocalReply{400, "", "missing_host_header", {}, true};
-  if (!valid_authority(request.authority())) return LocalReply{400, "", "http.invalid_authority", {}, true};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
   if (!connect && request.path().front() != '/') return LocalReply{404, "", kAbsolutePath};

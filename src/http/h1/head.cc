@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/text.h"
+#include "http/h1/connection_header.h"
+#include "http/h1/request_line.h"
 #include "http/joined_lines.h"
 
 namespace weir::http::h1 {
@@ -14,15 +17,10 @@ namespace weir::http::h1 {
 namespace {
 
 constexpr ProtocolError codec_error(std::string_view message) { return {400, "http1.codec_error", message}; }
-constexpr ProtocolError kInvalidMethod = codec_error("http/1.1 protocol error: HPE_INVALID_METHOD");
-constexpr ProtocolError kInvalidUrl = codec_error("http/1.1 protocol error: HPE_INVALID_URL");
-constexpr ProtocolError kInvalidTarget = {400, "http1.invalid_characters",
-                                          "http/1.1 protocol error: invalid characters in the request line"};
 constexpr ProtocolError kInvalidVersion = codec_error("http/1.1 protocol error: HPE_INVALID_VERSION");
-constexpr ProtocolError kLowVersion = {426, "low_version", "http/1.1 protocol error: neither HTTP/1.1 nor HTTP/1.0"};
 constexpr ProtocolError kInvalidName = codec_error("http/1.1 protocol error: INVALID_HEADER_NAME_CHARACTER");
-constexpr ProtocolError kInvalidValue = {400, "http1.invalid_characters",
-                                         "http/1.1 protocol error: header value contains invalid chars"};
+constexpr ProtocolError kInvalidCharacters = {400, "http1.invalid_characters",
+                                              "http/1.1 protocol error: header value contains invalid chars"};
 constexpr ProtocolError kMissingColon = codec_error("http/1.1 protocol error: HEADER_MISSING_COLON");
 constexpr ProtocolError kFolded = codec_error("http/1.1 protocol error: INVALID_HEADER_FORMAT");
 constexpr ProtocolError kInvalidLength = codec_error("http/1.1 protocol error: UNPARSABLE_CONTENT_LENGTH");
@@ -35,6 +33,9 @@ constexpr ProtocolError kInvalidStatusLine = codec_error("http/1.1 protocol erro
 constexpr ProtocolError kTooManyHeaders = {431, "http1.too_many_headers", "http/1.1 protocol error: headers count exceeds limit"};
 constexpr ProtocolError kUnderscore = {400, "http1.unexpected_underscore",
                                        "http/1.1 protocol error: header name contains underscores"};
+constexpr ProtocolError kInvalidHost = {400, "http.invalid_authority", "http/1.1 protocol error: invalid characters in Host"};
+constexpr ProtocolError kBodyDisallowed = {400, "http1.body_disallowed", "http/1.1 protocol error: unsupported content length"};
+constexpr ProtocolError kChunkedHttp10 = codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
 constexpr ProtocolError kTwoHosts = codec_error("http/1.1 protocol error: more than one Host");
 
 // A name's character in lower case, or 0 where RFC 9110 §5.6.2 allows none (token).
@@ -60,58 +61,21 @@ char* scan_value(char* at) {
   }
 }
 
-bool known_method(std::string_view method) {
-  static constexpr auto kMethods = std::to_array<std::string_view>(
-      {"ACL",    "BIND",      "CHECKOUT",   "CONNECT",    "COPY",   "DELETE", "GET",        "HEAD",   "LINK",
-       "LOCK",   "MERGE",     "MKACTIVITY", "MKCALENDAR", "MKCOL",  "MOVE",   "MSEARCH",    "NOTIFY", "OPTIONS",
-       "PATCH",  "POST",      "PROPFIND",   "PROPPATCH",  "PURGE",  "PUT",    "REBIND",     "REPORT", "SEARCH",
-       "SOURCE", "SUBSCRIBE", "TRACE",      "UNBIND",     "UNLINK", "UNLOCK", "UNSUBSCRIBE"});
-  if (method == "GET" || method == "POST") return true;
-  return std::ranges::binary_search(kMethods, method);
-}
+bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f; }
 
-bool valid_target_characters(std::string_view target) {
-  return std::ranges::all_of(target, [](char c) { return (c > ' ' && c < 0x7f) || c == '\t' || c == '\f'; });
-}
-
-bool valid_host_characters(std::string_view host) {
-  return std::ranges::all_of(host, [](char c) {
-    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           std::string_view("-.:[]_").find(c) != std::string_view::npos;
-  });
-}
-
-/// RFC 9112 §3.2.2: the target's authority replaces Host.
-std::optional<ProtocolError> resolve_absolute_form(std::string_view target, bool connect, HeaderMap& headers) {
-  static constexpr ProtocolError kUnusable = {400, "http1.invalid_url", "http/1.1 protocol error: invalid url in request line"};
-  if (!connect) {
-    if (target == "*") return kUnusable;
-    const size_t colon = target.find("://");
-    if (colon == 0 || colon == std::string_view::npos) return kInvalidUrl;
-    if (!std::ranges::all_of(target.substr(0, colon), [](char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }))
-      return kInvalidUrl;
-    const std::string_view scheme = target.substr(0, colon);
-    if (!iequals(scheme, "http") && !iequals(scheme, "https")) return kUnusable;
-    headers.set_pseudo(HeaderId::kScheme, iequals(scheme, "https") ? "https" : "http");
-    target.remove_prefix(colon + 3);
+/// RFC 9110 §8.6. Nobody has a body of 2^63 bytes, and those who count in signed numbers would see a negative one.
+std::optional<uint64_t> parse_content_length(std::string_view text) {
+  if (text.empty() || !std::ranges::all_of(text, is_digit)) return std::nullopt;
+  uint64_t length = 0;
+  for (char c : text) {
+    if (length >= (uint64_t{1} << 63) / 10) return std::nullopt;
+    length = length * 10 + (c - '0');
   }
-  const size_t path_at = std::min(target.find_first_of("/?#"), target.size());
-  const std::string_view host = target.substr(0, path_at);
-  std::string_view path = target.substr(path_at);
-  if (host.empty() || !valid_host_characters(host)) return kUnusable;
-  if (!valid_target_characters(path)) return kInvalidUrl;
-  if (connect && !path.empty()) return kUnusable;
-  if (connect) {
-    const size_t colon = host.rfind(':');
-    if (colon == std::string_view::npos || !parse_number<uint16_t>(host.substr(colon + 1))) return kUnusable;
-  }
-  headers.set_pseudo(HeaderId::kAuthority, host);
-  if (connect) return std::nullopt;
-  if (path.empty()) path = "/";
-  headers.set_pseudo(HeaderId::kPath, path);
-  return std::nullopt;
+  return length;
 }
 
+/// Reads the lines of a head. What is malformed ends it; what is well formed and yet refused waits, because a malformed line
+/// after it comes first.
 struct LineReader {
   HeaderMap& headers;
   HeadFacts& facts;
@@ -121,17 +85,23 @@ struct LineReader {
   bool trailers = false;
   bool hosts_seen = false;
   bool encoding_seen = false;
+  bool length_unreadable = false;
+  uint32_t count = 0;  // of lines, those that join earlier ones not counted
   std::string_view encoding = {};
   std::string_view host = {};
+  const ProtocolError* objection = nullptr;
 
   std::optional<ProtocolError> read_all(char* at, char* end);
+  bool keeps_underscore();
   std::optional<ProtocolError> take(std::string_view name, std::string_view value);
 };
 
 std::optional<ProtocolError> LineReader::read_all(char* at, char* end) {
-  uint32_t count = 0;
   while (true) {
-    if (at[0] == '\r' && at[1] == '\n' && at + 2 == end) return std::nullopt;
+    if (at[0] == '\r' && at[1] == '\n' && at + 2 == end) {
+      if (!request && objection != nullptr) return *objection;
+      return std::nullopt;
+    }
     if (*at == ' ' || *at == '\t') return kFolded;
 
     char* const name = at;
@@ -148,26 +118,32 @@ std::optional<ProtocolError> LineReader::read_all(char* at, char* end) {
     while (*at == ' ' || *at == '\t') ++at;
     char* const value = at;
     at = scan_value(at);
-    if (at >= end || at[0] != '\r' || at[1] != '\n') return kInvalidValue;
+    if (at >= end || at[0] != '\r' || at[1] != '\n') return kInvalidCharacters;
     char* value_end = at;
     while (value_end > value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
     at += 2;
 
-    if (++count > limits.max_headers_count) return kTooManyHeaders;
-    if (underscore && limits.underscores != CodecLimits::Underscores::kAllow) {
-      if (limits.underscores == CodecLimits::Underscores::kDrop) {
-        stats.dropped_headers_with_underscores.add();
-        continue;
-      }
-      stats.requests_rejected_with_underscores_in_headers.add();
-      return kUnderscore;
-    }
+    if (underscore && limits.underscores != CodecLimits::Underscores::kAllow && !keeps_underscore()) continue;
     if (auto error = take({name, name_size}, {value, static_cast<size_t>(value_end - value)})) return error;
+    if (count > limits.max_headers_count && objection == nullptr) objection = &kTooManyHeaders;
   }
+}
+
+bool LineReader::keeps_underscore() {
+  if (limits.underscores == CodecLimits::Underscores::kDrop) {
+    stats.dropped_headers_with_underscores.add();
+    return false;
+  }
+  if (objection == nullptr) {
+    stats.requests_rejected_with_underscores_in_headers.add();
+    objection = &kUnderscore;
+  }
+  return true;
 }
 
 std::optional<ProtocolError> LineReader::take(std::string_view name, std::string_view value) {
   const HeaderId id = header_id(name);
+  ++count;
   switch (id) {
     case HeaderId::kHost:
       if (!request) break;
@@ -175,17 +151,15 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
       host = value;
       return std::nullopt;
     case HeaderId::kContentLength: {
-      uint64_t length = 0;
-      if (value.empty() || value.size() > 19 || !std::ranges::all_of(value, is_digit)) return kInvalidLength;
-      for (char c : value) length = length * 10 + (c - '0');
       if (facts.has_content_length) return kTwoLengths;
+      const std::optional<uint64_t> length = parse_content_length(value);
+      length_unreadable = !length;
       facts.has_content_length = true;
-      facts.content_length = length;
+      facts.content_length = length.value_or(0);
       break;
     }
     case HeaderId::kTransferEncoding:
-      if (std::exchange(encoding_seen, true)) return kUnknownEncoding;
-      encoding = value;
+      encoding = std::exchange(encoding_seen, true) ? "more than one" : value;
       return std::nullopt;  // hop by hop; the writer makes its own
     case HeaderId::kProxyConnection:
       if (list_has_token(value, "close")) facts.connection_close = true;
@@ -204,21 +178,65 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
     default:
       break;
   }
-  if (!trailers && join_repeated(headers, name, id, value, request)) return std::nullopt;
+  if (objection != nullptr) return std::nullopt;  // refused in any case
+  if (!trailers && join_repeated(headers, name, id, value, request)) {
+    --count;
+    return std::nullopt;
+  }
   headers.add({id == HeaderId::kOther ? name : header_name(id), value, id});
   return std::nullopt;
 }
 
-/// "HTTP/1.1" or "HTTP/1.0" at `at`; other minor versions of HTTP/1 are taken as 1.1, as RFC 9110 §2.5 wants it.
-bool parse_version(std::string_view text, Protocol& version) {
-  if (text == "HTTP/1.1") {
-    version = Protocol::kHttp11;
-  } else if (text == "HTTP/1.0") {
-    version = Protocol::kHttp10;
-  } else {
-    return false;
+bool has_three_words(const char* line) {
+  if (static_cast<unsigned char>(*line) <= ' ') return false;
+  int words = 0;
+  for (bool inside = false; *line != '\r' && *line != '\n'; ++line) {
+    const bool was_inside = std::exchange(inside, static_cast<unsigned char>(*line) > ' ');
+    words += inside && !was_inside;
   }
-  return true;
+  return words >= 3;
+}
+
+std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
+                                               const Http1Options& options, const CodecLimits& limits, Http1Stats& stats) {
+  char* const end = head + size;
+  RequestLine line;
+  if (auto error = parse_request_line(head, end, line)) return error;
+  facts.version = line.version;
+  headers.set_pseudo(HeaderId::kMethod, line.method);
+  if (line.versionless) return resolve_target(line.target, line.method, options, headers);  // HTTP/0.9 has no header lines
+
+  LineReader lines{headers, facts, limits, stats, true};
+  if (auto error = lines.read_all(head + (line.end - head), end)) return error;
+  const bool chunked = lines.encoding_seen && iequals(lines.encoding, "chunked");
+  if (lines.length_unreadable && !chunked) return kInvalidLength;
+  if (lines.objection != nullptr) return *lines.objection;
+
+  // RFC 9112 §6.1, §6.3: a message whose length could be read in two ways is refused, never guessed.
+  const bool connect = line.method == "CONNECT";
+  if (connect && facts.has_content_length) {
+    if (headers.get(HeaderId::kContentLength) != "0") return kBodyDisallowed;
+    headers.remove(HeaderId::kContentLength);
+    facts.has_content_length = false;
+  }
+  if (lines.encoding_seen && facts.has_content_length) {
+    if (!chunked || !options.allow_chunked_length) return kLengthAndChunked;
+    headers.remove(HeaderId::kContentLength);
+    facts.has_content_length = false;
+  }
+  if (lines.encoding_seen && (!chunked || connect)) return kUnknownEncoding;
+  facts.chunked = chunked;
+  // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1). Where HTTP/1.0 is not accepted at
+  // all, that is the answer.
+  if (chunked && facts.version == Protocol::kHttp10 && options.accept_http_10) return kChunkedHttp10;
+
+  if (lines.hosts_seen) headers.set_pseudo(HeaderId::kAuthority, lines.host);
+  if (!connect) {
+    if (auto error = settle_connection(headers, facts)) return error;
+  }
+  if (auto error = resolve_target(line.target, line.method, options, headers)) return error;
+  if (!is_authority(headers.authority())) return kInvalidHost;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -264,73 +282,10 @@ bool has_bare_line_feed(std::string_view bytes, size_t from) {
 
 std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
                                                 const Http1Options& options, const CodecLimits& limits, Http1Stats& stats) {
-  char* const end = head + size;
-  char* at = head;
-  while (kTokenLower[static_cast<unsigned char>(*at)] != 0) ++at;
-  const std::string_view method(head, at - head);
-  if (*at != ' ' || !known_method(method)) return kInvalidMethod;
-
-  // Blanks between the parts and after them may be more than one (RFC 9112 §3 allows to be lenient here); we send on just one.
-  while (*at == ' ') ++at;
-  char* const target_begin = at;
-  while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
-  const std::string_view target(target_begin, at - target_begin);
-  if (*at == 0x7f) return kInvalidTarget;
-  if (target.empty() || !valid_target_characters(target)) return kInvalidUrl;
-  while (*at == ' ') ++at;
-  const bool no_version = *at == '\r' && at[1] == '\n';  // HTTP/0.9
-  if (no_version && !target.starts_with('/')) return kInvalidUrl;
-  const std::string_view version(at, no_version ? 0 : std::min<size_t>(8, end - at));
-  at += version.size();
-  while (*at == ' ') ++at;
-  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return kInvalidVersion;
-  at += 2;
-  if (!parse_version(version, facts.version)) {
-    const bool some_version =
-        version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
-    if (!some_version && !no_version) return kInvalidVersion;
-    if (!options.accept_http_10) return kLowVersion;
-    facts.version = Protocol::kHttp10;
-  }
-
-  LineReader lines{headers, facts, limits, stats, true};
-  if (auto error = lines.read_all(at, end)) return error;
-
-  headers.set_pseudo(HeaderId::kMethod, method);
-  if (lines.hosts_seen) headers.set_pseudo(HeaderId::kAuthority, lines.host);
-  const bool connect = method == "CONNECT";
-
-  // RFC 9112 §6.1, §6.3: a message whose length could be read in two ways is refused, never guessed.
-  if (lines.encoding_seen) {
-    if (!iequals(lines.encoding, "chunked") || connect) {
-      return kUnknownEncoding;
-    }
-    facts.chunked = true;
-    if (facts.has_content_length) {
-      if (!options.allow_chunked_length) return kLengthAndChunked;
-      headers.remove(HeaderId::kContentLength);
-      facts.has_content_length = false;
-    }
-    // HTTP/1.0 knows no chunks; what such a message means is anybody's guess (RFC 9112 §6.1). Where HTTP/1.0 is not accepted at
-    // all, that is the answer.
-    if (facts.version == Protocol::kHttp10 && options.accept_http_10)
-      return codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
-  }
-  if (!connect && (target.front() == '/' || (target == "*" && method == "OPTIONS"))) {
-    headers.set_pseudo(HeaderId::kPath, target);
-  } else if (!connect && !options.allow_absolute_url) {
-    headers.set_pseudo(HeaderId::kPath, target);
-  } else if (auto error = resolve_absolute_form(target, connect, headers)) {
-    return error;
-  }
-
-  if (connect && facts.has_content_length) {
-    if (facts.content_length != 0) {
-      return ProtocolError{400, "http1.body_disallowed", "http/1.1 protocol error: unsupported content length"};
-    }
-    headers.remove(HeaderId::kContentLength);
-  }
-  return std::nullopt;
+  auto error = read_request_head(head, size, headers, facts, options, limits, stats);
+  // Whatever else is wrong, a control character is named first, unless the first line has not even three words.
+  if (error && has_three_words(head) && std::any_of(head, head + size, is_control)) return kInvalidCharacters;
+  return error;
 }
 
 std::optional<ProtocolError> parse_response_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,

@@ -8,6 +8,7 @@
 #include "http/codec.h"
 #include "http/h1/body.h"
 #include "http/h1/head.h"
+#include "http/h1/request_line.h"
 #include "http/h1/write.h"
 
 namespace weir::http {
@@ -54,7 +55,6 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   void begin_exchange(char* head, size_t size);
   size_t read_body(std::string_view bytes);
   void malformed(const ProtocolError& error);
-  void ignore_h2c_upgrade(HeaderMap& headers);
   void keep(std::string_view bytes);
   void on_next_turn() override { receive({}); }
 
@@ -163,10 +163,15 @@ size_t Http1Server::read_head(std::string_view bytes) {
       malformed(kBareLineFeed);
     }
     if (reading_ != Reading::kBroken && !h1::may_begin_request(bytes)) malformed(kNoHttp);
-    scanned_ = bytes.size();
-    return 0;
+    if (reading_ == Reading::kBroken) return 0;
+    if (auto error = h1::check_first_line(bytes, size)) malformed(*error);
+    if (size == 0) {
+      scanned_ = bytes.size();
+      return 0;
+    }
+  } else {
+    size += from;
   }
-  size += from;
   scanned_ = blank_bytes_ = 0;
   begin_exchange(const_cast<char*>(bytes.data()), size);
   return size;
@@ -200,7 +205,6 @@ void Http1Server::begin_exchange(char* head, size_t size) {
     }
   }
 
-  if (facts_.connection_upgrade && iequals(headers.get(HeaderId::kUpgrade), "h2c")) ignore_h2c_upgrade(headers);
   const bool tunnel = connect_request_ || (facts_.connection_upgrade && headers.has(HeaderId::kUpgrade));
   if (tunnel) {
     body_.begin(h1::BodyReader::Kind::kUntilEnd, 0);
@@ -215,14 +219,6 @@ void Http1Server::begin_exchange(char* head, size_t size) {
   }
   reading_ = Reading::kBody;
   exchange_->on_headers(false);
-}
-
-/// We do not upgrade to HTTP/2 (RFC 9113 removed that way); the request is an ordinary one.
-void Http1Server::ignore_h2c_upgrade(HeaderMap& headers) {
-  facts_.connection_upgrade = false;
-  headers.remove(HeaderId::kUpgrade);
-  headers.remove(HeaderId::kHttp2Settings);
-  headers.remove(HeaderId::kConnection);
 }
 
 size_t Http1Server::read_body(std::string_view bytes) {

@@ -167,8 +167,8 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
       H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
       if (stream == nullptr) return 0;
       stream->remote_ended_ |= end_stream;
-      if (stream->events_ != nullptr && self.block_stream_ == stream) head_received(self, *stream, *frame);
-      return 0;
+      if (stream->events_ == nullptr || self.block_stream_ != stream) return 0;
+      return head_received(self, *stream, *frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     case NGHTTP2_RST_STREAM:
       self.stats_.rx_reset.add();
@@ -185,29 +185,41 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
   }
 }
 
-void Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_frame& frame) {
+bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_frame& frame) {
   const bool end_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   self.block_stream_ = nullptr;
   self.reader_.finish();
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    if (stream.events_->incoming_headers().authority().find('@') != std::string_view::npos) {  // RFC 9113 §8.3.1
+      if (!malformed(self, stream, kInvalidHeader)) return false;
+      nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+      return true;
+    }
     stream.extended_connect_ = extended_connect_to_upgrade(stream.events_->incoming_headers());
     stream.events_->on_headers(end_stream);
-    return;
+    return true;
   }
   if (self.server() || stream.answered_) {
     self.stats_.trailers.add();
     stream.receive_trailers();
-    return;
+    return true;
   }
   HeaderMap& headers = stream.events_->incoming_headers();
   if (headers.status() >= 100 && headers.status() < 200) {
     stream.events_->on_informational();
     if (stream.events_ != nullptr) headers.clear();
-    return;
+    return true;
   }
   stream.answered_ = true;
   if (stream.extended_connect_) connect_response_to_upgrade(headers, stream.upgrade_);
   stream.events_->on_headers(end_stream);
+  return true;
+}
+
+bool Callbacks::malformed(Connection& self, H2Stream& stream, std::string_view details) {
+  self.reset_later(stream, Reset::kProtocolError, details);
+  self.stats_.rx_messaging_error.add();
+  return self.options_.override_stream_error_on_invalid_http_message;
 }
 
 int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user_data) {
@@ -219,12 +231,11 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
   // nghttp2 itself answers these as RFC 9113 says, with RST_STREAM or GOAWAY.
   if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
   if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
-    self.stats_.rx_messaging_error.add();
-    if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) {
-      self.reset_later(*stream, Reset::kProtocolError,
-                       error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule);
-    }
-    if (self.options_.override_stream_error_on_invalid_http_message) return 0;
+    H2Stream* const stream = Callbacks::stream(session, frame->hd.stream_id);
+    const std::string_view details = error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule;
+    if (stream == nullptr) self.stats_.rx_messaging_error.add();
+    if (stream == nullptr ? self.options_.override_stream_error_on_invalid_http_message : malformed(self, *stream, details))
+      return 0;
   }
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }

@@ -3,6 +3,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <string_view>
+
 namespace weir::http::h2 {
 
 class Connection;
@@ -37,7 +39,10 @@ class Callbacks {
   static int send_body(nghttp2_session*, nghttp2_frame* frame, const uint8_t* header, size_t size, nghttp2_data_source* source,
                        void* user_data);
 
-  static void head_received(Connection& connection, H2Stream& stream, const nghttp2_frame& frame);
+  /// False if the connection is to be given up.
+  static bool head_received(Connection& connection, H2Stream& stream, const nghttp2_frame& frame);
+  /// Resets the stream; false if the connection is to be given up with it.
+  static bool malformed(Connection& connection, H2Stream& stream, std::string_view details);
 };
 
 }  // namespace weir::http::h2

@@ -1,0 +1,64 @@
+#include "http/h1/connection_header.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace weir::http::h1 {
+
+namespace {
+
+constexpr ProtocolError kRejected = {400, "http1.connection_header_rejected",
+                                     "http/1.1 protocol error: Connection names what it must not"};
+constexpr size_t kMaxNames = 9;
+constexpr size_t kMaxTeSize = 255;  // when Connection names it
+
+size_t count_names(std::string_view list) {
+  size_t count = 0;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    if (comma != 0) ++count;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return count;
+}
+
+bool remove_named(HeaderMap& headers, std::string_view name) {
+  if (name == "host") {
+    headers.remove_pseudo(HeaderId::kAuthority);
+  } else if (name == "te") {
+    const std::string_view te = headers.get(HeaderId::kTe);
+    if (te.size() > kMaxTeSize) return false;
+    if (!list_has_token(te, "trailers")) headers.remove(HeaderId::kTe);
+  } else if (name != "connection") {
+    headers.remove(name);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& facts) {
+  if (!headers.has(HeaderId::kConnection)) return std::nullopt;
+  if (facts.connection_upgrade && headers.has(HeaderId::kUpgrade)) {
+    if (!iequals(headers.get(HeaderId::kUpgrade), "h2c")) return std::nullopt;
+    facts.connection_upgrade = false;  // RFC 9113 removed that way
+    headers.remove(HeaderId::kUpgrade);
+    headers.remove(HeaderId::kHttp2Settings);
+  }
+  const std::string_view list = headers.get_joined("connection");
+  if (count_names(list) > kMaxNames) return kRejected;
+  for (std::string_view rest = list; !rest.empty();) {
+    const std::string_view token = next_token(rest);
+    if (token.empty() || iequals(token, "close") || iequals(token, "keep-alive")) continue;
+    const bool about_the_client =
+        iequals(token, "x-forwarded-for") || iequals(token, "x-forwarded-host") || iequals(token, "x-forwarded-proto");
+    if (token.front() == ':' || about_the_client) return kRejected;
+    char* const name = headers.arena().allocate_chars(token.size());
+    std::ranges::transform(token, name, [](char c) { return to_lower(c); });
+    if (!remove_named(headers, {name, token.size()})) return kRejected;
+  }
+  return std::nullopt;
+}
+
+}  // namespace weir::http::h1

@@ -1,0 +1,160 @@
+#include "http/h1/request_line.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace weir::http::h1 {
+
+namespace {
+
+constexpr ProtocolError kUnusableUrl = {400, "http1.invalid_url", "http/1.1 protocol error: invalid url in request line"};
+constexpr ProtocolError kInvalidScheme = {400, "http1.invalid_scheme",
+                                          "http/1.1 protocol error: the scheme of an absolute target is neither http nor https"};
+constexpr ProtocolError kInvalidMethod = {400, "http1.codec_error", "http/1.1 protocol error: HPE_INVALID_METHOD"};
+constexpr ProtocolError kInvalidUrl = {400, "http1.codec_error", "http/1.1 protocol error: HPE_INVALID_URL"};
+constexpr ProtocolError kInvalidVersion = {400, "http1.codec_error", "http/1.1 protocol error: HPE_INVALID_VERSION"};
+
+bool known_method(std::string_view method) {
+  static constexpr auto kMethods = std::to_array<std::string_view>(
+      {"ACL",    "BIND",      "CHECKOUT",   "CONNECT",    "COPY",   "DELETE", "GET",        "HEAD",   "LINK",
+       "LOCK",   "MERGE",     "MKACTIVITY", "MKCALENDAR", "MKCOL",  "MOVE",   "MSEARCH",    "NOTIFY", "OPTIONS",
+       "PATCH",  "POST",      "PROPFIND",   "PROPPATCH",  "PURGE",  "PUT",    "REBIND",     "REPORT", "SEARCH",
+       "SOURCE", "SUBSCRIBE", "TRACE",      "UNBIND",     "UNLINK", "UNLOCK", "UNSUBSCRIBE"});
+  if (method == "GET" || method == "POST") return true;
+  return std::ranges::binary_search(kMethods, method);
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
+bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
+
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// "http" of "http://…"; empty if it does not begin like that.
+std::string_view scheme_of(std::string_view target) {
+  const std::string_view scheme = target.substr(0, std::min(target.find("://"), target.size()));
+  const bool whole = scheme.size() < target.size() && !scheme.empty() && is_alpha(scheme.front());
+  const bool good = std::ranges::all_of(scheme, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "+-."); });
+  return whole && good ? scheme : std::string_view();
+}
+
+size_t authority_size(std::string_view text) { return std::min(text.find_first_of("/?"), text.size()); }
+
+bool is_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    char address[INET6_ADDRSTRLEN + 1] = {};
+    in6_addr ignored;
+    if (!host.ends_with(']') || host.size() - 2 > INET6_ADDRSTRLEN) return false;
+    std::memcpy(address, host.data() + 1, host.size() - 2);
+    return inet_pton(AF_INET6, address, &ignored) == 1;
+  }
+  return !host.empty() && std::ranges::all_of(host, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '.'; });
+}
+
+/// Host, and port if there is one. Userinfo is none of ours (RFC 9110 §4.2.4).
+bool is_host_and_port(std::string_view text, bool port_required) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.ends_with(']')) return !port_required && is_host(text);
+  return is_host(text.substr(0, colon)) && parse_number<uint16_t>(text.substr(colon + 1)).has_value();
+}
+
+bool is_target(std::string_view target, bool connect) {
+  if (target.empty() || !is_printable(target)) return false;
+  if (target.front() == '/' || target.front() == '*') return true;
+  if (!connect) {
+    const std::string_view scheme = scheme_of(target);
+    if (scheme.empty()) return false;
+    target.remove_prefix(scheme.size() + 3);
+  }
+  const std::string_view authority = target.substr(0, authority_size(target));
+  return authority.find("@@") == std::string_view::npos && is_authority(authority);
+}
+
+}  // namespace
+
+bool parse_version(std::string_view text, Protocol& version) {
+  if (text == "HTTP/1.1") {
+    version = Protocol::kHttp11;
+  } else if (text == "HTTP/1.0") {
+    version = Protocol::kHttp10;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool is_authority(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@[]%"); });
+}
+
+std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line) {
+  const auto take_word = [&at] {
+    const char* const word = at;
+    while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
+    return std::string_view(word, at - word);
+  };
+  line.method = take_word();
+  if (!is_blank(*at) || !known_method(line.method)) return kInvalidMethod;
+  while (is_blank(*at)) ++at;
+  line.target = take_word();
+  if (!is_target(line.target, line.method == "CONNECT")) return kInvalidUrl;
+  while (is_blank(*at)) ++at;
+  const std::string_view version = take_word();
+  while (is_blank(*at)) ++at;
+  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return kInvalidVersion;
+  line.end = at + 2;
+  line.versionless = version.empty();
+  if (!parse_version(version, line.version)) {
+    const bool some_version =
+        version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
+    if (!some_version && !line.versionless) return kInvalidVersion;
+    line.version = Protocol::kHttp10;
+  }
+  return std::nullopt;
+}
+
+std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size) {
+  const size_t size = bytes.find("\r\n") + 2;
+  if (size < 2) return std::nullopt;
+  RequestLine line;
+  auto error = parse_request_line(bytes.data(), bytes.data() + size, line);
+  if (!error && line.versionless) versionless_size = size;
+  return error;
+}
+
+std::optional<ProtocolError> resolve_target(std::string_view target, std::string_view method, const Http1Options& options,
+                                            HeaderMap& headers) {
+  const bool connect = method == "CONNECT";
+  const bool origin = target.front() == '/' || (target.front() == '*' && method == "OPTIONS");
+  if (!connect && (origin || !options.allow_absolute_url)) {
+    headers.set_pseudo(HeaderId::kPath, target);
+    return std::nullopt;
+  }
+  if (connect) {
+    if (!is_host_and_port(target, true)) return kUnusableUrl;
+    headers.set_pseudo(HeaderId::kAuthority, target);
+    return std::nullopt;
+  }
+  const std::string_view scheme = scheme_of(target);
+  if (scheme.empty()) return kUnusableUrl;
+  target.remove_prefix(scheme.size() + 3);
+  const std::string_view authority = target.substr(0, authority_size(target));
+  if (!is_host_and_port(authority, false)) return kUnusableUrl;
+  const bool https = iequals(scheme, "https");
+  if (!https && !iequals(scheme, "http")) return kInvalidScheme;
+  target.remove_prefix(authority.size());
+  headers.set_pseudo(HeaderId::kScheme, https ? "https" : "http");
+  headers.set_pseudo(HeaderId::kAuthority, authority);
+  headers.set_pseudo(HeaderId::kPath, target.empty() ? "/" : target);
+  return std::nullopt;
+}
+
+}  // namespace weir::http::h1

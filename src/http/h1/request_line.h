@@ -1,0 +1,39 @@
+// The request line: its parts, and what of its target becomes :path, :authority and :scheme (RFC 9112 §3).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "http/codec.h"
+#include "http/header_map.h"
+
+namespace weir::http::h1 {
+
+/// "HTTP/1.1" or "HTTP/1.0".
+bool parse_version(std::string_view text, Protocol& version);
+
+struct RequestLine {
+  std::string_view method;
+  std::string_view target;
+  Protocol version = Protocol::kHttp11;
+  bool versionless = false;
+  const char* end = nullptr;  // where the first header line begins
+};
+
+/// RFC 9112 §3. Blanks between the parts and after them may be tabs, and more than one; we send on just one space. There must be
+/// a CRLF before `end`: nothing behind the first is looked at.
+std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line);
+
+/// Whether the first line of `bytes`, an incomplete head, is complete and no request line. `versionless_size` is set to its size
+/// if it is one of HTTP/0.9, which no header lines follow.
+std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size);
+
+/// Puts the target of a good request line into `headers`: origin form as :path, just as it came; of the absolute form the
+/// authority replaces Host (§3.2.2).
+std::optional<ProtocolError> resolve_target(std::string_view target, std::string_view method, const Http1Options& options,
+                                            HeaderMap& headers);
+
+/// Whether all of these bytes may stand in a Host line (RFC 3986 §3.2).
+bool is_authority(std::string_view text);
+
+}  // namespace weir::http::h1
