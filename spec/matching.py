@@ -46,8 +46,9 @@ def check_keys(file):
             for e in (step.get('expect', {}), step.get('expect_weir', {})):
                 for one in e if isinstance(e, list) else [e]:
                     known(case['name'], one, EXPECT_KEYS)
-                    if isinstance(one.get('upstream'), dict):
-                        known(case['name'], one['upstream'], UPSTREAM_KEYS)
+                    seen = one.get('upstream', [])
+                    for upstream in [seen] if isinstance(seen, dict) else seen if isinstance(seen, list) else []:
+                        known(case['name'], upstream, UPSTREAM_KEYS)
 
 
 class Mismatch(Exception):

@@ -8,7 +8,7 @@ from matching import Mismatch, Skip, check, check_headers, is_regex, short
 
 SIGNALS = {'TERM': signal.SIGTERM, 'USR1': signal.SIGUSR1, 'INT': signal.SIGINT, 'HUP': signal.SIGHUP}
 # Large things that a case may name: ${k7} is 7 KiB of x, ${headers15} fifteen header lines.
-FILLERS = {'k%d' % n: 'x' * 1024 * n for n in (1, 7, 9, 70)}
+FILLERS = {'k%d' % n: 'x' * 1024 * n for n in (1, 7, 9, 70, 1100)}
 FILLERS.update({'headers%d' % n: ''.join('x-%d: 1\r\n' % i for i in range(n)) for n in (15, 30)})
 
 
@@ -115,7 +115,7 @@ class Stage:
                 self.ups[name].reset(script)
         elif 'request' in step or 'send' in step:
             for u in self.ups.values():
-                u.reset(u.script)
+                u.reset(u.given)
         log_start = self.log_size()
         before = self.stats(expect['stats']) if 'stats' in expect else {}
         if 'write' in step:
@@ -151,7 +151,7 @@ class Stage:
                         raise
                     time.sleep(0.03)
                     for u in self.ups.values():
-                        u.reset(u.script)
+                        u.reset(u.given)
         if 'stats' in expect:
             self.check_stats(expect['stats'], before)
         if 'log' in expect:
@@ -357,10 +357,18 @@ class Stage:
             if seen:
                 raise Mismatch('an upstream saw %s %s, expected none' % (seen[0]['method'], seen[0]['path']))
             return
-        self.eventually(lambda: self.check_seen(want), 1.0)
+        everywhere = lambda: [s for u in self.ups.values() for s in u.seen]
+        if isinstance(want, list):  # of each upstream for itself
+            for one in want:
+                if one.get('count') == 0:
+                    time.sleep(0.05)
+                self.eventually(lambda: self.check_seen(one, self.ups[one['name']].seen), 1.0)
+        else:
+            self.eventually(lambda: self.check_seen(want, everywhere()), 1.0)
 
-    def check_seen(self, want):
-        seen = [s for u in self.ups.values() for s in u.seen]
+    def check_seen(self, want, seen):
+        if want.get('count') == 0 and not seen:
+            return
         if not seen:
             raise Mismatch('no upstream saw a request')
         s = seen[-1]

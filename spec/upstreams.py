@@ -24,7 +24,7 @@ class Upstream:
     def __init__(self, name, port=0):
         self.name = name
         self.seen = []
-        self.script = {}
+        self.given, self.script, self.further = {}, {}, []
         self.connections = 0
         self.lock = threading.Lock()
         self.stopping = False
@@ -61,7 +61,10 @@ class Upstream:
     def record(self, **what):
         with self.lock:
             self.seen.append(dict(what, upstream=self.name))
-            return dict(self.script)
+            script = dict(self.script)
+            if self.further:
+                self.script = self.further.pop(0)
+            return script
 
     def default_body(self, seen):
         keys = ('method', 'path', 'headers', 'body', 'trailers')
@@ -70,7 +73,9 @@ class Upstream:
     def reset(self, script=None):
         with self.lock:
             self.seen = []
-            self.script = script or {}
+            self.given = script or {}
+            scripts = self.given if isinstance(self.given, list) else [self.given]
+            self.script, self.further = scripts[0], scripts[1:]  # one answer after the other; the last one for ever
 
     def drop_connections(self):
         with self.lock:
@@ -318,7 +323,7 @@ class NginxUpstream:
     """A real nginx with a few static bodies: /128 /1k /64k /1m, and /slow at 200 KiB/s."""
 
     def __init__(self, name, port):
-        self.name, self.port, self.seen, self.script = name, port, [], {}
+        self.name, self.port, self.seen, self.given = name, port, [], {}
         self.dir = tempfile.mkdtemp(prefix='weir-spec-nginx-')
         os.chmod(self.dir, 0o755)
         os.mkdir(self.dir + '/root')
@@ -361,7 +366,7 @@ class Refused:
     """A port that nobody listens on."""
 
     def __init__(self, name, port):
-        self.name, self.port, self.seen, self.script = name, port, [], {}
+        self.name, self.port, self.seen, self.given = name, port, [], {}
 
     def reset(self, script=None):
         pass

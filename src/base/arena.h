@@ -1,6 +1,7 @@
 // Arena: memory that lives exactly as long as one request, given back in one stroke.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -47,6 +48,12 @@ class Arena {
     char* to = allocate_chars(text.size());
     put(to, text);
     return {to, text.size()};
+  }
+
+  std::string_view decimal(int64_t number) {
+    char* digits = allocate_chars(20);
+    const char* end = std::to_chars(digits, digits + 20, number).ptr;
+    return {digits, static_cast<size_t>(end - digits)};
   }
 
   /// The concatenation of up to a few pieces, as one string in the arena.

@@ -70,6 +70,14 @@ class ByteQueue {
   void drain(size_t size);
   void clear();
 
+  /// Calls `use(std::string_view)` for every contiguous piece, front first; nothing is removed.
+  template <class F>
+  void for_each_piece(F&& use) const {
+    for (const Block* block = head_; block != nullptr; block = block->next) {
+      if (block->begin != block->end) use(std::string_view(block->data + block->begin, block->end - block->begin));
+    }
+  }
+
   /// Fills up to `count` entries with what waits, front first; returns how many were filled.
   int fill_iovec(iovec* entries, int count) const;
 

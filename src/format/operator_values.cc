@@ -212,15 +212,13 @@ Value response_code_details(const Parameters& parameters, const FormatContext& c
 }
 
 Value response_flags(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
-  const ResponseFlags flags = context.info.flags;
+  const ResponseFlags& flags = context.info.flags;
   if (!flags.any()) return Value::of("-");
   const auto name_of = parameters.flag ? flag_long_name : flag_short_name;
   std::string_view only;
   char* text = nullptr;
   size_t size = 0;
-  for (int i = 0; i < static_cast<int>(ResponseFlag::kCount); ++i) {
-    const auto flag = static_cast<ResponseFlag>(i);
-    if (!flags.has(flag)) continue;
+  for (const ResponseFlag flag : flags) {
     const std::string_view name = name_of(flag);
     if (only.empty()) {
       only = name;

@@ -55,13 +55,23 @@ std::string_view flag_long_name(ResponseFlag flag);
 
 class ResponseFlags {
  public:
-  void set(ResponseFlag flag) { bits_ |= uint64_t{1} << static_cast<int>(flag); }
+  void set(ResponseFlag flag) {
+    if (has(flag)) return;
+    bits_ |= uint64_t{1} << static_cast<int>(flag);
+    if (count_ < kMost) order_[count_++] = flag;
+  }
   bool has(ResponseFlag flag) const { return (bits_ >> static_cast<int>(flag)) & 1; }
   bool any() const { return bits_ != 0; }
   uint64_t bits() const { return bits_; }
+  /// In the order in which they were set, as logs show them.
+  const ResponseFlag* begin() const { return order_; }
+  const ResponseFlag* end() const { return order_ + count_; }
 
  private:
+  static constexpr uint8_t kMost = 7;  // no request meets more
   uint64_t bits_ = 0;
+  uint8_t count_ = 0;
+  ResponseFlag order_[kMost] = {};
 };
 
 /// Facts about the downstream connection; they outlive its requests.

@@ -2,40 +2,36 @@
 
 #include <utility>
 
-#include "proxy/pipeline.h"
-#include "proxy/worker.h"
-
 namespace weir::proxy {
 
-void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority) {
+void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream) {
   forget();
   cluster_ = &cluster;
   ++cluster.users;
   priority_ = priority;
-  format::StreamInfo& info = pipeline_.info;
-  ++info.attempts;
-  host_ = cluster.choose();
+  ++info_.attempts;
+  host_ = events_.choose_host(cluster);
   if (host_ == nullptr) {
     cluster.stats().upstream_cx_none_healthy.add();
-    fail({http::Reset::kConnectFailure, "", true});
+    fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
     return;
   }
-  info.upstream_remote_address = host_->endpoint->address;
-  info.upstream_host_name = host_->endpoint->hostname;
-  pool_ = &cluster.pool(*host_, pipeline_.downstream_protocol(), priority);
+  info_.upstream_remote_address = host_->endpoint->address;
+  info_.upstream_host_name = host_->endpoint->hostname;
+  info_.upstream_local_address = nullptr;
+  pool_ = &cluster.pool(*host_, downstream, priority);
   bool overflow = false;
-  info.upstream_connect_start = pipeline_.worker().loop().now();
+  info_.upstream_connect_start = loop_.now();
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
     on_pool_ready(*ready);
   } else if (overflow) {
-    fail({http::Reset::kOverflow, ""});
+    fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
 
 void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
-  format::StreamInfo& info = pipeline_.info;
   upstream::ClusterStats& stats = cluster_->stats();
-  const MonotonicNs now = pipeline_.worker().loop().now();
+  const MonotonicNs now = loop_.now();
   stats.upstream_rq_total.add();
   stats.upstream_rq_active.add();
   host_->stats.rq_total.add();
@@ -43,64 +39,79 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   host_->endpoint->active_requests.fetch_add(1, std::memory_order_relaxed);
   counted_active_ = true;
   request_lease_ = cluster_->state()->breakers_for(priority_).requests.take();
-  info.upstream_connect_complete = connection.connected_at() > info.upstream_connect_start ? connection.connected_at() : now;
-  info.upstream_request_start = now;
-  info.upstream_local_address = connection.local_address();
-  info.upstream_connection_id = connection.id();
+  info_.upstream_connect_complete = connection.connected_at() > info_.upstream_connect_start ? connection.connected_at() : now;
+  info_.upstream_request_start = now;
+  info_.upstream_local_address = connection.local_address();
+  info_.upstream_connection_id = connection.id();
   stream_ = &connection.open_stream(*this);
-  info.upstream_protocol = stream_->protocol();
-  pipeline_.on_upstream_connected();
+  info_.upstream_protocol = stream_->protocol();
+  events_.on_connected();
 }
 
-void Attempt::on_pool_failure(const upstream::PoolFailure& failure) { fail({failure.reason, failure.transport_reason}); }
+void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
+  fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
+}
 
-http::HeaderMap& Attempt::incoming_headers() { return pipeline_.response_headers(); }
-http::HeaderMap& Attempt::incoming_trailers() { return pipeline_.response_trailers(); }
-void Attempt::on_informational() { pipeline_.on_upstream_informational(); }
-void Attempt::on_room() { pipeline_.on_upstream_room(); }
+http::HeaderMap& Attempt::incoming_headers() { return events_.response_headers(); }
+http::HeaderMap& Attempt::incoming_trailers() { return events_.response_trailers(); }
+void Attempt::on_informational() { events_.on_informational(); }
+void Attempt::on_room() { events_.on_room(); }
 
 void Attempt::on_headers(bool end_stream) {
   if (end_stream) end_of_response();
-  pipeline_.on_upstream_headers(end_stream);
+  events_.on_headers(end_stream);
 }
 
 void Attempt::on_body(std::string_view bytes, bool end_stream) {
   if (end_stream) end_of_response();
-  pipeline_.on_upstream_body(bytes, end_stream);
+  events_.on_body(bytes, end_stream);
 }
 
 void Attempt::on_trailers() {
   end_of_response();
-  pipeline_.on_upstream_trailers();
+  events_.on_trailers();
 }
 
 /// With both directions ended the codec lets go of the stream by itself. A response that came before the request was through
 /// leaves a stream on which we would go on sending for nothing.
 void Attempt::end_of_response() {
   http::Stream* stream = std::exchange(stream_, nullptr);
-  if (stream != nullptr && !pipeline_.request_ended()) stream->reset(http::Reset::kLocal);
+  if (stream != nullptr && !events_.request_ended()) stream->reset(http::Reset::kLocal);
 }
 
 void Attempt::on_reset(http::Reset reason, std::string_view) {
   stream_ = nullptr;
   host_->stats.rq_error.add();
   if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) cluster_->stats().upstream_rq_rx_reset.add();
-  fail({reason, ""});
+  fail({.reason = reason, .transport_reason = {}, .connected = true});
 }
 
 void Attempt::fail(const UpstreamFailure& failure) {
   release();
-  pipeline_.on_upstream_failure(failure);
+  events_.on_failure(failure);
+}
+
+void Attempt::count_answer(int status) {
+  if (cluster_ == nullptr) return;
+  upstream::ClusterStats& stats = cluster_->stats();
+  stats.codes.count(status);
+  stats.upstream_rq_completed.add();
+  (info_.internal_request ? stats.internal_codes : stats.external_codes).count(status);
 }
 
 void Attempt::complete(int status) {
+  count_answer(status);
+  const MonotonicNs since = info_.request_complete != 0 ? info_.request_complete : loop_.now();
+  const int64_t elapsed_ms = (loop_.now() - since) / kNsPerMs;
+  upstream::ClusterStats& stats = cluster_->stats();
+  stats.upstream_rq_time.record(elapsed_ms);
+  (info_.internal_request ? stats.internal_rq_time : stats.external_rq_time).record(elapsed_ms);
   (status >= 500 ? host_->stats.rq_error : host_->stats.rq_success).add();
   release();
 }
 
 void Attempt::count_timeout() {
   if (host_ != nullptr) host_->stats.rq_timeout.add();
-  if (cluster_ != nullptr) cluster_->stats().upstream_rq_timeout.add();
 }
 
 void Attempt::abort() {

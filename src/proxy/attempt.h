@@ -3,42 +3,71 @@
 
 #include <string_view>
 
+#include "format/stream_info.h"
 #include "http/stream.h"
+#include "loop/event_loop.h"
 #include "stats/cell.h"
 #include "upstream/cluster.h"
 
 namespace weir::proxy {
-
-class Pipeline;
 
 /// How an attempt failed.
 struct UpstreamFailure {
   http::Reset reason;
   std::string_view transport_reason;
   bool no_host = false;
+  bool connected = false;  // part of the request may have been sent
 };
 
-/// choose endpoint ─▶ wait for a connection ─▶ send ─▶ receive. Owned by its pipeline, used again for the next attempt.
+/// What an attempt tells, and asks, whoever makes it.
+class AttemptEvents {
+ public:
+  /// The endpoint to try; null if there is none.
+  virtual upstream::Host* choose_host(upstream::Cluster& cluster) = 0;
+  /// Where the response goes.
+  virtual http::HeaderMap& response_headers() = 0;
+  virtual http::HeaderMap& response_trailers() = 0;
+  virtual bool request_ended() const = 0;
+
+  /// The stream is open: send the request.
+  virtual void on_connected() = 0;
+  virtual void on_informational() = 0;
+  virtual void on_headers(bool end_stream) = 0;
+  virtual void on_body(std::string_view bytes, bool end_stream) = 0;
+  virtual void on_trailers() = 0;
+  virtual void on_room() = 0;
+  /// It ended without a complete response.
+  virtual void on_failure(const UpstreamFailure& failure) = 0;
+
+ protected:
+  ~AttemptEvents() = default;
+};
+
+/// choose endpoint ─▶ wait for a connection ─▶ send ─▶ receive. Owned by whoever makes it, used again for the next
+/// attempt. Writes down in the StreamInfo where it went.
 class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
  public:
-  explicit Attempt(Pipeline& pipeline) : pipeline_(pipeline) {}
+  Attempt(AttemptEvents& events, format::StreamInfo& info, loop::EventLoop& loop) : events_(events), info_(info), loop_(loop) {}
   ~Attempt() {
     abort();
     forget();
   }
 
-  /// Chooses an endpoint and asks for a connection; on_upstream_connected() or on_upstream_failure() of the pipeline follows,
-  /// perhaps before this returns.
-  void start(upstream::Cluster& cluster, upstream::Priority priority);
+  /// Chooses an endpoint and asks for a connection; on_connected() or on_failure() follows, perhaps before this returns.
+  /// `downstream` decides how clusters that follow it are spoken to.
+  void start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream);
   /// The stream to the endpoint; null before there is one and after it ended.
   http::Stream* stream() { return stream_; }
   upstream::Cluster* cluster() { return cluster_; }
   const upstream::Host* host() const { return host_; }
 
+  /// The request ended with this status, whether the endpoint sent it or not.
+  void count_answer(int status);
   /// The response was received in full: accounts for it.
   void complete(int status);
   /// Gives up: the stream is reset, the wish for a connection withdrawn.
   void abort();
+  /// The endpoint took too long.
   void count_timeout();
   /// The request is over: lets go of the cluster, whose names its log line used.
   void forget();
@@ -60,7 +89,9 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
   void end_of_response();
   void release();
 
-  Pipeline& pipeline_;
+  AttemptEvents& events_;
+  format::StreamInfo& info_;
+  loop::EventLoop& loop_;
   upstream::Cluster* cluster_ = nullptr;
   upstream::Host* host_ = nullptr;
   upstream::Pool* pool_ = nullptr;

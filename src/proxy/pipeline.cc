@@ -1,6 +1,6 @@
 #include "proxy/pipeline.h"
 
-#include <charconv>
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "proxy/http_connection.h"
 #include "proxy/local_reply.h"
-#include "proxy/request_timeouts.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -21,9 +20,7 @@ using upstream::ClusterStats;
 Pipeline::Pipeline(Worker& worker)
     : Exchange(request_headers_, response_headers_, stream_info_, memory_, worker.loop().random(), worker.loop()),
       worker_(worker),
-      attempt_(*this),
-      waiting_body_(worker.loop().blocks()),
-      response_timer_(loop::Timer::calling<&Pipeline::on_response_timeout>(worker.loop().timers(), *this)),
+      router_(*this),
       idle_timer_(loop::Timer::calling<&Pipeline::on_idle_timeout>(worker.loop().timers(), *this)) {}
 
 Pipeline::~Pipeline() = default;
@@ -39,7 +36,6 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   info.stream_id = worker_.next_stream_id();
   info.protocol = protocol_;
   random_value_ = random.next();
-  buffer_limit_ = connection.buffer_limit();
   HttpStats& stats = connection.stats();
   stats.downstream_rq_total.add();
   stats.downstream_rq_active.add();
@@ -74,21 +70,22 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
   if (end_stream) request_complete();
-  request_body_to_upstream(bytes, end_stream);
+  if (end_stream) router_.request_complete();
+  router_.request_body(bytes, end_stream);
 }
 
 void Pipeline::on_trailers() {
   touch();
   has_request_trailers_ = true;
   request_complete();
-  if (http::Stream* stream = attempt_.stream()) stream->send_trailers(request_trailers_);
+  router_.request_complete();
+  router_.request_trailers();
 }
 
 void Pipeline::request_complete() {
   request_ended_ = true;
   info.request_complete = worker_.loop().now();
   request_timer_.reset();
-  if (step_ == Step::kUpstream) arm_response_timeout();
 }
 
 // --- the order of things ---
@@ -168,13 +165,11 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
 
 Pipeline::Next Pipeline::find_route() {
   step_ = Step::kRequestFilters;
-  table_ = connection_->route_table();
-  if (table_ != nullptr) {
-    const route::MatchContext context{
-        .random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request};
-    match_ = table_->find(request_headers_, context);
-    route = match_.route;
-    if (match_.virtual_host != nullptr) info.virtual_host_name = match_.virtual_host->name;
+  selection_.table = connection_->route_table();
+  if (selection_.table != nullptr) {
+    selection_.match = selection_.table->find(request_headers_, match_context());
+    route = selection_.match.route;
+    if (selection_.match.virtual_host != nullptr) info.virtual_host_name = selection_.match.virtual_host->name;
     if (route != nullptr) info.route_name = route->name;
   }
 
@@ -232,7 +227,7 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
   info.response_code_details = "direct_response";
   local_reply_ = true;
-  route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
+  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body("");
   step_ = Step::kResponseFilters;
   return Next::kGoOn;
@@ -243,17 +238,16 @@ Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response)
   response_headers_.set_status(response.status);
   info.response_code_details = "direct_response";
   local_reply_ = true;
-  route::finalize_response(table_->config(), match_, nullptr, response_headers_, format_context());
+  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body(response.body);
   step_ = Step::kResponseFilters;
   return Next::kGoOn;
 }
 
 Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
-  forward_ = &forward;
-  const route::ClusterChoice choice = route::choose_cluster(forward, request_headers_, random_value_);
-  upstream::Cluster* cluster = choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
-  choice_ = choice;
+  const auto& [table, match, choice] = selection_;
+  selection_.choice = route::choose_cluster(forward, request_headers_, random_value_);
+  upstream::Cluster* cluster = chosen_cluster();
   if (cluster == nullptr) {
     connection_->stats().no_cluster.add();
     info.flags.set(ResponseFlag::kNoClusterFound);
@@ -261,88 +255,33 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   }
   info.upstream_cluster = cluster->spec().stat_name;
   info.upstream_cluster_raw = cluster->spec().name;
-  if (match_.virtual_host->virtual_clusters.size() != 0) {
-    info.virtual_cluster_name = route::virtual_cluster_name(*match_.virtual_host, request_headers_);
+  if (!match.virtual_host->virtual_clusters.empty()) {
+    info.virtual_cluster_name = route::virtual_cluster_name(*match.virtual_host, request_headers_);
   }
-  set_time_limits(forward);
-  if (match_.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  route::finalize_request(table_->config(), match_, choice.entry, request_headers_, format_context(), envoy_headers());
+  const RequestTimeouts limits = request_timeouts(forward, request_headers_, info.internal_request);
+  set_stream_limits(forward, limits);
+  if (limits.expected_ms > 0 && envoy_headers()) {
+    request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
+  }
+  if (match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
+  route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
 
   step_ = Step::kUpstream;
-  attempt_.start(*cluster, static_cast<upstream::Priority>(forward.priority));
-  if (request_ended_ && step_ == Step::kUpstream) arm_response_timeout();
-  return Next::kGoOn;  // the attempt may have failed already, and have made an answer
+  router_.start(*cluster, forward, limits, connection_->buffer_limit());
+  return Next::kGoOn;  // it may have failed already, and have made an answer
 }
 
-// --- the request goes upstream ---
-
-/// The route's timeouts, as far as an internal caller does not ask for others; what the upstream is told of them.
-void Pipeline::set_time_limits(const route::Forward& forward) {
-  const RequestTimeouts limits = request_timeouts(forward, request_headers_, info.internal_request);
-  response_limit_ms_ = limits.response_ms;
-  if (limits.expected_ms > 0 && envoy_headers()) {
-    request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.copy(std::to_string(limits.expected_ms)));
-  }
-  if (forward.idle_timeout_ms) {
-    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
-    idle_timer_.cancel();
-    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
-  }
-  if (limits.stream_ms) {
-    duration_timer_.reset();
-    if (*limits.stream_ms > 0) {
-      duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
-      duration_timer_->arm(*limits.stream_ms);
-    }
-  }
+upstream::Cluster* Pipeline::chosen_cluster() {
+  const route::ClusterChoice& choice = selection_.choice;
+  return choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
 }
 
-void Pipeline::on_upstream_connected() {
-  if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !attempt_.host()->endpoint->hostname.empty()) {
-    route::set_host(request_headers_, attempt_.host()->endpoint->hostname, forward_->append_x_forwarded_host, envoy_headers());
-  }
-  if (connection_->spec().scheme_matches_upstream) request_headers_.set_pseudo(HeaderId::kScheme, "http");
-  http::Stream& stream = *attempt_.stream();
-  const bool body_follows = !request_ended_ || !waiting_body_.empty() || has_request_trailers_;
-  stream.send_headers(request_headers_, !body_follows);
-  if (!body_follows) {
-    info.upstream_request_complete = worker_.loop().now();
-    return;
-  }
-  while (!waiting_body_.empty()) {
-    const std::string_view part = waiting_body_.front();
-    const bool last = part.size() == waiting_body_.size() && request_ended_ && !has_request_trailers_;
-    stream.send_body(part, last);
-    waiting_body_.drain(part.size());
-    if (last) info.upstream_request_complete = worker_.loop().now();
-  }
-  if (has_request_trailers_) {
-    stream.send_trailers(request_trailers_);
-    info.upstream_request_complete = worker_.loop().now();
-  }
-  if (!request_ended_) resume_downstream();
-}
+bool Pipeline::scheme_matches_upstream() const { return connection_->spec().scheme_matches_upstream; }
 
-void Pipeline::request_body_to_upstream(std::string_view bytes, bool end_stream) {
-  http::Stream* stream = attempt_.stream();
-  if (stream == nullptr) {
-    if (step_ > Step::kUpstream) return;  // nobody wants it any more
-    waiting_body_.append(bytes);
-    if (waiting_body_.size() > buffer_limit_) pause_downstream();
-    return;
-  }
-  stream->send_body(bytes, end_stream);
-  if (end_stream) {
-    info.upstream_request_complete = worker_.loop().now();
-  } else if (stream->over_limit()) {
-    attempt_.cluster()->stats().upstream_flow_control_backed_up_total.add();
-    pause_downstream();
-  }
-}
-
-void Pipeline::on_upstream_room() {
-  attempt_.cluster()->stats().upstream_flow_control_drained_total.add();
-  resume_downstream();
+size_t Pipeline::replay_limit() const {
+  const route::BodyLimits& limits = route->body_limits.given() ? route->body_limits : selection_.match.virtual_host->body_limits;
+  if (limits.beyond_connection) return *limits.beyond_connection;
+  return std::min<uint64_t>(limits.within_connection.value_or(UINT64_MAX), connection_->buffer_limit());
 }
 
 void Pipeline::pause_downstream() {
@@ -359,27 +298,13 @@ void Pipeline::resume_downstream() {
 
 // --- the response comes ---
 
-void Pipeline::on_upstream_informational() {
+void Pipeline::relay_informational() {
   if (connection_->spec().proxy_100_continue || response_headers_.status() != 100)
     downstream_->send_informational(response_headers_);
 }
 
-void Pipeline::on_upstream_headers(bool end_stream) {
-  touch();
-  const MonotonicNs now = worker_.loop().now();
-  info.upstream_response_start = now;
-  info.response_code_details = "via_upstream";
-  info.response_code = response_headers_.status();
+void Pipeline::relay_headers(bool end_stream) {
   upstream_headers_end_ = end_stream;
-  if (end_stream) response_ended();
-  if (envoy_headers()) {
-    const MonotonicNs since = info.request_complete != 0 ? info.request_complete : now;
-    char* digits = memory_.allocate_chars(20);
-    const auto end = std::to_chars(digits, digits + 20, (now - since) / kNsPerMs).ptr;
-    response_headers_.set(HeaderId::kEnvoyUpstreamServiceTime, {digits, static_cast<size_t>(end - digits)});
-    if (match_.virtual_host->include_attempt_count_in_response) response_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  }
-  if (forward_ != nullptr) route::finalize_response(table_->config(), match_, choice_.entry, response_headers_, format_context());
   step_ = Step::kResponseFilters;
   next_filter_ = 0;
   advance();
@@ -416,86 +341,17 @@ Pipeline::Next Pipeline::deliver() {
   return Next::kWait;
 }
 
-void Pipeline::on_upstream_body(std::string_view bytes, bool end_stream) {
-  touch();
+void Pipeline::relay_body(std::string_view bytes, bool end_stream) {
   info.bytes_sent += bytes.size();
-  if (end_stream) response_ended();
   downstream_->send_body(bytes, end_stream);
-  if (!end_stream && downstream_->over_limit()) {
-    attempt_.cluster()->stats().upstream_flow_control_paused_reading_total.add();
-    attempt_.stream()->pause();
-  }
+  if (!end_stream && downstream_->over_limit()) router_.pause_response();
 }
 
-void Pipeline::on_upstream_trailers() {
-  touch();
-  response_ended();
-  downstream_->send_trailers(response_trailers_);
-}
+void Pipeline::relay_trailers() { downstream_->send_trailers(response_trailers_); }
 
-void Pipeline::on_room() {
-  if (http::Stream* stream = attempt_.stream()) {
-    attempt_.cluster()->stats().upstream_flow_control_resumed_reading_total.add();
-    stream->resume();
-  }
-}
-
-/// The upstream has said all it had to say.
-void Pipeline::response_ended() {
-  const MonotonicNs now = worker_.loop().now();
-  info.upstream_response_complete = now;
-  response_timer_.cancel();
-  ClusterStats& stats = attempt_.cluster()->stats();
-  const int status = response_headers_.status();
-  const int64_t elapsed_ms = (now - (info.request_complete != 0 ? info.request_complete : now)) / kNsPerMs;
-  stats.codes.count(status);
-  stats.upstream_rq_completed.add();
-  stats.upstream_rq_time.record(elapsed_ms);
-  if (info.internal_request) {
-    stats.internal_codes.count(status);
-    stats.internal_rq_time.record(elapsed_ms);
-  } else {
-    stats.external_codes.count(status);
-    stats.external_rq_time.record(elapsed_ms);
-  }
-  attempt_.complete(status);
-}
+void Pipeline::on_room() { router_.resume_response(); }
 
 // --- when something fails ---
-
-void Pipeline::on_upstream_failure(const UpstreamFailure& failure) {
-  response_timer_.cancel();
-  if (failure.no_host) {
-    info.flags.set(ResponseFlag::kNoHealthyUpstream);
-    count_local_upstream_code(503);
-    reply(503, "no healthy upstream", "no_healthy_upstream", RouteHeaders::kYes);
-    return;
-  }
-  const FailureWords words = describe(failure.reason);
-  info.flags.set(words.flag);
-  if (!failure.transport_reason.empty()) info.upstream_transport_failure_reason = memory_.copy(failure.transport_reason);
-  if (response_started_) {
-    give_up(memory_.join("upstream_reset_after_response_started{", words.details, "}"));
-    return;
-  }
-  const bool with_reason = !failure.transport_reason.empty();
-  const std::string_view body =
-      memory_.join("upstream connect error or disconnect/reset before headers. reset reason: ", words.text,
-                   with_reason ? ", transport failure reason: " : "", failure.transport_reason);
-  const std::string_view details = memory_.join("upstream_reset_before_response_started{", words.details, with_reason ? "|" : "",
-                                                with_underscores(memory_, failure.transport_reason), "}");
-  if (failure.reason == http::Reset::kOverflow) overloaded_ = true;
-  count_local_upstream_code(words.status);
-  reply(words.status, body, details, RouteHeaders::kYes);
-}
-
-void Pipeline::count_local_upstream_code(int status) {
-  upstream::Cluster* cluster = attempt_.cluster();
-  if (cluster == nullptr) return;
-  cluster->stats().codes.count(status);
-  cluster->stats().upstream_rq_completed.add();
-  (info.internal_request ? cluster->stats().internal_codes : cluster->stats().external_codes).count(status);
-}
 
 void Pipeline::on_malformed(const http::ProtocolError& error) {
   if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
@@ -504,7 +360,7 @@ void Pipeline::on_malformed(const http::ProtocolError& error) {
   if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);
   if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
   if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
-  attempt_.abort();
+  router_.abort();
   if (response_started_ || step_ == Step::kDelivering) {
     give_up(error.details);
     return;
@@ -512,7 +368,6 @@ void Pipeline::on_malformed(const http::ProtocolError& error) {
   reply(error.status == 0 ? 400 : error.status, error.status == 408 ? error.message : reason_text(error.status), error.details);
 }
 
-/// An answer made by Weir. Its head goes through the response filters like any other.
 void Pipeline::reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers) {
   reply_and_go_on(status, body, details, route_headers);
   advance();
@@ -525,7 +380,8 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
   response_headers_.set_status(status);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   if (route_headers == RouteHeaders::kYes) {
-    route::finalize_response(table_->config(), match_, choice_.entry, response_headers_, format_context());
+    route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
+                             format_context());
   }
   info.response_code_details = details;
   local_reply_ = true;
@@ -548,7 +404,7 @@ void Pipeline::give_up(std::string_view details) {
   info.response_code_details = details;
   connection_->stats().downstream_rq_tx_reset.add();
   connection_->stats().rq_reset_after_downstream_response_started.add();
-  attempt_.abort();
+  router_.abort();
   downstream_->reset(http::Reset::kLocal);
   finish();
 }
@@ -567,33 +423,32 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
     info.flags.set(ResponseFlag::kDownstreamConnectionTermination);
     if (!response_started_) info.response_code_details = "downstream_remote_disconnect";
   }
-  attempt_.abort();
+  router_.abort();
   finish();
 }
 
 void Pipeline::abandon(std::string_view details) {
   info.response_code_details = details;
-  attempt_.abort();
+  router_.abort();
   finish();
 }
 
 // --- time ---
 
-/// The route's timeout counts from the moment the request was complete.
-void Pipeline::arm_response_timeout() {
-  if (response_limit_ms_ > 0) response_timer_.arm(response_limit_ms_);
-}
-
-void Pipeline::on_response_timeout() {
-  attempt_.count_timeout();
-  info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
-  attempt_.abort();
-  if (response_started_) {
-    give_up("response_timeout");
-    return;
+/// The route's and the request's own limits take the place of the connection manager's.
+void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits) {
+  if (forward.idle_timeout_ms) {
+    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
+    idle_timer_.cancel();
+    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   }
-  count_local_upstream_code(504);
-  reply(504, "upstream request timeout", "response_timeout", RouteHeaders::kYes);
+  if (limits.stream_ms) {
+    duration_timer_.reset();
+    if (*limits.stream_ms > 0) {
+      duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
+      duration_timer_->arm(*limits.stream_ms);
+    }
+  }
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
@@ -608,32 +463,83 @@ void Pipeline::on_idle_timeout() {
   }
   connection_->stats().downstream_rq_idle_timeout.add();
   info.flags.set(ResponseFlag::kStreamIdleTimeout);
-  attempt_.abort();
-  if (response_started_) {
-    give_up("stream_idle_timeout");
-    return;
-  }
-  reply(request_ended_ ? 504 : 408, "stream timeout", "stream_idle_timeout");
+  end_late("stream timeout", "stream_idle_timeout");
 }
 
 void Pipeline::on_request_timeout() {
   connection_->stats().downstream_rq_timeout.add();
-  attempt_.abort();
-  if (response_started_) {
-    give_up("request_overall_timeout");
-    return;
-  }
-  reply(request_ended_ ? 504 : 408, "request timeout", "request_overall_timeout");
+  end_late("request timeout", "request_overall_timeout");
 }
 
 void Pipeline::on_duration_timeout() {
   connection_->stats().downstream_rq_max_duration_reached.add();
-  attempt_.abort();
+  end_late("downstream duration timeout", "max_duration_timeout");
+}
+
+/// The exchange took too long: the client is told, unless it is already being answered.
+void Pipeline::end_late(std::string_view body, std::string_view details) {
+  router_.abort();
   if (response_started_) {
-    give_up("max_duration_timeout");
-    return;
+    give_up(details);
+  } else {
+    reply(request_ended_ ? 504 : 408, body, details);
   }
-  reply(request_ended_ ? 504 : 408, "downstream duration timeout", "max_duration_timeout");
+}
+
+// --- internal redirects ---
+
+route::MatchContext Pipeline::match_context() const {
+  return {.random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request};
+}
+
+bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
+  const route::MatchContext context = match_context();
+  HttpStats& stats = connection_->stats();
+  switch (apply_internal_redirect(
+      policy, {request_headers_, response_headers_, *selection_.table, context, *route, info.connection->tls}, redirects_)) {
+    case RedirectVerdict::kFollow:
+      return true;
+    case RedirectVerdict::kBadLocation:
+      stats.passthrough_internal_redirect_bad_location.add();
+      break;
+    case RedirectVerdict::kUnsafeScheme:
+      stats.passthrough_internal_redirect_unsafe_scheme.add();
+      break;
+    case RedirectVerdict::kTooMany:
+      stats.passthrough_internal_redirect_too_many_redirects.add();
+      break;
+    case RedirectVerdict::kNoRoute:
+      stats.passthrough_internal_redirect_no_route.add();
+      break;
+    case RedirectVerdict::kRefusedByPredicate:
+      stats.passthrough_internal_redirect_predicate.add();
+      break;
+  }
+  return false;
+}
+
+/// To whoever watches it is as if a second request had come: it is counted, and each has a line in the access log.
+void Pipeline::start_over() {
+  info.response_code = response_headers_.status();
+  info.response_code_details = "internal_redirect";
+  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) info.route_name = next->name;
+  info.end = worker_.loop().now();
+  write_log();
+  connection_->stats().downstream_rq_active.subtract();
+  destroy_filters();
+  response_headers_.clear();
+  router_.begin_again();
+  selection_ = {};
+  route = nullptr;
+  const format::StreamInfo first = std::exchange(info, {});
+  begin(*connection_, *downstream_);
+  step_ = Step::kRoute;  // the connection manager has seen to the request's head already
+  request_complete();
+  info.client_address = first.client_address;
+  info.internal_request = first.internal_request;
+  info.bytes_received = first.bytes_received;
+  info.request_header_bytes = request_headers_.byte_size();
+  worker_.loop().at_next_turn(*this);
 }
 
 // --- paused filters ---
@@ -660,7 +566,7 @@ void Pipeline::on_next_turn() {
 
 void Pipeline::on_complete() {
   info.response_complete = worker_.loop().now();
-  attempt_.abort();
+  router_.abort();
   finish();
 }
 
@@ -678,40 +584,42 @@ void Pipeline::finish() {
   }
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
-  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
-                                      format::LogType::kDownstreamEnd};
-  for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
-
+  write_log();
   HttpConnection& connection = *connection_;
   recycle();
   connection.on_exchange_done(*this);
 }
 
-void Pipeline::recycle() {
-  NextTurn::unlink();
-  response_timer_.cancel();
-  idle_timer_.cancel();
-  request_timer_.reset();
-  duration_timer_.reset();
+void Pipeline::write_log() {
+  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
+                                      format::LogType::kDownstreamEnd};
+  for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
+}
+
+void Pipeline::destroy_filters() {
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->~Filter();
   filters_ = nullptr;
   filter_count_ = next_filter_ = 0;
-  attempt_.forget();
-  waiting_body_.clear();
+}
+
+void Pipeline::recycle() {
+  NextTurn::unlink();
+  idle_timer_.cancel();
+  request_timer_.reset();
+  duration_timer_.reset();
+  destroy_filters();
+  router_.recycle();
   request_headers_.clear();
   request_trailers_.clear();
   response_headers_.clear();
   response_trailers_.clear();
   info = {};
-  table_.reset();
-  match_ = {};
-  choice_ = {};
+  selection_ = {};
+  redirects_ = nullptr;
   route = nullptr;
-  forward_ = nullptr;
   connection_ = nullptr;
   downstream_ = nullptr;
   reply_body_ = {};
-  response_limit_ms_ = 0;
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
   tunnel_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
   memory_.reset();

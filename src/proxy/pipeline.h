@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "base/byte_queue.h"
 #include "base/list.h"
 #include "filter/exchange.h"
 #include "filter/filter.h"
@@ -14,8 +13,9 @@
 #include "http/header_map.h"
 #include "http/stream.h"
 #include "loop/timer.h"
-#include "proxy/attempt.h"
+#include "proxy/internal_redirect.h"
 #include "proxy/request_rules.h"
+#include "proxy/router.h"
 #include "route/source.h"
 
 namespace weir::proxy {
@@ -23,10 +23,14 @@ namespace weir::proxy {
 class HttpConnection;
 class Worker;
 
+/// Whether the route's response headers are added to an answer of ours: so it is when the router answers, not when the connection
+/// manager does.
+enum class RouteHeaders : uint8_t { kNo, kYes };
+
 /// Lives in its worker's stock and is used again for request after request; nothing in it is allocated anew.
 ///
-///   request:   normalise ─▶ route ─▶ filters ─▶ forward ─▶ (attempt: endpoint, connection, send)
-///   response:  ◀─ deliver ◀─ filters ◀─ response head (attempt, or made here)
+///   request:   normalise ─▶ route ─▶ filters ─▶ forward ─▶ (router: endpoint, connection, send)
+///   response:  ◀─ deliver ◀─ filters ◀─ response head (router, or made here)
 ///   finish:    statistics and access log, always exactly once
 class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, public filter::Exchange, private loop::NextTurn {
  public:
@@ -51,22 +55,46 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void proceed_later() override;
   void reply_later(int status, std::string_view body, std::string_view details) override;
 
-  // --- what the attempt says ---
-  http::HeaderMap& response_headers() { return response_headers_; }
-  http::HeaderMap& response_trailers() { return response_trailers_; }
-  void on_upstream_connected();
-  void on_upstream_informational();
-  void on_upstream_headers(bool end_stream);
-  void on_upstream_body(std::string_view bytes, bool end_stream);
-  void on_upstream_trailers();
-  void on_upstream_room();
-  /// The attempt ended without a complete response.
-  void on_upstream_failure(const UpstreamFailure& failure);
+  // --- what the router says ---
+  void relay_informational();
+  void relay_headers(bool end_stream);
+  void relay_body(std::string_view bytes, bool end_stream);
+  void relay_trailers();
+  /// An answer made here. Its head goes through the response filters like any other.
+  void reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers = RouteHeaders::kNo);
+  /// The response has begun and cannot be finished.
+  void give_up(std::string_view details);
+  /// Whether an internal redirect may be followed; if so, the request's head is that of the next one.
+  bool may_redirect(const route::InternalRedirectPolicy& policy);
+  /// The request, which is complete, goes its way from the beginning once more.
+  void start_over();
+  /// A limit of ours is why the request fails.
+  void mark_overloaded() { overloaded_ = true; }
+  void pause_downstream();
+  void resume_downstream();
+  void touch();
 
-  // --- what the attempt needs ---
+  // --- what the router and its attempts need ---
+  struct Selection {
+    route::RouteTablePtr table;
+    route::Match match;
+    route::ClusterChoice choice;
+  };
+  const Selection& selection() const { return selection_; }
+  /// The worker's cluster that `selection().choice` names; null if there is none (any more).
+  upstream::Cluster* chosen_cluster();
   Worker& worker() { return worker_; }
+  http::HeaderMap& request_trailers() { return request_trailers_; }
+  http::HeaderMap& response_trailers() { return response_trailers_; }
   http::Protocol downstream_protocol() const { return protocol_; }
+  /// The same for all questions of chance about this request.
+  uint64_t random_value() const { return random_value_; }
   bool request_ended() const { return request_ended_; }
+  bool has_request_trailers() const { return has_request_trailers_; }
+  bool envoy_headers() const;
+  bool scheme_matches_upstream() const;
+  /// How much of the request's body may be kept for another try, at most.
+  size_t replay_limit() const;
 
   /// The connection is being closed by us.
   void abandon(std::string_view details);
@@ -100,33 +128,22 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next start_upstream(const route::Forward& forward);
 
   // --- answers made here ---
-  /// Whether the route's response headers are added: so it is when the router answers, not when the connection manager does.
-  enum class RouteHeaders : uint8_t { kNo, kYes };
-  void reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers = RouteHeaders::kNo);
   Next reply_and_go_on(int status, std::string_view body, std::string_view details,
                        RouteHeaders route_headers = RouteHeaders::kNo);
-  void give_up(std::string_view details);
   void set_reply_body(std::string_view body);
-  bool envoy_headers() const;
-  void count_local_upstream_code(int status);
-
-  // --- bodies ---
-  void request_body_to_upstream(std::string_view bytes, bool end_stream);
-  void pause_downstream();
-  void resume_downstream();
   void request_complete();
-  void response_ended();
 
   // --- time ---
-  void set_time_limits(const route::Forward& forward);
-  void arm_response_timeout();
-  void on_response_timeout();
+  void set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits);
   void on_idle_timeout();
   void on_request_timeout();
   void on_duration_timeout();
-  void touch();
+  void end_late(std::string_view body, std::string_view details);
 
   void on_next_turn() override;
+  route::MatchContext match_context() const;
+  void write_log();
+  void destroy_filters();
   void finish();
   void recycle();
 
@@ -137,25 +154,20 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   http::HeaderMap request_headers_{memory_}, request_trailers_{memory_}, response_headers_{memory_}, response_trailers_{memory_};
   format::StreamInfo stream_info_;
 
-  route::RouteTablePtr table_;
-  route::Match match_;
-  route::ClusterChoice choice_;
-  const route::Forward* forward_ = nullptr;
+  Selection selection_;
   uint64_t random_value_ = 0;
+  const RedirectStep* redirects_ = nullptr;
 
   filter::Filter** filters_ = nullptr;  // in the arena, one for each of the connection manager's
   size_t filter_count_ = 0;
   size_t next_filter_ = 0;
 
-  Attempt attempt_;
-  ByteQueue waiting_body_;  // of the request, while there is no upstream connection
-  size_t buffer_limit_ = 0;
+  Router router_;
   std::string_view reply_body_;
 
-  loop::Timer response_timer_, idle_timer_;
+  loop::Timer idle_timer_;
   std::unique_ptr<loop::Timer> request_timer_, duration_timer_;
   int64_t idle_limit_ms_ = 0;
-  int64_t response_limit_ms_ = 0;
   MonotonicNs last_activity_ = 0;
 
   http::Protocol protocol_ = http::Protocol::kHttp11;

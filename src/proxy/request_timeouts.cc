@@ -49,6 +49,10 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
   if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
+  if (forward.retry_policy != nullptr) {
+    limits.try_ms = static_cast<int64_t>(forward.retry_policy->per_try_timeout_ms.value_or(0));
+    limits.try_idle_ms = static_cast<int64_t>(forward.retry_policy->per_try_idle_timeout_ms.value_or(0));
+  }
   const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
 
   // The newer way: the deadline bounds the stream, and the upstream is told what is left of it.
@@ -70,9 +74,12 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
   }
   if (internal) {
     if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamTimeoutMs))) limits.response_ms = *asked;
+    if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamPerTryTimeoutMs))) limits.try_ms = *asked;
     request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
+    request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
   }
-  limits.expected_ms = limits.response_ms;
+  if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
+  limits.expected_ms = limits.try_ms > 0 ? limits.try_ms : limits.response_ms;
   return limits;
 }
 

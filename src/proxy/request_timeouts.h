@@ -12,6 +12,8 @@ namespace weir::proxy {
 /// In milliseconds; 0 means without bound.
 struct RequestTimeouts {
   int64_t response_ms = 0;           // from the end of the request to the end of the response
+  int64_t try_ms = 0;                // of one try: from when its connection is there and the request complete to its response
+  int64_t try_idle_ms = 0;           // of one try: without a byte
   int64_t expected_ms = 0;           // what the upstream is told (x-envoy-expected-rq-timeout-ms); 0: nothing
   std::optional<int64_t> stream_ms;  // the whole exchange; absent: the connection manager's bound stays
 };

@@ -41,6 +41,7 @@ void Worker::run() {
 
   for (auto& listener : listeners_) listener->stop(false);
   while (!connections_.empty()) connections_.front().close();  // which tell their listeners
+  while (!mirrors_.empty()) mirrors_.front().abandon();
   loop_.turn(0);
   listeners_.clear();
   clusters_.clear();
@@ -179,6 +180,16 @@ void Worker::remove(Connection& connection) {
   connection.ListNode<Connection>::unlink();
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   loop_.dispose(std::unique_ptr<loop::Disposable>(&connection));
+}
+
+Mirror& Worker::add(std::unique_ptr<Mirror> mirror) {
+  mirrors_.push_back(*mirror);
+  return *mirror.release();  // remove() takes it back
+}
+
+void Worker::remove(Mirror& mirror) {
+  mirror.ListNode<Mirror>::unlink();
+  loop_.dispose(std::unique_ptr<loop::Disposable>(&mirror));
 }
 
 // --- the stock ---

@@ -16,6 +16,7 @@
 #include "observe/log_file.h"
 #include "proxy/connection.h"
 #include "proxy/listener.h"
+#include "proxy/mirror.h"
 #include "proxy/pipeline.h"
 #include "proxy/request_rules.h"
 #include "proxy/snapshot.h"
@@ -65,6 +66,9 @@ class Worker {
   std::string_view date();
   void add(std::unique_ptr<Connection> connection);
   void remove(Connection& connection);
+  Mirror& add(std::unique_ptr<Mirror> mirror);
+  /// It has ended; destroyed when the turn ends.
+  void remove(Mirror& mirror);
   observe::LogFiles& logs() { return logs_; }
 
  private:
@@ -92,6 +96,7 @@ class Worker {
   std::vector<std::unique_ptr<Pipeline>> pipelines_;  // all there are
   std::vector<Pipeline*> free_pipelines_;
   List<Connection> connections_;
+  List<Mirror> mirrors_;
   bool draining_ = false;
 
   int64_t date_second_ = 0;

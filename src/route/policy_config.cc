@@ -4,18 +4,30 @@
 
 #include "base/text.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb.h"
+#include "envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "route/retry_conditions.h"
 
 namespace weir::route {
 
 namespace v3 = envoy::config::route::v3;
+namespace core = envoy::config::core::v3;
 using Path = ConfigReader::Path;
 
 namespace {
 
+constexpr const char* kRetryHostPredicates = "envoy.retry_host_predicates";
+constexpr const char* kRedirectPredicates = "envoy.internal_redirect_predicates";
+
 std::shared_ptr<const RetryPolicy> retry_policy(ConfigReader& reader, const v3::RetryPolicy& config, const Path& at) {
   auto result = std::make_shared<RetryPolicy>();
   result->retry_on = config.retry_on();
+  result->conditions = parse_retry_on(config.retry_on()) | parse_retry_grpc_on(config.retry_on());
   if (config.has_num_retries()) result->num_retries = config.num_retries().value();
   if (config.has_per_try_timeout())
     result->per_try_timeout_ms = reader.milliseconds(config.per_try_timeout(), {&at, "per_try_timeout"});
@@ -134,7 +146,24 @@ MirrorPolicy mirror_policy(ConfigReader& reader, const v3::RouteAction::RequestM
   return result;
 }
 
-InternalRedirectPolicy internal_redirects(const v3::InternalRedirectPolicy& config) {
+void read_predicate(ConfigReader& reader, const core::TypedExtensionConfig& config, const Path& at,
+                    InternalRedirectPolicy& policy) {
+  using Listed = envoy::extensions::internal_redirect::allow_listed_routes::v3::AllowListedRoutesConfig;
+  if (Listed listed; config.typed_config().UnpackTo(&listed)) {
+    policy.allowed_route_names.emplace(listed.allowed_route_names().begin(), listed.allowed_route_names().end());
+    return;
+  }
+  const std::string_view type = config::type_name(config.typed_config().type_url());
+  if (type == "envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig") {
+    policy.never_the_same_way_twice = true;
+  } else if (type == "envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig") {
+    policy.safe_cross_scheme = true;
+  } else {
+    reader.error({&at, "typed_config"}, "is no known predicate of internal redirects");
+  }
+}
+
+InternalRedirectPolicy internal_redirects(ConfigReader& reader, const v3::InternalRedirectPolicy& config, const Path& at) {
   InternalRedirectPolicy result;
   if (config.has_max_internal_redirects()) result.max_internal_redirects = config.max_internal_redirects().value();
   if (config.redirect_response_codes_size() != 0) {
@@ -147,6 +176,8 @@ InternalRedirectPolicy internal_redirects(const v3::InternalRedirectPolicy& conf
   }
   result.allow_cross_scheme_redirect = config.allow_cross_scheme_redirect();
   for (const std::string& name : config.response_headers_to_copy()) result.response_headers_to_copy.emplace_back(name);
+  const Path predicates{&at, "predicates"};
+  for (int i = 0; i < config.predicates_size(); ++i) read_predicate(reader, config.predicates(i), {&predicates, {}, i}, result);
   return result;
 }
 
@@ -191,7 +222,55 @@ void read_policies(ConfigReader& reader, const v3::RouteAction& config, const In
                                 ? inherited.mirrors
                                 : mirror_policies(reader, config.request_mirror_policies(), {&at, "request_mirror_policies"});
   forward.upgrades = upgrades(reader, config, {&at, "upgrade_configs"});
-  if (config.has_internal_redirect_policy()) forward.internal_redirects = internal_redirects(config.internal_redirect_policy());
+  if (config.has_internal_redirect_policy())
+    forward.internal_redirects = internal_redirects(reader, config.internal_redirect_policy(), {&at, "internal_redirect_policy"});
+}
+
+void declare_policies(config::SupportTable& table) {
+  table.message<v3::RouteConfiguration>().fields({"request_mirror_policies"});
+  table.message<v3::VirtualHost>().fields({"retry_policy", "hedge_policy", "request_mirror_policies",
+                                           "per_request_buffer_limit_bytes", "request_body_buffer_limit",
+                                           "include_attempt_count_in_response", "include_is_timeout_retry_header"});
+  table.message<v3::Route>().fields({"per_request_buffer_limit_bytes", "request_body_buffer_limit"});
+  table.message<v3::RouteAction>().fields(
+      {"retry_policy", "hedge_policy", "request_mirror_policies", "internal_redirect_policy"});
+  table.message<v3::RetryPolicy>()
+      .fields({"retry_on", "num_retries", "per_try_timeout", "per_try_idle_timeout", "host_selection_retry_max_attempts",
+               "retriable_status_codes", "retry_back_off", "rate_limited_retry_back_off", "retriable_headers",
+               "retriable_request_headers"})
+      .extensions("retry_host_predicate", kRetryHostPredicates);
+  table.message<v3::RetryPolicy::RetryBackOff>().all_fields();
+  table.message<v3::RetryPolicy::RateLimitedRetryBackOff>().all_fields();
+  table.message<v3::RetryPolicy::ResetHeader>().all_fields();
+  table.message<v3::RetryPolicy::RetryHostPredicate>().all_fields();
+  table
+      .extension<envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>(
+          kRetryHostPredicates, "envoy.retry_host_predicates.previous_hosts")
+      .all_fields();
+  table
+      .extension<envoy::extensions::retry::host::omit_canary_hosts::v3::OmitCanaryHostsPredicate>(
+          kRetryHostPredicates, "envoy.retry_host_predicates.omit_canary_hosts")
+      .all_fields();
+  // Envoy starts one request, too, whatever initial_requests says.
+  table.message<v3::HedgePolicy>().fields({"initial_requests", "additional_request_chance"});
+  table.message<v3::RouteAction::RequestMirrorPolicy>()
+      .fields({"cluster", "cluster_header", "runtime_fraction", "disable_shadow_host_suffix_append"})
+      .harmless({"trace_sampled"});
+  table.message<v3::InternalRedirectPolicy>()
+      .fields({"max_internal_redirects", "redirect_response_codes", "allow_cross_scheme_redirect", "response_headers_to_copy"})
+      .extensions("predicates", kRedirectPredicates);
+  table
+      .extension<envoy::extensions::internal_redirect::allow_listed_routes::v3::AllowListedRoutesConfig>(
+          kRedirectPredicates, "envoy.internal_redirect_predicates.allow_listed_routes")
+      .all_fields();
+  table
+      .extension<envoy::extensions::internal_redirect::previous_routes::v3::PreviousRoutesConfig>(
+          kRedirectPredicates, "envoy.internal_redirect_predicates.previous_routes")
+      .all_fields();
+  table
+      .extension<envoy::extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig>(
+          kRedirectPredicates, "envoy.internal_redirect_predicates.safe_cross_scheme")
+      .all_fields();
 }
 
 }  // namespace weir::route

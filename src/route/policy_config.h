@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "config/support.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "route/config_reader.h"
 
@@ -22,5 +23,17 @@ std::vector<MirrorPolicy> mirror_policies(
     ConfigReader& reader,
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::RequestMirrorPolicy>& config,
     const config::FieldPath& at);
+
+/// How much of a request's body may be kept, as a virtual host or a route says it.
+template <class M>
+BodyLimits body_limits(const M& config) {
+  BodyLimits result;
+  if (config.has_request_body_buffer_limit()) result.beyond_connection = config.request_body_buffer_limit().value();
+  if (config.has_per_request_buffer_limit_bytes()) result.within_connection = config.per_request_buffer_limit_bytes().value();
+  return result;
+}
+
+/// Says which policies are implemented.
+void declare_policies(config::SupportTable& table);
 
 }  // namespace weir::route

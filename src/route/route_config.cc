@@ -36,8 +36,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const InheritedPolici
   result.stat_prefix = config.stat_prefix();
   result.decorator_operation = config.decorator().operation();
   result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
-  if (config.has_per_request_buffer_limit_bytes())
-    result.request_body_buffer_limit = config.per_request_buffer_limit_bytes().value();
+  result.body_limits = body_limits(config);
   return result;
 }
 
@@ -72,8 +71,7 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
   result.include_request_attempt_count = config.include_request_attempt_count();
   result.include_attempt_count_in_response = config.include_attempt_count_in_response();
   result.include_is_timeout_retry_header = config.include_is_timeout_retry_header();
-  if (config.has_per_request_buffer_limit_bytes())
-    result.request_body_buffer_limit = config.per_request_buffer_limit_bytes().value();
+  result.body_limits = body_limits(config);
   return result;
 }
 
@@ -124,22 +122,22 @@ std::shared_ptr<const RouteTable> compile(const v3::RouteConfiguration& config, 
 
 void declare_support(config::SupportTable& table) {
   format::declare_matchers(table);
+  declare_policies(table);
   table.message<v3::RouteConfiguration>().fields(
       {"name", "virtual_hosts", "internal_only_headers", "response_headers_to_add", "response_headers_to_remove",
        "request_headers_to_add", "request_headers_to_remove", "most_specific_header_mutations_wins", "validate_clusters",
        "max_direct_response_body_size_bytes", "ignore_port_in_host_matching", "ignore_path_parameters_in_path_matching"});
-  table.message<v3::RouteConfiguration>().harmless({"request_mirror_policies", "metadata"});
+  table.message<v3::RouteConfiguration>().harmless({"metadata"});
   table.message<v3::VirtualHost>()
       .fields({"name", "domains", "routes", "require_tls", "virtual_clusters", "request_headers_to_add",
                "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
                "include_request_attempt_count"})
-      .harmless({"retry_policy", "hedge_policy", "include_attempt_count_in_response", "include_is_timeout_retry_header",
-                 "per_request_buffer_limit_bytes", "request_mirror_policies", "metadata", "rate_limits"});
+      .harmless({"metadata", "rate_limits"});
   table.message<v3::VirtualCluster>().all_fields();
   table.message<v3::Route>()
       .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
                "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"})
-      .harmless({"metadata", "decorator", "tracing", "per_request_buffer_limit_bytes", "stat_prefix"});
+      .harmless({"metadata", "decorator", "tracing", "stat_prefix"});
   table.message<v3::RouteMatch>()
       .fields({"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "case_sensitive", "runtime_fraction",
                "headers", "query_parameters", "grpc", "tls_context"})
@@ -162,8 +160,7 @@ void declare_support(config::SupportTable& table) {
                "append_x_forwarded_host", "timeout", "idle_timeout", "priority", "max_grpc_timeout", "grpc_timeout_offset",
                "upgrade_configs", "max_stream_duration"})
       .extensions("path_rewrite_policy", "envoy.path.rewrite")
-      .harmless({"metadata_match", "retry_policy", "hash_policy", "request_mirror_policies", "hedge_policy", "rate_limits",
-                 "include_vh_rate_limits", "early_data_policy"});
+      .harmless({"metadata_match", "hash_policy", "rate_limits", "include_vh_rate_limits", "early_data_policy"});
   table.message<v3::RouteAction::UpgradeConfig>().fields({"upgrade_type", "enabled", "connect_config"});
   table.message<v3::RouteAction::UpgradeConfig::ConnectConfig>().fields({"allow_post"});
   table.message<v3::RouteAction::MaxStreamDuration>().all_fields();

@@ -90,7 +90,8 @@ struct WeightedClusters {
 using ClusterSpecifier = std::variant<ClusterRef, http::HeaderName, WeightedClusters>;
 
 struct RetryPolicy {
-  std::string retry_on;
+  std::string retry_on;     // as written
+  uint32_t conditions = 0;  // RetryOn bits
   uint32_t num_retries = 1;
   std::optional<uint64_t> per_try_timeout_ms;
   std::optional<uint64_t> per_try_idle_timeout_ms;
@@ -110,6 +111,14 @@ struct RetryPolicy {
   };
   std::vector<ResetHeader> reset_headers;  // rate_limited_retry_back_off
   uint64_t reset_max_interval_ms = 300'000;
+};
+
+/// How much of a request's body may be kept for another try, in bytes.
+struct BodyLimits {
+  std::optional<uint64_t> beyond_connection;  // request_body_buffer_limit: takes the place of the connection's buffer limit
+  std::optional<uint64_t> within_connection;  // per_request_buffer_limit_bytes: the smaller of both counts
+
+  bool given() const { return beyond_connection || within_connection; }
 };
 
 struct HashPolicy {
@@ -146,6 +155,11 @@ struct InternalRedirectPolicy {
   std::vector<uint32_t> response_codes = {302};
   bool allow_cross_scheme_redirect = false;
   std::vector<http::HeaderName> response_headers_to_copy;
+
+  // Predicates; all must hold.
+  std::optional<std::vector<std::string>> allowed_route_names;  // envoy.internal_redirect_predicates.allow_listed_routes
+  bool never_the_same_way_twice = false;                        // envoy.internal_redirect_predicates.previous_routes
+  bool safe_cross_scheme = false;                               // to http, but not from http to https
 };
 
 struct UpgradeConfig {
@@ -224,7 +238,7 @@ struct Route {
   std::string stat_prefix;
   std::string decorator_operation;
   bool decorator_propagate = true;
-  std::optional<uint32_t> request_body_buffer_limit;
+  BodyLimits body_limits;
 
   const Forward* forward() const { return std::get_if<Forward>(&action); }
 };
@@ -246,7 +260,7 @@ struct VirtualHost {
   bool include_request_attempt_count = false;
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
-  std::optional<uint32_t> request_body_buffer_limit;
+  BodyLimits body_limits;
 };
 
 struct RouteConfig {

@@ -29,6 +29,7 @@ class Budget {
       return *this;
     }
     ~Lease() { give_back(); }
+    bool held() const { return budget_ != nullptr; }
     void give_back() {
       if (budget_ != nullptr) std::exchange(budget_, nullptr)->used_.fetch_sub(1, std::memory_order_relaxed);
     }

@@ -35,6 +35,7 @@ struct ClusterStats {
   stats::CodeCounters codes;           // upstream_rq_200 …
   stats::CodeCounters external_codes;  // external.upstream_rq_200 …
   stats::CodeCounters internal_codes;
+  stats::CodeCounters retry_codes;  // retry.upstream_rq_503: answers that were not the last word
   stats::Histogram external_rq_time, internal_rq_time;
 
   http::Http1Stats http1;

@@ -161,6 +161,7 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
   stats::visit(visitor, "upstream_rq", cluster.stats, &ClusterStats::codes, stats::Completed::kLeftOut);
   stats::visit(visitor, "external.upstream_rq", cluster.stats, &ClusterStats::external_codes, stats::Completed::kOnceSeen);
   stats::visit(visitor, "internal.upstream_rq", cluster.stats, &ClusterStats::internal_codes, stats::Completed::kOnceSeen);
+  stats::visit(visitor, "retry.upstream_rq", cluster.stats, &ClusterStats::retry_codes, stats::Completed::kOnceSeen);
   visit_codecs(visitor, cluster.stats);
 }
 

@@ -1,0 +1,438 @@
+#include "proxy/router.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "proxy/http_connection.h"
+#include "proxy/local_reply.h"
+#include "proxy/pipeline.h"
+#include "proxy/worker.h"
+#include "route/mutations.h"
+
+namespace weir::proxy {
+
+using format::ResponseFlag;
+using http::HeaderId;
+using upstream::ClusterStats;
+
+Router::Router(Pipeline& pipeline)
+    : pipeline_(pipeline),
+      attempt_(*this, pipeline.info, pipeline.loop),
+      body_(pipeline.loop.blocks()),
+      response_timer_(loop::Timer::calling<&Router::on_response_timeout>(pipeline.loop.timers(), *this)) {}
+
+// --- the request goes upstream ---
+
+void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits,
+                   size_t buffer_limit) {
+  forward_ = &forward;
+  limits_ = limits;
+  buffer_limit_ = buffer_limit;
+  retry_.begin(forward.retry_policy.get(), pipeline_.request);
+  keeps_body_ = retry_.enabled() || forward.internal_redirects;
+  if (!forward.mirror_policies.empty()) start_mirrors();
+  try_once(cluster);
+  if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
+}
+
+/// The copies are taken from the request as it goes upstream, before the first try.
+void Router::start_mirrors() {
+  Worker& worker = pipeline_.worker();
+  for (const route::MirrorPolicy& policy : forward_->mirror_policies) {
+    if (!policy.fraction.holds(pipeline_.random_value())) continue;
+    const auto* fixed = std::get_if<route::ClusterRef>(&policy.cluster);
+    upstream::Cluster* cluster =
+        fixed != nullptr ? worker.cluster(fixed->id)
+                         : worker.cluster(http::first_value(pipeline_.request, std::get<http::HeaderName>(policy.cluster)));
+    if (cluster == nullptr) continue;
+    Mirror& mirror = worker.add(
+        std::make_unique<Mirror>(worker, pipeline_.request, policy.append_shadow_suffix, limits_.response_ms, buffer_limit_));
+    if (!pipeline_.request_ended()) mirrors_.push_back(mirror);
+    mirror.start(*cluster, pipeline_.request_ended());
+  }
+}
+
+http::HeaderMap& Router::response_headers() { return pipeline_.response; }
+http::HeaderMap& Router::response_trailers() { return pipeline_.response_trailers(); }
+bool Router::request_ended() const { return pipeline_.request_ended(); }
+
+void Router::try_once(upstream::Cluster& cluster) {
+  phase_ = Phase::kTrying;
+  ++tries_;
+  attempt_.start(cluster, static_cast<upstream::Priority>(forward_->priority), pipeline_.downstream_protocol());
+}
+
+upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
+  upstream::Host* host = cluster.choose();
+  if (tries_ > 1) {
+    for (int64_t i = 0; i < retry_.choices() && host != nullptr && retry_.rejects(*host->endpoint); ++i) host = cluster.choose();
+  }
+  if (host != nullptr && retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
+  return host;
+}
+
+void Router::on_connected() {
+  http::HeaderMap& request = pipeline_.request;
+  const std::string& hostname = attempt_.host()->endpoint->hostname;
+  if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
+    route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
+  }
+  if (pipeline_.scheme_matches_upstream()) request.set_pseudo(HeaderId::kScheme, "http");
+  http::Stream& stream = *attempt_.stream();
+  const bool body_follows = !pipeline_.request_ended() || !body_.empty() || pipeline_.has_request_trailers();
+  stream.send_headers(request, !body_follows);
+  if (body_follows) send_waiting_body(stream);
+  if (pipeline_.request_ended()) {
+    pipeline_.info.upstream_request_complete = pipeline_.loop.now();
+    arm_try_timers();
+  } else {
+    pipeline_.resume_downstream();
+  }
+}
+
+void Router::send_waiting_body(http::Stream& stream) {
+  const bool ends_with_body = pipeline_.request_ended() && !pipeline_.has_request_trailers();
+  size_t left = body_.size();
+  body_.for_each_piece([&](std::string_view piece) {
+    left -= piece.size();
+    stream.send_body(piece, left == 0 && ends_with_body);
+  });
+  if (!keeps_body_) body_.clear();
+  if (pipeline_.has_request_trailers()) stream.send_trailers(pipeline_.request_trailers());
+}
+
+void Router::request_body(std::string_view bytes, bool end_stream) {
+  mirrors_.for_each([&](Mirror& mirror) { mirror.copy_body(bytes, end_stream); });
+  if (phase_ == Phase::kIdle) return;  // nobody wants it any more
+  if (keeps_body_ && body_.size() + bytes.size() > pipeline_.replay_limit()) keep_no_more();
+  if (phase_ == Phase::kIdle) return;
+  http::Stream* stream = attempt_.stream();
+  if (stream == nullptr || keeps_body_) body_.append(bytes);
+  if (stream == nullptr) {
+    if (body_.size() > buffer_limit_) pipeline_.pause_downstream();
+    return;
+  }
+  stream->send_body(bytes, end_stream);
+  if (end_stream) {
+    pipeline_.info.upstream_request_complete = pipeline_.loop.now();
+  } else if (stream->over_limit()) {
+    attempt_.cluster()->stats().upstream_flow_control_backed_up_total.add();
+    pipeline_.pause_downstream();
+  }
+}
+
+/// The request is larger than what may be kept for another try.
+void Router::keep_no_more() {
+  keeps_body_ = false;
+  retry_.give_up();
+  attempt_.cluster()->stats().retry_or_shadow_abandoned.add();
+  if (attempt_.stream() != nullptr) body_.clear();  // it was all sent
+  if (phase_ == Phase::kBetweenTries) {
+    fail(507, "exceeded request buffer limit while retrying upstream", "request_payload_exceeded_retry_buffer_limit");
+  }
+}
+
+void Router::request_trailers() {
+  mirrors_.for_each([&](Mirror& mirror) { mirror.copy_trailers(pipeline_.request_trailers()); });
+  if (http::Stream* stream = attempt_.stream()) stream->send_trailers(pipeline_.request_trailers());
+}
+
+void Router::request_complete() {
+  if (phase_ == Phase::kIdle) return;
+  if (limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
+  if (attempt_.stream() != nullptr) arm_try_timers();
+}
+
+void Router::on_room() {
+  attempt_.cluster()->stats().upstream_flow_control_drained_total.add();
+  pipeline_.resume_downstream();
+}
+
+// --- the response comes ---
+
+void Router::on_informational() { pipeline_.relay_informational(); }
+
+void Router::on_headers(bool end_stream) {
+  touch_try();
+  try_timer_.reset();
+  if (retries_response() || follows_redirect()) return;
+
+  format::StreamInfo& info = pipeline_.info;
+  http::HeaderMap& response = pipeline_.response;
+  const MonotonicNs now = pipeline_.loop.now();
+  response_begun_ = true;
+  info.upstream_response_start = now;
+  info.response_code_details = "via_upstream";
+  info.response_code = response.status();
+  if (end_stream) response_ended();
+  const auto& [table, match, choice] = pipeline_.selection();
+  if (pipeline_.envoy_headers()) {
+    const MonotonicNs since = info.request_complete != 0 ? info.request_complete : now;
+    response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal((now - since) / kNsPerMs));
+  }
+  if (match.virtual_host->include_attempt_count_in_response) {
+    response.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_));
+  }
+  route::finalize_response(table->config(), match, choice.entry, response, pipeline_.format_context());
+  pipeline_.relay_headers(end_stream);
+}
+
+void Router::on_body(std::string_view bytes, bool end_stream) {
+  touch_try();
+  if (end_stream) response_ended();
+  pipeline_.relay_body(bytes, end_stream);
+}
+
+void Router::on_trailers() {
+  touch_try();
+  response_ended();
+  pipeline_.relay_trailers();
+}
+
+void Router::pause_response() {
+  http::Stream* stream = attempt_.stream();
+  if (stream == nullptr) return;
+  attempt_.cluster()->stats().upstream_flow_control_paused_reading_total.add();
+  stream->pause();
+}
+
+void Router::resume_response() {
+  http::Stream* stream = attempt_.stream();
+  if (stream == nullptr) return;
+  attempt_.cluster()->stats().upstream_flow_control_resumed_reading_total.add();
+  stream->resume();
+}
+
+/// The upstream has said all it had to say.
+void Router::response_ended() {
+  pipeline_.info.upstream_response_complete = pipeline_.loop.now();
+  cancel_timers();
+  phase_ = Phase::kIdle;
+  attempt_.complete(pipeline_.response.status());
+}
+
+// --- a try failed ---
+
+void Router::on_failure(const UpstreamFailure& failure) {
+  if (failure.no_host) {
+    cancel_timers();
+    pipeline_.info.flags.set(ResponseFlag::kNoHealthyUpstream);
+    fail(503, "no healthy upstream", "no_healthy_upstream");
+    return;
+  }
+  if (retries_failure(failure)) return;
+  Arena& arena = pipeline_.arena;
+  format::StreamInfo& info = pipeline_.info;
+  const FailureWords words = describe(failure.reason);
+  info.flags.set(words.flag);
+  if (!failure.transport_reason.empty()) info.upstream_transport_failure_reason = arena.copy(failure.transport_reason);
+  if (response_begun_) {
+    cancel_timers();
+    pipeline_.give_up(arena.join("upstream_reset_after_response_started{", words.details, "}"));
+    return;
+  }
+  if (failure.reason == http::Reset::kOverflow) pipeline_.mark_overloaded();
+  const bool with_reason = !failure.transport_reason.empty();
+  fail(words.status,
+       arena.join("upstream connect error or disconnect/reset before headers. ", tries_ > 1 ? "retried and the latest " : "",
+                  "reset reason: ", words.text, with_reason ? ", transport failure reason: " : "", failure.transport_reason),
+       arena.join("upstream_reset_before_response_started{", words.details, with_reason ? "|" : "",
+                  with_underscores(arena, failure.transport_reason), "}"));
+}
+
+/// Weir answers in the upstream's place.
+void Router::fail(int status, std::string_view body, std::string_view details) {
+  cancel_timers();
+  phase_ = Phase::kIdle;
+  attempt_.count_answer(status);
+  pipeline_.reply(status, body, details, RouteHeaders::kYes);
+}
+
+// --- another try ---
+
+bool Router::retries_response() {
+  if (!retry_.enabled()) return false;
+  upstream::Cluster& cluster = *attempt_.cluster();
+  const int status = pipeline_.response.status();
+  const RetryState::Decision decision = retry_.after_response(pipeline_.response, pipeline_.loop.wall(), cluster,
+                                                              static_cast<upstream::Priority>(forward_->priority));
+  if (decision == RetryState::Decision::kRetry) {
+    cluster.stats().retry_codes.count(status);
+    attempt_.host()->stats.rq_error.add();
+    attempt_.abort();
+    pipeline_.response.clear();
+  }
+  try_was_late_ = false;
+  return follow(decision);
+}
+
+bool Router::retries_failure(const UpstreamFailure& failure) {
+  if (!retry_.enabled() || response_begun_) return false;
+  try_was_late_ = false;
+  return follow(retry_.after_reset(failure.reason, failure.connected, *attempt_.cluster(),
+                                   static_cast<upstream::Priority>(forward_->priority)));
+}
+
+bool Router::follow(RetryState::Decision decision) {
+  switch (decision) {
+    case RetryState::Decision::kNo:
+      return false;
+    case RetryState::Decision::kLimitExceeded:
+      pipeline_.info.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
+      return false;
+    case RetryState::Decision::kOverflow:
+      pipeline_.info.flags.set(ResponseFlag::kUpstreamOverflow);
+      return false;
+    case RetryState::Decision::kRetry:
+      break;
+  }
+  phase_ = Phase::kBetweenTries;
+  try_timer_.reset();
+  try_idle_timer_.reset();
+  if (retry_timer_ == nullptr) retry_timer_ = loop::Timer::make<&Router::on_retry_time>(pipeline_.loop.timers(), *this);
+  retry_timer_->arm(retry_.next_delay_ms(pipeline_.random, attempt_.cluster()->stats()));
+  return true;
+}
+
+void Router::on_retry_time() {
+  upstream::Cluster* cluster = pipeline_.chosen_cluster();
+  if (cluster == nullptr) {  // it was removed meanwhile
+    pipeline_.info.flags.set(ResponseFlag::kNoClusterFound);
+    fail(503, "", "cluster_not_found");
+    return;
+  }
+  mark_retry(pipeline_.request);
+  try_once(*cluster);
+}
+
+/// What the upstream is told about being asked again.
+void Router::mark_retry(http::HeaderMap& request) {
+  const route::VirtualHost& virtual_host = *pipeline_.selection().match.virtual_host;
+  if (virtual_host.include_request_attempt_count) {
+    request.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_ + 1));
+  }
+  if (virtual_host.include_is_timeout_retry_header) {
+    request.set(HeaderId::kEnvoyIsTimeoutRetry, try_was_late_ ? "true" : "false");
+  }
+  if (limits_.response_ms == 0 || !request.has(HeaderId::kEnvoyExpectedTimeoutMs)) return;
+  const format::StreamInfo& info = pipeline_.info;
+  const MonotonicNs since = info.request_complete != 0 ? info.request_complete : pipeline_.loop.now();
+  const int64_t left = std::max<int64_t>(limits_.response_ms - (pipeline_.loop.now() - since) / kNsPerMs, 1);
+  const int64_t expected = limits_.try_ms > 0 ? std::min(limits_.try_ms, left) : left;
+  request.set(HeaderId::kEnvoyExpectedTimeoutMs, pipeline_.arena.decimal(expected));
+}
+
+bool Router::follows_redirect() {
+  if (!forward_->internal_redirects) return false;
+  const std::vector<uint32_t>& statuses = forward_->internal_redirects->response_codes;
+  const auto status = static_cast<uint32_t>(pipeline_.response.status());
+  if (std::ranges::find(statuses, status) == statuses.end()) return false;
+  ClusterStats& stats = attempt_.cluster()->stats();
+  const bool whole = pipeline_.request_ended() && keeps_body_ && !pipeline_.has_request_trailers();
+  if (!whole || !pipeline_.may_redirect(*forward_->internal_redirects)) {
+    stats.upstream_internal_redirect_failed_total.add();
+    return false;
+  }
+  stats.upstream_internal_redirect_succeeded_total.add();
+  attempt_.abort();
+  if (status == 303 && pipeline_.request.method() == "GET") body_.clear();
+  pipeline_.start_over();
+  return true;
+}
+
+// --- time ---
+
+/// A try's time counts from when all of the request has come and a connection was there.
+void Router::arm_try_timers() {
+  loop::TimerWheel& timers = pipeline_.loop.timers();
+  if (limits_.try_ms > 0 && !response_begun_) {
+    if (try_timer_ == nullptr) try_timer_ = loop::Timer::make<&Router::on_try_timeout>(timers, *this);
+    try_timer_->arm(limits_.try_ms);
+  }
+  if (limits_.try_idle_ms > 0) {
+    if (try_idle_timer_ == nullptr) try_idle_timer_ = loop::Timer::make<&Router::on_try_idle_timeout>(timers, *this);
+    try_idle_timer_->arm(limits_.try_idle_ms);
+  }
+}
+
+void Router::touch_try() {
+  pipeline_.touch();
+  if (try_idle_timer_ != nullptr) try_idle_timer_->arm(limits_.try_idle_ms);
+}
+
+void Router::cancel_timers() {
+  response_timer_.cancel();
+  retry_timer_.reset();
+  try_timer_.reset();
+  try_idle_timer_.reset();
+}
+
+/// The route's timeout, which counts from the moment the request was complete.
+void Router::on_response_timeout() {
+  attempt_.count_timeout();
+  if (attempt_.cluster() != nullptr) attempt_.cluster()->stats().upstream_rq_timeout.add();
+  pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+  attempt_.abort();
+  if (response_begun_) {
+    cancel_timers();
+    pipeline_.give_up("response_timeout");
+  } else {
+    fail(504, "upstream request timeout", "response_timeout");
+  }
+}
+
+void Router::on_try_timeout() {
+  attempt_.cluster()->stats().upstream_rq_per_try_timeout.add();
+  end_late_try("upstream_per_try_timeout");
+}
+
+void Router::on_try_idle_timeout() {
+  attempt_.cluster()->stats().upstream_rq_per_try_idle_timeout.add();
+  end_late_try("upstream_per_try_idle_timeout");
+}
+
+void Router::end_late_try(std::string_view details) {
+  attempt_.count_timeout();
+  attempt_.abort();
+  if (response_begun_) {
+    pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+    cancel_timers();
+    pipeline_.give_up(details);
+    return;
+  }
+  if (retries_failure({.reason = http::Reset::kLocal, .transport_reason = {}, .connected = true})) {
+    try_was_late_ = true;
+    return;
+  }
+  pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+  fail(504, "upstream request timeout", details);
+}
+
+// --- the end ---
+
+void Router::abort() {
+  cancel_timers();
+  attempt_.abort();
+  mirrors_.for_each([](Mirror& mirror) { mirror.abandon(); });
+  phase_ = Phase::kIdle;
+}
+
+void Router::recycle() {
+  begin_again();
+  body_.clear();
+}
+
+void Router::begin_again() {
+  cancel_timers();
+  attempt_.forget();
+  retry_.recycle();
+  forward_ = nullptr;
+  limits_ = {};
+  phase_ = Phase::kIdle;
+  tries_ = 0;
+  keeps_body_ = try_was_late_ = response_begun_ = false;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,108 @@
+// Router: carries one request to its cluster and brings the answer back: tries, time limits, retries. The last step of every
+// pipeline's request half.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/byte_queue.h"
+#include "base/list.h"
+#include "loop/timer.h"
+#include "proxy/attempt.h"
+#include "proxy/mirror.h"
+#include "proxy/request_timeouts.h"
+#include "proxy/retry_state.h"
+#include "route/table.h"
+
+namespace weir::proxy {
+
+class Pipeline;
+
+/// kIdle ─▶ kTrying (endpoint, connection, request, response) ─▶ kIdle; on the way perhaps kTrying ─▶ kBetweenTries ─▶ kTrying.
+class Router final : private AttemptEvents {
+ public:
+  explicit Router(Pipeline& pipeline);
+
+  // --- what the pipeline says ---
+  /// Sends the request on its way. The pipeline may have been given an answer before this returns.
+  void start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits, size_t buffer_limit);
+  void request_body(std::string_view bytes, bool end_stream);
+  void request_trailers();
+  /// All of the request has come.
+  void request_complete();
+  /// The downstream has taken enough for now, and later: has room again.
+  void pause_response();
+  void resume_response();
+  /// The request, which was complete, begins anew as another; what its body was is kept.
+  void begin_again();
+  /// Gives up: nothing of this calls the pipeline any more.
+  void abort();
+  /// The request is over.
+  void recycle();
+
+ private:
+  // AttemptEvents
+  upstream::Host* choose_host(upstream::Cluster& cluster) override;
+  http::HeaderMap& response_headers() override;
+  http::HeaderMap& response_trailers() override;
+  bool request_ended() const override;
+  void on_connected() override;
+  void on_informational() override;
+  void on_headers(bool end_stream) override;
+  void on_body(std::string_view bytes, bool end_stream) override;
+  void on_trailers() override;
+  void on_room() override;
+  void on_failure(const UpstreamFailure& failure) override;
+
+  enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries };
+
+  void try_once(upstream::Cluster& cluster);
+  void send_waiting_body(http::Stream& stream);
+  void keep_no_more();
+  void start_mirrors();
+
+  // --- another try ---
+  bool follows_redirect();
+  bool retries_response();
+  bool retries_failure(const UpstreamFailure& failure);
+  /// Acts on what was decided; whether another try will be made.
+  bool follow(RetryState::Decision decision);
+  void on_retry_time();
+  void mark_retry(http::HeaderMap& request);
+
+  // --- how it ends ---
+  void response_ended();
+  void fail(int status, std::string_view body, std::string_view details);
+
+  // --- time ---
+  void arm_try_timers();
+  void cancel_timers();
+  void touch_try();
+  void on_response_timeout();
+  void on_try_timeout();
+  void on_try_idle_timeout();
+  void end_late_try(std::string_view details);
+
+  Pipeline& pipeline_;
+  Attempt attempt_;
+  RetryState retry_;
+  const route::Forward* forward_ = nullptr;
+  RequestTimeouts limits_;
+
+  /// Of the request: what waits for a connection or, while a retry is possible, all that came.
+  ByteQueue body_;
+  size_t buffer_limit_ = 0;
+  bool keeps_body_ = false;
+
+  List<Mirror, Copying> mirrors_;  // those that still get the request's body
+
+  Phase phase_ = Phase::kIdle;
+  uint32_t tries_ = 0;
+  bool try_was_late_ = false;
+  bool response_begun_ = false;  // a head went to the pipeline
+
+  loop::Timer response_timer_;
+  std::unique_ptr<loop::Timer> retry_timer_, try_timer_, try_idle_timer_;
+};
+
+}  // namespace weir::proxy
