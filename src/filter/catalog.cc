@@ -9,7 +9,8 @@ namespace {
 
 constexpr CatalogEntry kCatalog[] = {
     {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-     read_header_mutation, declare_header_mutation},
+     read_header_mutation, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+     read_header_mutation_settings, declare_header_mutation},
 };
 
 }  // namespace
@@ -17,7 +18,7 @@ constexpr CatalogEntry kCatalog[] = {
 std::span<const CatalogEntry> catalog() { return kCatalog; }
 
 const CatalogEntry* find_filter(std::string_view type) {
-  if (const size_t slash = type.rfind('/'); slash != std::string_view::npos) type.remove_prefix(slash + 1);
+  type = config::type_name(type);
   for (const CatalogEntry& entry : kCatalog) {
     if (entry.type == type) return &entry;
   }

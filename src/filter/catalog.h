@@ -6,6 +6,7 @@
 
 #include "config/diagnostic.h"
 #include "config/path.h"
+#include "config/schema.h"
 #include "config/support.h"
 #include "filter/filter.h"
 
@@ -21,6 +22,9 @@ struct CatalogEntry {
   /// Reads a configuration that the loader has validated; null after reporting an error at `at` or below.
   FilterFactoryPtr (*read)(const google::protobuf::Any& configuration, const config::FieldPath& at,
                            config::Diagnostics& diagnostics);
+  std::string_view route_type;  // of what routes may say to it; "" if they may say nothing
+  route::FilterSettingsPtr (*read_settings)(const google::protobuf::Any& configuration, const config::FieldPath& at,
+                                            config::Diagnostics& diagnostics);
   /// Says which of its fields are implemented.
   void (*declare)(config::SupportTable& table);
 };
@@ -29,6 +33,10 @@ std::span<const CatalogEntry> catalog();
 
 /// By the type of its configuration, which may be given as a type URL; null if there is no such filter.
 const CatalogEntry* find_filter(std::string_view type);
+
+/// Reads what a route says to a filter (typed_per_filter_config); null after reporting an error.
+route::FilterSettingsPtr read_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
+                                       config::Diagnostics& diagnostics);
 
 /// Declares all filters.
 void declare_filters(config::SupportTable& table);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "filter/exchange.h"
+#include "route/spec.h"
 
 namespace weir::filter {
 
@@ -46,13 +47,30 @@ class Filter {
   virtual Verdict on_response(Exchange& exchange) { return Verdict::proceed(); }
 };
 
+/// What a request's way says to one filter, from the least specific (route configuration) to the most specific (weighted
+/// cluster).
+class RouteSettings {
+ public:
+  void add(const route::FilterSettings& settings) { levels_[count_++] = &settings; }
+  bool empty() const { return count_ == 0; }
+  const route::FilterSettings* const* begin() const { return levels_; }
+  const route::FilterSettings* const* end() const { return levels_ + count_; }
+  /// Null if nothing is said.
+  const route::FilterSettings* most_specific() const { return count_ == 0 ? nullptr : levels_[count_ - 1]; }
+
+  static constexpr size_t kLevels = 4;
+
+ private:
+  const route::FilterSettings* levels_[kLevels] = {};
+  size_t count_ = 0;
+};
+
 /// A filter as configured: immutable, shared by all exchanges and workers.
 class FilterFactory {
  public:
   virtual ~FilterFactory() = default;
-  /// A filter for one exchange. `route` is the per-route configuration of the same filter, the most specific one; null if there
-  /// is none.
-  virtual Filter* make(Arena& arena, const FilterFactory* route) const = 0;
+  /// A filter for one exchange. What `settings` refers to lives until the exchange ends.
+  virtual Filter* make(Arena& arena, const RouteSettings& settings) const = 0;
 };
 using FilterFactoryPtr = std::shared_ptr<const FilterFactory>;
 

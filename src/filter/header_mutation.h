@@ -38,6 +38,12 @@ void apply_changes(const std::vector<HeaderChange>& changes, http::HeaderMap& he
 struct HeaderMutationSpec {
   std::vector<HeaderChange> request;
   std::vector<HeaderChange> response;
+  bool most_specific_wins = false;  // of the filter: the order in which routes' changes are made
+};
+
+/// What a route says.
+struct HeaderMutationSettings : route::FilterSettings {
+  HeaderMutationSpec changes;
 };
 
 FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
@@ -45,6 +51,9 @@ FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
 /// envoy.extensions.filters.http.header_mutation.v3.HeaderMutation, see CatalogEntry.
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const config::FieldPath& at,
                                       config::Diagnostics& diagnostics);
+/// envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute.
+route::FilterSettingsPtr read_header_mutation_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
+                                                       config::Diagnostics& diagnostics);
 /// Reads changes of requests, or of responses. Appends to `result`; false after reporting errors.
 bool read_header_changes(
     const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,

@@ -4,6 +4,7 @@
 #include "filter/catalog.h"
 #include "filter/header_mutation.h"
 #include "http/joined_lines.h"
+#include "route/route_config.h"
 
 namespace weir::filter {
 
@@ -65,23 +66,37 @@ bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderM
   return good;
 }
 
+namespace {
+
+bool read_mutations(const v3::Mutations& from, const FieldPath& at, config::Diagnostics& diagnostics, HeaderMutationSpec& spec) {
+  return read_header_changes(from.request_mutations(), FieldPath{&at, "request_mutations"}, diagnostics, true, spec.request) &
+         read_header_changes(from.response_mutations(), FieldPath{&at, "response_mutations"}, diagnostics, false, spec.response);
+}
+
+}  // namespace
+
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const FieldPath& at,
                                       config::Diagnostics& diagnostics) {
   v3::HeaderMutation from;
   configuration.UnpackTo(&from);
   HeaderMutationSpec spec;
-  const FieldPath mutations{&at, "mutations"};
-  const bool good = read_header_changes(from.mutations().request_mutations(), FieldPath{&mutations, "request_mutations"},
-                                        diagnostics, true, spec.request) &
-                    read_header_changes(from.mutations().response_mutations(), FieldPath{&mutations, "response_mutations"},
-                                        diagnostics, false, spec.response);
-  return good ? make_header_mutation(std::move(spec)) : nullptr;
+  spec.most_specific_wins = from.most_specific_header_mutations_wins();
+  return read_mutations(from.mutations(), FieldPath{&at, "mutations"}, diagnostics, spec) ? make_header_mutation(std::move(spec))
+                                                                                          : nullptr;
+}
+
+route::FilterSettingsPtr read_header_mutation_settings(const google::protobuf::Any& configuration, const FieldPath& at,
+                                                       config::Diagnostics& diagnostics) {
+  v3::HeaderMutationPerRoute from;
+  configuration.UnpackTo(&from);
+  auto spec = std::make_shared<HeaderMutationSettings>();
+  return read_mutations(from.mutations(), FieldPath{&at, "mutations"}, diagnostics, spec->changes) ? spec : nullptr;
 }
 
 void declare_header_mutation(config::SupportTable& table) {
   table.extension<v3::HeaderMutation>(kHttpFilters, "envoy.filters.http.header_mutation")
-      .fields({"mutations"})
-      .harmless({"most_specific_header_mutations_wins"});  // decides among routes' configurations, which there are none of
+      .fields({"mutations", "most_specific_header_mutations_wins"});
+  table.extension<v3::HeaderMutationPerRoute>(route::kFilterSettings, "envoy.filters.http.header_mutation").fields({"mutations"});
   table.message<v3::Mutations>().fields({"request_mutations", "response_mutations"});
   table.message<rules::HeaderMutation>().fields({"remove", "append"});
   table.message<core::HeaderValueOption>().fields({"header", "append", "append_action", "keep_empty_value"});

@@ -30,7 +30,7 @@ HeaderChange remove(std::string_view name) { return {http::HeaderName(name), std
 
 void run(TestExchange& exchange, HeaderMutationSpec spec) {
   exchange.factory = make_header_mutation(std::move(spec));
-  Filter* filter = exchange.factory->make(exchange.memory, nullptr);
+  Filter* filter = exchange.factory->make(exchange.memory, {});
   EXPECT_EQ(filter->on_request(exchange).kind, Verdict::Kind::kProceed);
   EXPECT_EQ(filter->on_response(exchange).kind, Verdict::Kind::kProceed);
   filter->~Filter();

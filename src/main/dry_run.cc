@@ -12,6 +12,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "filter/catalog.h"
 #include "main/features.h"
 #include "observe/access_log_config.h"
 #include "route/route_config.h"
@@ -192,7 +193,8 @@ route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const Fie
                                          return static_clusters_.contains(name) ||
                                                 (reading_ != &loaded_.positions && clusters_.contains(name));
                                        },
-                                   .validates_clusters = clusters_must_exist};
+                                   .validates_clusters = clusters_must_exist,
+                                   .read_filter_settings = filter::read_settings};
   auto table = route::compile(routes, context, found, at);
   if (table != nullptr) tables_[table.get()] = {at.text(), reading_};
   return table;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "filter/catalog.h"
 #include "main/features.h"
 #include "main/signals.h"
 #include "observe/access_log_config.h"
@@ -182,7 +183,10 @@ proxy::ListenerConfigContext Process::listener_context() {
       .random = random_,
       .read_routes =
           [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            const route::ReadContext context{.schema = schema_, .clusters = cluster_names_, .has_cluster = has_cluster()};
+            const route::ReadContext context{.schema = schema_,
+                                             .clusters = cluster_names_,
+                                             .has_cluster = has_cluster(),
+                                             .read_filter_settings = filter::read_settings};
             auto table = route::compile(routes, context, diagnostics, at);
             if (table != nullptr) configuration_->routes().remember(table, routes);
             return table;

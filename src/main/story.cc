@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "proxy/filter_overrides.h"
 #include "proxy/request_rules.h"
 #include "route/explain.h"
 #include "route/mutations.h"
@@ -185,8 +186,7 @@ class Teller {
     info_.start = 1;
     info_.start_wall = wall_now();
     info_.protocol = http::Protocol::kHttp11;
-    story_.filters = http_->filter_names;
-    story_.filters.push_back("router");
+    list_filters();
     const Headers before = snapshot(request_);
     const proxy::LocalIdentity& identity = configuration_.bootstrap().identity;
     if (const auto refusal = proxy::admit_request(request_, *http_, identity, info_, random_, proxy::is_upgrade(request_))) {
@@ -234,7 +234,23 @@ class Teller {
     }
     if (match_.route == nullptr) return not_found();
     if (explanation.https_redirect) story_.policies.emplace_back("TLS", "the virtual host requires it");
+    list_filters();
     std::visit([&](const auto& action) { act(action); }, match_.route->action);
+  }
+
+  /// Those that the request's way, as far as it is known, does not switch off.
+  void list_filters() {
+    route::ClusterChoice choice;
+    const route::Forward* forward = match_.route != nullptr ? match_.route->forward() : nullptr;
+    if (forward != nullptr) choice = route::choose_cluster(*forward, request_, question_.random);
+    story_.filters.clear();
+    for (const proxy::ConfiguredFilter& filter : http_->filters) {
+      bool disabled = filter.disabled;
+      proxy::for_each_override(table_.get(), match_, choice, filter.name,
+                               [&](const route::FilterOverride& change) { disabled = change.disabled; });
+      if (!disabled) story_.filters.push_back(filter.name);
+    }
+    story_.filters.push_back("router");
   }
 
   /// Domains are compared with the port, which surprises many.

@@ -149,7 +149,7 @@ class Reader {
               "put envoy.filters.http.router last");
       } else if (terminal) {
         router(filter, item);
-      } else if (!filter.disabled()) {  // only a route could enable it again, and none can carry filter configuration yet
+      } else {
         http_filter(filter, item);
       }
     }
@@ -174,8 +174,7 @@ class Reader {
       good_ = false;
       return;
     }
-    spec_->filters.push_back(std::move(factory));
-    spec_->filter_names.push_back(filter.name());
+    spec_->filters.push_back({filter.name(), std::move(factory), filter.disabled()});
   }
 
   void routes() {

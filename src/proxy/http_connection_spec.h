@@ -24,6 +24,12 @@ namespace weir::proxy {
 enum class CodecKind : uint8_t { kAuto, kHttp1, kHttp2 };
 enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
 
+struct ConfiguredFilter {
+  std::string name;  // by which routes speak to it
+  filter::FilterFactoryPtr factory;
+  bool disabled = false;  // unless a route says something to it
+};
+
 /// Times are in milliseconds; 0 means off. The defaults are Envoy's.
 struct HttpConnectionSpec {
   std::string stat_prefix;
@@ -75,9 +81,8 @@ struct HttpConnectionSpec {
 
   /// Where the route table comes from: fixed, or replaced while running (RDS).
   std::shared_ptr<route::TableSource> routes;
-  std::vector<filter::FilterFactoryPtr> filters;  // without the router, which is the pipeline itself
-  std::vector<std::string> filter_names;          // the same order; per-route configuration is found by these
-  bool suppress_envoy_headers = false;            // Router.suppress_envoy_headers
+  std::vector<ConfiguredFilter> filters;  // without the router, which is the pipeline itself
+  bool suppress_envoy_headers = false;    // Router.suppress_envoy_headers
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
 
   mutable std::shared_ptr<stats::Sharded<HttpStats>> stats;  // shared by all chains with this stat_prefix

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "proxy/filter_overrides.h"
 #include "proxy/http_connection.h"
 #include "proxy/local_reply.h"
 #include "proxy/worker.h"
@@ -184,12 +185,28 @@ Pipeline::Next Pipeline::find_route() {
     stats.downstream_cx_upgrades_total.add();
     stats.downstream_cx_upgrades_active.add();
   }
-  filter_count_ = spec.filters.size();
-  if (filter_count_ == 0) return Next::kGoOn;
-  filters_ = memory_.allocate_array<filter::Filter*>(filter_count_);
-  for (size_t i = 0; i < filter_count_; ++i) filters_[i] = spec.filters[i]->make(memory_, nullptr);
-  next_filter_ = 0;
+  if (route != nullptr && route->forward() != nullptr) {
+    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_);
+  }
+  if (!spec.filters.empty()) make_filters();
   return Next::kGoOn;
+}
+
+/// Those that the request's way does not switch off.
+void Pipeline::make_filters() {
+  const std::vector<ConfiguredFilter>& configured = connection_->spec().filters;
+  filters_ = memory_.allocate_array<filter::Filter*>(configured.size());
+  filter_count_ = next_filter_ = 0;
+  const auto& [table, match, choice] = selection_;
+  for (const ConfiguredFilter& filter : configured) {
+    filter::RouteSettings settings;
+    bool disabled = filter.disabled;
+    for_each_override(table.get(), match, choice, filter.name, [&](const route::FilterOverride& change) {
+      disabled = change.disabled;
+      if (change.settings != nullptr) settings.add(*change.settings);
+    });
+    if (!disabled) filters_[filter_count_++] = filter.factory->make(memory_, settings);
+  }
 }
 
 Pipeline::Next Pipeline::run_request_filters() {
@@ -246,7 +263,6 @@ Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response)
 
 Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   const auto& [table, match, choice] = selection_;
-  selection_.choice = route::choose_cluster(forward, request_headers_, random_value_);
   upstream::Cluster* cluster = chosen_cluster();
   if (cluster == nullptr) {
     connection_->stats().no_cluster.add();

@@ -143,6 +143,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void on_next_turn() override;
   route::MatchContext match_context() const;
   void write_log();
+  void make_filters();
   void destroy_filters();
   void finish();
   void recycle();

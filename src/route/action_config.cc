@@ -30,6 +30,7 @@ WeightedCluster weighted_cluster(ConfigReader& reader, const v3::WeightedCluster
   result.weight = config.weight().value();
   if (!prefix.empty()) result.runtime_key = prefix + "." + config.name();
   result.mutations = reader.mutations(config, at);
+  result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   if (config.host_rewrite_specifier_case() == v3::WeightedCluster::ClusterWeight::kHostRewriteLiteral) {
     result.host_rewrite = config.host_rewrite_literal();
   }

@@ -4,6 +4,7 @@
 
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/map.h>
 
 #include <functional>
 #include <memory>
@@ -39,6 +40,10 @@ class StringMatcher;
 
 namespace weir::route {
 
+/// For who has no filters.
+FilterSettingsPtr refuse_filter_settings(const google::protobuf::Any& config, const config::FieldPath& at,
+                                         config::Diagnostics& diagnostics);
+
 /// What a route configuration is read against. All references outlive the reading.
 struct ReadContext {
   config::Schema& schema;
@@ -48,6 +53,9 @@ struct ReadContext {
   /// Whether routes to unknown clusters are refused if `validate_clusters` does not say: so in the bootstrap and in LDS, not in
   /// RDS.
   bool validates_clusters = true;
+  /// Reads what a route says to a filter; null after reporting an error.
+  std::function<FilterSettingsPtr(const google::protobuf::Any&, const config::FieldPath&, config::Diagnostics&)>
+      read_filter_settings = refuse_filter_settings;
   /// The runtime key re2.max_program_size.error_level.
   uint32_t max_regex_program_size = format::kMaxRegexProgramSize;
 };
@@ -131,6 +139,9 @@ class ConfigReader {
     return read_header_addition(config, direction, at, diagnostics_);
   }
   http::HeaderName removal(const std::string& name, const Path& at);
+
+  // filter_overrides_config.cc
+  FilterOverrides filter_overrides(const google::protobuf::Map<std::string, google::protobuf::Any>& config, const Path& at);
 
   // action_config.cc
   Action action(const envoy::config::route::v3::Route& config, const InheritedPolicies& inherited, const PathMatch& match,

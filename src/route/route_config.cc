@@ -33,6 +33,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const InheritedPolici
   result.match = reader.route_match(config.match(), {&at, "match"});
   result.action = reader.action(config, inherited, result.match.path, max_body_size, at);
   result.mutations = reader.mutations(config, at);
+  result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   result.stat_prefix = config.stat_prefix();
   result.decorator_operation = config.decorator().operation();
   result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
@@ -68,6 +69,7 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
                        : config.require_tls() == v3::VirtualHost::EXTERNAL_ONLY ? TlsRequirement::kExternalOnly
                                                                                 : TlsRequirement::kNone;
   result.mutations = reader.mutations(config, at);
+  result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   result.include_request_attempt_count = config.include_request_attempt_count();
   result.include_attempt_count_in_response = config.include_attempt_count_in_response();
   result.include_is_timeout_retry_header = config.include_is_timeout_retry_header();
@@ -101,6 +103,7 @@ std::shared_ptr<const RouteTable> compile(const v3::RouteConfiguration& config, 
   RouteConfig result;
   result.name = config.name();
   result.mutations = reader.mutations(config, at);
+  result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   result.most_specific_header_mutations_wins = config.most_specific_header_mutations_wins();
   result.ignore_port_in_host_matching = config.ignore_port_in_host_matching();
   result.ignore_path_parameters_in_path_matching = config.ignore_path_parameters_in_path_matching();
@@ -127,14 +130,19 @@ void declare_support(config::SupportTable& table) {
       {"name", "virtual_hosts", "internal_only_headers", "response_headers_to_add", "response_headers_to_remove",
        "request_headers_to_add", "request_headers_to_remove", "most_specific_header_mutations_wins", "validate_clusters",
        "max_direct_response_body_size_bytes", "ignore_port_in_host_matching", "ignore_path_parameters_in_path_matching"});
-  table.message<v3::RouteConfiguration>().harmless({"metadata"});
+  table.message<v3::RouteConfiguration>().extensions("typed_per_filter_config", kFilterSettings).harmless({"metadata"});
+  table.extension<v3::FilterConfig>(kFilterSettings, "envoy.config.route.v3.FilterConfig")
+      .fields({"disabled", "is_optional"})
+      .extensions("config", kFilterSettings);
   table.message<v3::VirtualHost>()
+      .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "domains", "routes", "require_tls", "virtual_clusters", "request_headers_to_add",
                "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
                "include_request_attempt_count"})
       .harmless({"metadata", "rate_limits"});
   table.message<v3::VirtualCluster>().all_fields();
   table.message<v3::Route>()
+      .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
                "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"})
       .harmless({"metadata", "decorator", "tracing", "stat_prefix"});
@@ -166,6 +174,7 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::RouteAction::MaxStreamDuration>().all_fields();
   table.message<v3::WeightedCluster>().fields({"clusters", "total_weight", "header_name"}).harmless({"runtime_key_prefix"});
   table.message<v3::WeightedCluster::ClusterWeight>()
+      .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "cluster_header", "weight", "request_headers_to_add", "request_headers_to_remove",
                "response_headers_to_add", "response_headers_to_remove", "host_rewrite_literal"})
       .harmless({"metadata_match"});

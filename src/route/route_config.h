@@ -21,6 +21,9 @@ namespace weir::route {
 std::shared_ptr<const RouteTable> compile(const envoy::config::route::v3::RouteConfiguration& config, const ReadContext& context,
                                           config::Diagnostics& diagnostics, const config::FieldPath& at = {});
 
+/// The category of what routes say to filters, for support tables.
+constexpr const char* kFilterSettings = "envoy.filters.http (routes)";
+
 /// Declares what of route configurations is implemented.
 void declare_support(config::SupportTable& table);
 

@@ -63,6 +63,21 @@ struct Mutations {
   HeaderMutations response;
 };
 
+// --- what is said to filters ---
+
+/// What a filter of the connection manager is told by a route (typed_per_filter_config). Only the filter knows what is in it.
+struct FilterSettings {
+  virtual ~FilterSettings() = default;
+};
+using FilterSettingsPtr = std::shared_ptr<const FilterSettings>;
+
+struct FilterOverride {
+  std::string filter;  // its name in the connection manager
+  FilterSettingsPtr settings;
+  bool disabled = false;
+};
+using FilterOverrides = std::vector<FilterOverride>;
+
 // --- where a request goes ---
 
 /// A cluster by its number in `Names`, so that a worker finds it by index.
@@ -77,6 +92,7 @@ struct WeightedCluster {
   uint64_t weight = 0;
   std::string runtime_key;  // may override the weight; "" if there is none
   Mutations mutations;
+  FilterOverrides filters;
   std::optional<std::string> host_rewrite;
 };
 
@@ -235,6 +251,7 @@ struct Route {
   RouteMatch match;
   Action action;
   Mutations mutations;
+  FilterOverrides filters;
   std::string stat_prefix;
   std::string decorator_operation;
   bool decorator_propagate = true;
@@ -257,6 +274,7 @@ struct VirtualHost {
   std::vector<VirtualCluster> virtual_clusters;
   TlsRequirement require_tls = TlsRequirement::kNone;
   Mutations mutations;
+  FilterOverrides filters;
   bool include_request_attempt_count = false;
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
@@ -267,6 +285,7 @@ struct RouteConfig {
   std::string name;
   std::vector<VirtualHost> virtual_hosts;
   Mutations mutations;
+  FilterOverrides filters;
   std::vector<http::HeaderName> internal_only_headers;
   bool most_specific_header_mutations_wins = false;
   bool ignore_port_in_host_matching = false;
