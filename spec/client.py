@@ -173,10 +173,14 @@ class H2Connection:
             body = 'x' * body
         headers = pairs(q.get('headers'))
         if not any(k == ':method' for k, _ in headers):
-            pseudo = [(':method', q.get('method', 'GET')), (':scheme', q.get('scheme', 'http'))]
+            pseudo = [(':method', q.get('method', 'GET'))]
+            if q.get('method') != 'CONNECT':  # RFC 9113 §8.5
+                pseudo.append((':scheme', q.get('scheme', 'http')))
             if q.get('host', '') is not None:
                 pseudo.append((':authority', q.get('host', 'example.com')))
-            headers = pseudo + [(':path', q.get('path', '/'))] + headers
+            if q.get('method') != 'CONNECT':
+                pseudo.append((':path', q.get('path', '/')))
+            headers = pseudo + headers
         try:
             self.c.send_headers(sid, headers, end_stream=body is None and not trailers and 'stream' not in q)
             data = (body or '').encode('latin-1')

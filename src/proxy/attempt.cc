@@ -1,10 +1,23 @@
 #include "proxy/attempt.h"
 
+#include <string>
 #include <utility>
 
 namespace weir::proxy {
 
 void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream) {
+  if (!choose_host(cluster, priority)) return;
+  pool_ = &cluster.pool(*host_, downstream, priority);
+  bool overflow = false;
+  info_.upstream_connect_start = loop_.now();
+  if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
+    on_pool_ready(*ready);
+  } else if (overflow) {
+    fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
+  }
+}
+
+bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priority) {
   forget();
   cluster_ = &cluster;
   ++cluster.users;
@@ -14,19 +27,39 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   if (host_ == nullptr) {
     cluster.stats().upstream_cx_none_healthy.add();
     fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
-    return;
+    return false;
   }
   info_.upstream_remote_address = host_->endpoint->address;
   info_.upstream_host_name = host_->endpoint->hostname;
   info_.upstream_local_address = nullptr;
-  pool_ = &cluster.pool(*host_, downstream, priority);
-  bool overflow = false;
-  info_.upstream_connect_start = loop_.now();
-  if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
-    on_pool_ready(*ready);
-  } else if (overflow) {
-    fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
+  return true;
+}
+
+void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority) {
+  if (!choose_host(cluster, priority)) return;
+  const upstream::CircuitBreakers& breakers = cluster.state()->breakers_for(priority);
+  if (breakers.connections.open() || breakers.pending_requests.open()) {
+    (breakers.connections.open() ? cluster.stats().upstream_cx_overflow : cluster.stats().upstream_rq_pending_overflow).add();
+    return fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
+  TunnelEvents& maker = *this;
+  http::StreamEvents& user = *this;
+  tunnel_ = std::make_unique<ConnectTunnel>(cluster, *host_, priority, maker, user);
+  info_.upstream_connect_start = tunnel_->connect_start();
+}
+
+void Attempt::on_tunnel_open() {
+  info_.upstream_connect_complete = info_.upstream_request_start = loop_.now();
+  info_.upstream_local_address = tunnel_->local_address();
+  info_.upstream_connection_id = tunnel_->connection_id();
+  stream_ = tunnel_.get();
+  events_.on_connected();
+}
+
+void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
+  const bool timeout = failure.kind == net::StreamFailure::Kind::kConnectTimeout;
+  const std::string reason = timeout ? std::string() : "delayed connect error: " + failure.reason;
+  fail({.reason = timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, .transport_reason = reason});
 }
 
 void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
@@ -126,6 +159,10 @@ void Attempt::abort() {
 /// Gives back what was held.
 void Attempt::release() {
   pool_ = nullptr;
+  if (tunnel_ != nullptr) {
+    tunnel_->close();
+    loop_.dispose(std::move(tunnel_));  // it may still be telling us what led here
+  }
   if (std::exchange(counted_active_, false)) {
     cluster_->stats().upstream_rq_active.subtract();
     host_->stats.rq_active.subtract();

@@ -1,11 +1,13 @@
 // Attempt: one try to get an answer from an upstream endpoint.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "format/stream_info.h"
 #include "http/stream.h"
 #include "loop/event_loop.h"
+#include "proxy/connect_tunnel.h"
 #include "stats/cell.h"
 #include "upstream/cluster.h"
 
@@ -45,7 +47,7 @@ class AttemptEvents {
 
 /// choose endpoint ─▶ wait for a connection ─▶ send ─▶ receive. Owned by whoever makes it, used again for the next
 /// attempt. Writes down in the StreamInfo where it went.
-class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
+class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, private TunnelEvents {
  public:
   Attempt(AttemptEvents& events, format::StreamInfo& info, loop::EventLoop& loop) : events_(events), info_(info), loop_(loop) {}
   ~Attempt() {
@@ -56,6 +58,8 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
   /// Chooses an endpoint and asks for a connection; on_connected() or on_failure() follows, perhaps before this returns.
   /// `downstream` decides how clusters that follow it are spoken to.
   void start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream);
+  /// The same, but what is sent goes over a TCP connection as it is: the request is a CONNECT that ends here.
+  void start_tunnel(upstream::Cluster& cluster, upstream::Priority priority);
   /// The stream to the endpoint; null before there is one and after it ended.
   http::Stream* stream() { return stream_; }
   upstream::Cluster* cluster() { return cluster_; }
@@ -85,6 +89,10 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
   void on_reset(http::Reset reason, std::string_view details) override;
   void on_room() override;
 
+  void on_tunnel_open() override;
+  void on_tunnel_failure(const net::StreamFailure& failure) override;
+
+  bool choose_host(upstream::Cluster& cluster, upstream::Priority priority);
   void fail(const UpstreamFailure& failure);
   void end_of_response();
   void release();
@@ -96,6 +104,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents {
   upstream::Host* host_ = nullptr;
   upstream::Pool* pool_ = nullptr;
   http::Stream* stream_ = nullptr;
+  std::unique_ptr<ConnectTunnel> tunnel_;
   upstream::Budget::Lease request_lease_;
   upstream::Priority priority_ = upstream::Priority::kDefault;
   bool counted_active_ = false;

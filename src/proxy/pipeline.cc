@@ -176,6 +176,7 @@ Pipeline::Next Pipeline::find_route() {
 
   const HttpConnectionSpec& spec = connection_->spec();
   HttpStats& stats = connection_->stats();
+  if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route);
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
     if (!may_upgrade(request_headers_, spec, *route)) {
       stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
@@ -637,7 +638,8 @@ void Pipeline::recycle() {
   downstream_ = nullptr;
   reply_body_ = {};
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
-  tunnel_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ = overloaded_ = false;
+  tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ =
+      overloaded_ = false;
   memory_.reset();
 }
 

@@ -92,6 +92,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool request_ended() const { return request_ended_; }
   bool has_request_trailers() const { return has_request_trailers_; }
   bool envoy_headers() const;
+  /// The request is a CONNECT whose payload goes on as bare TCP.
+  bool ends_connect() const { return ends_connect_; }
   bool scheme_matches_upstream() const;
   /// How much of the request's body may be kept for another try, at most.
   size_t replay_limit() const;
@@ -176,6 +178,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool advancing_ = false;
   bool upgrade_ = false;
   bool tunnel_ = false;  // the upgrade is allowed
+  bool ends_connect_ = false;
   bool grpc_ = false;
   bool head_request_ = false;
   bool request_ended_ = false;

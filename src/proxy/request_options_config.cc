@@ -165,8 +165,9 @@ class Reader {
       route::UpgradeConfig upgrade{.type = lower(from.upgrade_type()), .enabled = !from.has_enabled() || from.enabled().value()};
       if (std::ranges::find(spec_.upgrades, upgrade.type, &route::UpgradeConfig::type) != spec_.upgrades.end()) {
         wrong(type, config::quoted(from.upgrade_type()) + " is listed twice");
-      } else if (upgrade.enabled && upgrade.type.starts_with("connect")) {
-        wrong(type, "known to Envoy, but Weir does not implement CONNECT yet", "remove it; CONNECT is then answered with 403");
+      } else if (upgrade.enabled && upgrade.type == "connect-udp") {
+        wrong(type, "known to Envoy, but Weir does not implement CONNECT-UDP yet",
+              "remove it; CONNECT-UDP is then answered with 403");
       } else {
         spec_.upgrades.push_back(std::move(upgrade));
       }

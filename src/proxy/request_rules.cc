@@ -12,6 +12,8 @@ namespace {
 using http::HeaderId;
 using http::HeaderMap;
 
+constexpr std::string_view kConnect = "connect";  // as an upgrade type
+
 /// How others know a peer: one on this machine by the machine's own address.
 std::string_view peer_for_others(const net::Address& peer, const LocalIdentity& identity) {
   const bool substitute = peer.is_loopback() && identity.address != nullptr && peer.is_ip();
@@ -207,9 +209,18 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
+bool terminates_connect(const HeaderMap& request, const route::Route& route) {
+  const route::Forward* forward = route.forward();
+  if (forward == nullptr) return false;
+  for (const route::UpgradeConfig& upgrade : forward->upgrades) {
+    if (!upgrade.connect || !upgrade.enabled || upgrade.type != kConnect) continue;
+    return request.method() == "CONNECT" || (upgrade.allow_post && request.method() == "POST");
+  }
+  return false;
+}
+
 bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route& route) {
-  if (request.method() == "CONNECT") return false;  // see request_options_config.cc
-  const std::string_view type = request.get(HeaderId::kUpgrade);
+  const std::string_view type = request.method() == "CONNECT" ? kConnect : request.get(HeaderId::kUpgrade);
   const auto listed = [type](const std::vector<route::UpgradeConfig>& upgrades) -> std::optional<bool> {
     for (const route::UpgradeConfig& upgrade : upgrades) {
       if (iequals(upgrade.type, type)) return upgrade.enabled;

@@ -61,7 +61,12 @@ bool Router::request_ended() const { return pipeline_.request_ended(); }
 void Router::try_once(upstream::Cluster& cluster) {
   phase_ = Phase::kTrying;
   ++tries_;
-  attempt_.start(cluster, static_cast<upstream::Priority>(forward_->priority), pipeline_.downstream_protocol());
+  const auto priority = static_cast<upstream::Priority>(forward_->priority);
+  if (pipeline_.ends_connect()) {
+    attempt_.start_tunnel(cluster, priority);
+  } else {
+    attempt_.start(cluster, priority, pipeline_.downstream_protocol());
+  }
 }
 
 upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
@@ -161,16 +166,15 @@ void Router::on_headers(bool end_stream) {
 
   format::StreamInfo& info = pipeline_.info;
   http::HeaderMap& response = pipeline_.response;
-  const MonotonicNs now = pipeline_.loop.now();
   response_begun_ = true;
-  info.upstream_response_start = now;
+  info.upstream_response_start = pipeline_.loop.now();
   info.response_code_details = "via_upstream";
   info.response_code = response.status();
   if (end_stream) response_ended();
   const auto& [table, match, choice] = pipeline_.selection();
-  if (pipeline_.envoy_headers()) {
-    const MonotonicNs since = info.request_complete != 0 ? info.request_complete : now;
-    response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal((now - since) / kNsPerMs));
+  if (pipeline_.envoy_headers() && info.request_complete != 0) {
+    const int64_t service_time_ms = (info.upstream_response_start - info.request_complete) / kNsPerMs;
+    response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal(service_time_ms));
   }
   if (match.virtual_host->include_attempt_count_in_response) {
     response.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_));

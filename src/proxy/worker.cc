@@ -59,10 +59,13 @@ void Worker::stop() {
 // --- configuration ---
 
 void Worker::adopt(SnapshotPtr snapshot) {
-  loop_.post([this, snapshot = std::move(snapshot)]() mutable { take_snapshot(std::move(snapshot)); });
+  latest_.store(std::move(snapshot));
+  loop_.post([this] { take_latest_snapshot(); });
 }
 
-void Worker::take_snapshot(SnapshotPtr snapshot) {
+void Worker::take_latest_snapshot() {
+  SnapshotPtr snapshot = latest_.load();
+  if (snapshot == snapshot_) return;
   const size_t count = std::max(clusters_.size(), snapshot->clusters.size());
   clusters_.resize(count);
   for (size_t id = 0; id < count; ++id) {
@@ -81,10 +84,14 @@ void Worker::adopt_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpo
 }
 
 upstream::Cluster* Worker::cluster(uint32_t id) {
-  if (id >= clusters_.size()) return nullptr;
-  if (clusters_[id] != nullptr) [[likely]]
+  if (id < clusters_.size() && clusters_[id] != nullptr) [[likely]]
     return clusters_[id].get();
-  if (snapshot_ == nullptr || id >= snapshot_->clusters.size() || snapshot_->clusters[id] == nullptr) return nullptr;
+  // A route table is seen at once, the snapshot with its clusters only with the next mail: it may be on its way.
+  const auto known = [&] {
+    return snapshot_ != nullptr && id < snapshot_->clusters.size() && snapshot_->clusters[id] != nullptr;
+  };
+  if (!known()) take_latest_snapshot();
+  if (!known()) return nullptr;
   clusters_[id] = std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_);
   return clusters_[id].get();
 }

@@ -73,7 +73,7 @@ class Worker {
 
  private:
   void run();
-  void take_snapshot(SnapshotPtr snapshot);
+  void take_latest_snapshot();
   void retire(std::unique_ptr<upstream::Cluster> cluster);
   void sweep_later();
   void sweep();
@@ -88,6 +88,7 @@ class Worker {
   uint64_t next_connection_id_ = 0;
   uint64_t next_upstream_connection_id_ = 1;
 
+  std::atomic<SnapshotPtr> latest_;  // written by main
   SnapshotPtr snapshot_;
   std::vector<std::unique_ptr<upstream::Cluster>> clusters_;
   std::unordered_map<std::string_view, uint32_t> cluster_ids_;  // of snapshot_, filled when first needed
