@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "proxy/filter_overrides.h"
 #include "proxy/http_connection.h"
-#include "proxy/local_reply.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -16,7 +15,6 @@ namespace weir::proxy {
 
 using format::ResponseFlag;
 using http::HeaderId;
-using upstream::ClusterStats;
 
 Pipeline::Pipeline(Worker& worker)
     : Exchange(request_headers_, response_headers_, stream_info_, memory_, worker.loop().random(), worker.loop()),
@@ -89,6 +87,18 @@ void Pipeline::request_complete() {
   request_timer_.reset();
 }
 
+void Pipeline::pause_downstream() {
+  if (std::exchange(downstream_paused_, true)) return;
+  connection_->stats().downstream_flow_control_paused_reading_total.add();
+  downstream_->pause();
+}
+
+void Pipeline::resume_downstream() {
+  if (!std::exchange(downstream_paused_, false)) return;
+  connection_->stats().downstream_flow_control_resumed_reading_total.add();
+  downstream_->resume();
+}
+
 // --- the order of things ---
 
 void Pipeline::advance() {
@@ -142,26 +152,6 @@ Pipeline::Next Pipeline::normalise() {
   }
   if (auto refusal = admit_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) return refuse(*refusal);
   return Next::kGoOn;
-}
-
-/// The request will not be routed.
-Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
-  HttpStats& stats = connection_->stats();
-  if (refusal.details == kAbsolutePath || refusal.details == "missing_path_rejected") stats.downstream_rq_non_relative_path.add();
-  if (refusal.details == kDetectionFailed) stats.downstream_rq_rejected_via_ip_detection.add();
-  if (refusal.details == kPathFailed) {
-    (refusal.location.empty() ? stats.downstream_rq_failed_path_normalization
-                              : stats.downstream_rq_redirected_with_normalized_path)
-        .add();
-  }
-  close_connection_ = refusal.closes;
-  if (refusal.protocol_error) {
-    info.flags.set(ResponseFlag::kDownstreamProtocolError);
-    grpc_ = false;
-  }
-  const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
-  if (!refusal.location.empty()) response_headers_.add(HeaderId::kLocation, refusal.location);
-  return next;
 }
 
 Pipeline::Next Pipeline::find_route() {
@@ -239,29 +229,6 @@ Pipeline::Next Pipeline::forward_request() {
       route->action);
 }
 
-Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
-  connection_->stats().rq_direct_response.add();
-  response_headers_.set_status(redirect.status);
-  response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
-  info.response_code_details = "direct_response";
-  local_reply_ = true;
-  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
-  set_reply_body("");
-  step_ = Step::kResponseFilters;
-  return Next::kGoOn;
-}
-
-Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
-  connection_->stats().rq_direct_response.add();
-  response_headers_.set_status(response.status);
-  info.response_code_details = "direct_response";
-  local_reply_ = true;
-  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
-  set_reply_body(response.body);
-  step_ = Step::kResponseFilters;
-  return Next::kGoOn;
-}
-
 Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   const auto& [table, match, choice] = selection_;
   upstream::Cluster* cluster = chosen_cluster();
@@ -286,45 +253,6 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, limits, connection_->buffer_limit());
   return Next::kGoOn;  // it may have failed already, and have made an answer
-}
-
-upstream::Cluster* Pipeline::chosen_cluster() {
-  const route::ClusterChoice& choice = selection_.choice;
-  return choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
-}
-
-bool Pipeline::scheme_matches_upstream() const { return connection_->spec().scheme_matches_upstream; }
-
-size_t Pipeline::replay_limit() const {
-  const route::BodyLimits& limits = route->body_limits.given() ? route->body_limits : selection_.match.virtual_host->body_limits;
-  if (limits.beyond_connection) return *limits.beyond_connection;
-  return std::min<uint64_t>(limits.within_connection.value_or(UINT64_MAX), connection_->buffer_limit());
-}
-
-void Pipeline::pause_downstream() {
-  if (std::exchange(downstream_paused_, true)) return;
-  connection_->stats().downstream_flow_control_paused_reading_total.add();
-  downstream_->pause();
-}
-
-void Pipeline::resume_downstream() {
-  if (!std::exchange(downstream_paused_, false)) return;
-  connection_->stats().downstream_flow_control_resumed_reading_total.add();
-  downstream_->resume();
-}
-
-// --- the response comes ---
-
-void Pipeline::relay_informational() {
-  if (connection_->spec().proxy_100_continue || response_headers_.status() != 100)
-    downstream_->send_informational(response_headers_);
-}
-
-void Pipeline::relay_headers(bool end_stream) {
-  upstream_headers_end_ = end_stream;
-  step_ = Step::kResponseFilters;
-  next_filter_ = 0;
-  advance();
 }
 
 Pipeline::Next Pipeline::run_response_filters() {
@@ -358,6 +286,20 @@ Pipeline::Next Pipeline::deliver() {
   return Next::kWait;
 }
 
+// --- what the router says ---
+
+void Pipeline::relay_informational() {
+  if (connection_->spec().proxy_100_continue || response_headers_.status() != 100)
+    downstream_->send_informational(response_headers_);
+}
+
+void Pipeline::relay_headers(bool end_stream) {
+  upstream_headers_end_ = end_stream;
+  step_ = Step::kResponseFilters;
+  next_filter_ = 0;
+  advance();
+}
+
 void Pipeline::relay_body(std::string_view bytes, bool end_stream) {
   info.bytes_sent += bytes.size();
   downstream_->send_body(bytes, end_stream);
@@ -368,198 +310,28 @@ void Pipeline::relay_trailers() { downstream_->send_trailers(response_trailers_)
 
 void Pipeline::on_room() { router_.resume_response(); }
 
-// --- when something fails ---
+// --- what the router asks ---
 
-void Pipeline::on_malformed(const http::ProtocolError& error) {
-  if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
-  connection_->stats().downstream_cx_protocol_error.add();
-  grpc_ = http::is_grpc(request_headers_);
-  if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);
-  if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
-  if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
-  router_.abort();
-  if (response_started_ || step_ == Step::kDelivering) {
-    give_up(error.details);
-    return;
-  }
-  reply(error.status == 0 ? 400 : error.status, error.status == 408 ? error.message : reason_text(error.status), error.details);
-}
-
-void Pipeline::reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers) {
-  reply_and_go_on(status, body, details, route_headers);
-  advance();
-}
-
-Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details,
-                                         RouteHeaders route_headers) {
-  CHECK(!response_started_);
-  response_headers_.clear();
-  response_headers_.set_status(status);
-  if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
-  if (route_headers == RouteHeaders::kYes) {
-    route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
-                             format_context());
-  }
-  info.response_code_details = details;
-  local_reply_ = true;
-  set_reply_body(body);
-  step_ = Step::kResponseFilters;
-  next_filter_ = 0;
-  return Next::kGoOn;
-}
-
-/// The head of an answer made here is complete but for the description of its body.
-void Pipeline::set_reply_body(std::string_view body) {
-  const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
-  reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
-  upstream_headers_end_ = reply_body_.empty() || head_request_;
-}
-
-/// The response has begun and cannot be finished.
-void Pipeline::give_up(std::string_view details) {
-  if (step_ == Step::kDone) return;
-  info.response_code_details = details;
-  connection_->stats().downstream_rq_tx_reset.add();
-  connection_->stats().rq_reset_after_downstream_response_started.add();
-  router_.abort();
-  downstream_->reset(http::Reset::kLocal);
-  finish();
-}
-
-void Pipeline::on_reset(http::Reset reason, std::string_view details) {
-  if (step_ == Step::kNormalise) request_headers_.clear();  // a head that was never complete
-  if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) {
-    connection_->stats().downstream_rq_rx_reset.add();
-    info.flags.set(ResponseFlag::kDownstreamRemoteReset);
-    info.response_code_details = details.empty() ? std::string_view("http2.remote_reset") : memory_.copy(details);
-  } else if (reason == http::Reset::kProtocolError) {
-    info.flags.set(ResponseFlag::kDownstreamProtocolError);
-    info.response_code_details = memory_.copy(details);
-  } else {
-    connection_->stats().downstream_rq_rx_reset.add();
-    info.flags.set(ResponseFlag::kDownstreamConnectionTermination);
-    if (!response_started_) info.response_code_details = "downstream_remote_disconnect";
-  }
-  router_.abort();
-  finish();
-}
-
-void Pipeline::abandon(std::string_view details) {
-  info.response_code_details = details;
-  router_.abort();
-  finish();
-}
-
-// --- time ---
-
-/// The route's and the request's own limits take the place of the connection manager's.
-void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits) {
-  if (forward.idle_timeout_ms) {
-    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
-    idle_timer_.cancel();
-    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
-  }
-  if (limits.stream_ms) {
-    duration_timer_.reset();
-    if (*limits.stream_ms > 0) {
-      duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
-      duration_timer_->arm(*limits.stream_ms);
-    }
-  }
+upstream::Cluster* Pipeline::chosen_cluster() {
+  const route::ClusterChoice& choice = selection_.choice;
+  return choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
 
-void Pipeline::touch() { last_activity_ = worker_.loop().now(); }
+bool Pipeline::scheme_matches_upstream() const { return connection_->spec().scheme_matches_upstream; }
 
-void Pipeline::on_idle_timeout() {
-  const int64_t idle_ms = (worker_.loop().now() - last_activity_) / kNsPerMs;
-  if (idle_ms < idle_limit_ms_) {
-    idle_timer_.arm(idle_limit_ms_ - idle_ms);
-    return;
-  }
-  connection_->stats().downstream_rq_idle_timeout.add();
-  info.flags.set(ResponseFlag::kStreamIdleTimeout);
-  end_late("stream timeout", "stream_idle_timeout");
+size_t Pipeline::replay_limit() const {
+  const route::BodyLimits& limits = route->body_limits.given() ? route->body_limits : selection_.match.virtual_host->body_limits;
+  if (limits.beyond_connection) return *limits.beyond_connection;
+  return std::min<uint64_t>(limits.within_connection.value_or(UINT64_MAX), connection_->buffer_limit());
 }
-
-void Pipeline::on_request_timeout() {
-  connection_->stats().downstream_rq_timeout.add();
-  end_late("request timeout", "request_overall_timeout");
-}
-
-void Pipeline::on_duration_timeout() {
-  connection_->stats().downstream_rq_max_duration_reached.add();
-  end_late("downstream duration timeout", "max_duration_timeout");
-}
-
-/// The exchange took too long: the client is told, unless it is already being answered.
-void Pipeline::end_late(std::string_view body, std::string_view details) {
-  router_.abort();
-  if (response_started_) {
-    give_up(details);
-  } else {
-    reply(request_ended_ ? 504 : 408, body, details);
-  }
-}
-
-// --- internal redirects ---
 
 route::MatchContext Pipeline::match_context() const {
   return {.random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request};
 }
 
-bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
-  const route::MatchContext context = match_context();
-  HttpStats& stats = connection_->stats();
-  switch (apply_internal_redirect(
-      policy, {request_headers_, response_headers_, *selection_.table, context, *route, info.connection->tls}, redirects_)) {
-    case RedirectVerdict::kFollow:
-      return true;
-    case RedirectVerdict::kBadLocation:
-      stats.passthrough_internal_redirect_bad_location.add();
-      break;
-    case RedirectVerdict::kUnsafeScheme:
-      stats.passthrough_internal_redirect_unsafe_scheme.add();
-      break;
-    case RedirectVerdict::kTooMany:
-      stats.passthrough_internal_redirect_too_many_redirects.add();
-      break;
-    case RedirectVerdict::kNoRoute:
-      stats.passthrough_internal_redirect_no_route.add();
-      break;
-    case RedirectVerdict::kRefusedByPredicate:
-      stats.passthrough_internal_redirect_predicate.add();
-      break;
-  }
-  return false;
-}
-
-/// To whoever watches it is as if a second request had come: it is counted, and each has a line in the access log.
-void Pipeline::start_over() {
-  info.response_code = response_headers_.status();
-  info.response_code_details = "internal_redirect";
-  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) info.route_name = next->name;
-  info.end = worker_.loop().now();
-  write_log();
-  connection_->stats().downstream_rq_active.subtract();
-  destroy_filters();
-  response_headers_.clear();
-  router_.begin_again();
-  selection_ = {};
-  route = nullptr;
-  const format::StreamInfo first = std::exchange(info, {});
-  begin(*connection_, *downstream_);
-  step_ = Step::kRoute;  // the connection manager has seen to the request's head already
-  request_complete();
-  info.client_address = first.client_address;
-  info.internal_request = first.internal_request;
-  info.bytes_received = first.bytes_received;
-  info.request_header_bytes = request_headers_.byte_size();
-  worker_.loop().at_next_turn(*this);
-}
-
-// --- paused filters ---
+// --- filters that wait ---
 
 void Pipeline::proceed_later() { worker_.loop().at_next_turn(*this); }
 
@@ -577,70 +349,6 @@ void Pipeline::on_next_turn() {
   } else {
     advance();
   }
-}
-
-// --- the end ---
-
-void Pipeline::on_complete() {
-  info.response_complete = worker_.loop().now();
-  router_.abort();
-  finish();
-}
-
-/// Statistics and access log, once for every request, however it ended.
-void Pipeline::finish() {
-  CHECK(step_ != Step::kDone);
-  step_ = Step::kDone;
-  info.end = worker_.loop().now();
-  HttpStats& stats = connection_->stats();
-  stats.downstream_rq_active.subtract();
-  if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
-  if (info.response_code != 0) {
-    stats.count_response(info.response_code);
-    connection_->listener_stats().count_response(info.response_code);
-  }
-  stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
-
-  write_log();
-  HttpConnection& connection = *connection_;
-  recycle();
-  connection.on_exchange_done(*this);
-}
-
-void Pipeline::write_log() {
-  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
-                                      format::LogType::kDownstreamEnd};
-  for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
-}
-
-void Pipeline::destroy_filters() {
-  for (size_t i = 0; i < filter_count_; ++i) filters_[i]->~Filter();
-  filters_ = nullptr;
-  filter_count_ = next_filter_ = 0;
-}
-
-void Pipeline::recycle() {
-  NextTurn::unlink();
-  idle_timer_.cancel();
-  request_timer_.reset();
-  duration_timer_.reset();
-  destroy_filters();
-  router_.recycle();
-  request_headers_.clear();
-  request_trailers_.clear();
-  response_headers_.clear();
-  response_trailers_.clear();
-  info = {};
-  selection_ = {};
-  redirects_ = nullptr;
-  route = nullptr;
-  connection_ = nullptr;
-  downstream_ = nullptr;
-  reply_body_ = {};
-  upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
-  tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ =
-      overloaded_ = false;
-  memory_.reset();
 }
 
 }  // namespace weir::proxy

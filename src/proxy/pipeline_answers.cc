@@ -1,0 +1,160 @@
+// The answers that a pipeline makes itself, and the redirects that it follows in the client's place.
+#include "base/check.h"
+#include "proxy/http_connection.h"
+#include "proxy/local_reply.h"
+#include "proxy/pipeline.h"
+#include "proxy/worker.h"
+#include "route/mutations.h"
+
+namespace weir::proxy {
+
+using format::ResponseFlag;
+using http::HeaderId;
+
+// --- the route answers ---
+
+Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
+  connection_->stats().rq_direct_response.add();
+  response_headers_.set_status(redirect.status);
+  response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
+  info.response_code_details = "direct_response";
+  local_reply_ = true;
+  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
+  set_reply_body("");
+  step_ = Step::kResponseFilters;
+  return Next::kGoOn;
+}
+
+Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
+  connection_->stats().rq_direct_response.add();
+  response_headers_.set_status(response.status);
+  info.response_code_details = "direct_response";
+  local_reply_ = true;
+  route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
+  set_reply_body(response.body);
+  step_ = Step::kResponseFilters;
+  return Next::kGoOn;
+}
+
+// --- the connection manager refuses ---
+
+/// The request will not be routed.
+Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
+  HttpStats& stats = connection_->stats();
+  if (refusal.details == kAbsolutePath || refusal.details == "missing_path_rejected") stats.downstream_rq_non_relative_path.add();
+  if (refusal.details == kDetectionFailed) stats.downstream_rq_rejected_via_ip_detection.add();
+  if (refusal.details == kPathFailed) {
+    (refusal.location.empty() ? stats.downstream_rq_failed_path_normalization
+                              : stats.downstream_rq_redirected_with_normalized_path)
+        .add();
+  }
+  close_connection_ = refusal.closes;
+  if (refusal.protocol_error) {
+    info.flags.set(ResponseFlag::kDownstreamProtocolError);
+    grpc_ = false;
+  }
+  const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
+  if (!refusal.location.empty()) response_headers_.add(HeaderId::kLocation, refusal.location);
+  return next;
+}
+
+void Pipeline::on_malformed(const http::ProtocolError& error) {
+  if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
+  connection_->stats().downstream_cx_protocol_error.add();
+  grpc_ = http::is_grpc(request_headers_);
+  if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);
+  if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
+  if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
+  router_.abort();
+  if (response_started_ || step_ == Step::kDelivering) {
+    give_up(error.details);
+    return;
+  }
+  reply(error.status == 0 ? 400 : error.status, error.status == 408 ? error.message : reason_text(error.status), error.details);
+}
+
+// --- any answer ---
+
+void Pipeline::reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers) {
+  reply_and_go_on(status, body, details, route_headers);
+  advance();
+}
+
+Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details,
+                                         RouteHeaders route_headers) {
+  CHECK(!response_started_);
+  response_headers_.clear();
+  response_headers_.set_status(status);
+  if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
+  if (route_headers == RouteHeaders::kYes) {
+    route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
+                             format_context());
+  }
+  info.response_code_details = details;
+  local_reply_ = true;
+  set_reply_body(body);
+  step_ = Step::kResponseFilters;
+  next_filter_ = 0;
+  return Next::kGoOn;
+}
+
+/// The head of an answer made here is complete but for the description of its body.
+void Pipeline::set_reply_body(std::string_view body) {
+  const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
+  reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
+  upstream_headers_end_ = reply_body_.empty() || head_request_;
+}
+
+// --- the request goes its way once more ---
+
+bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
+  const route::MatchContext context = match_context();
+  HttpStats& stats = connection_->stats();
+  switch (apply_internal_redirect(
+      policy, {request_headers_, response_headers_, *selection_.table, context, *route, info.connection->tls}, redirects_)) {
+    case RedirectVerdict::kFollow:
+      return true;
+    case RedirectVerdict::kBadLocation:
+      stats.passthrough_internal_redirect_bad_location.add();
+      break;
+    case RedirectVerdict::kUnsafeScheme:
+      stats.passthrough_internal_redirect_unsafe_scheme.add();
+      break;
+    case RedirectVerdict::kTooMany:
+      stats.passthrough_internal_redirect_too_many_redirects.add();
+      break;
+    case RedirectVerdict::kNoRoute:
+      stats.passthrough_internal_redirect_no_route.add();
+      break;
+    case RedirectVerdict::kRefusedByPredicate:
+      stats.passthrough_internal_redirect_predicate.add();
+      break;
+  }
+  return false;
+}
+
+/// To whoever watches it is as if a second request had come: it is counted, and each has a line in the access log.
+void Pipeline::start_over() {
+  info.response_code = response_headers_.status();
+  info.response_code_details = "internal_redirect";
+  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) info.route_name = next->name;
+  info.end = worker_.loop().now();
+  write_log();
+  connection_->stats().downstream_rq_active.subtract();
+  destroy_filters();
+  response_headers_.clear();
+  router_.begin_again();
+  selection_ = {};
+  route = nullptr;
+  const format::StreamInfo first = std::exchange(info, {});
+  begin(*connection_, *downstream_);
+  step_ = Step::kRoute;  // the connection manager has seen to the request's head already
+  request_complete();
+  info.client_address = first.client_address;
+  info.internal_request = first.internal_request;
+  info.bytes_received = first.bytes_received;
+  info.request_header_bytes = request_headers_.byte_size();
+  worker_.loop().at_next_turn(*this);
+}
+
+}  // namespace weir::proxy

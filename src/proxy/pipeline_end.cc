@@ -1,0 +1,164 @@
+// How a pipeline's exchange ends: in time or too late, complete or cut off; and what is written about it.
+#include "base/check.h"
+#include "proxy/http_connection.h"
+#include "proxy/pipeline.h"
+#include "proxy/worker.h"
+
+namespace weir::proxy {
+
+using format::ResponseFlag;
+using http::HeaderId;
+
+// --- it takes too long ---
+
+/// The route's and the request's own limits take the place of the connection manager's.
+void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits) {
+  if (forward.idle_timeout_ms) {
+    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
+    idle_timer_.cancel();
+    if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
+  }
+  if (limits.stream_ms) {
+    duration_timer_.reset();
+    if (*limits.stream_ms > 0) {
+      duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
+      duration_timer_->arm(*limits.stream_ms);
+    }
+  }
+}
+
+void Pipeline::touch() { last_activity_ = worker_.loop().now(); }
+
+void Pipeline::on_idle_timeout() {
+  const int64_t idle_ms = (worker_.loop().now() - last_activity_) / kNsPerMs;
+  if (idle_ms < idle_limit_ms_) {
+    idle_timer_.arm(idle_limit_ms_ - idle_ms);
+    return;
+  }
+  connection_->stats().downstream_rq_idle_timeout.add();
+  info.flags.set(ResponseFlag::kStreamIdleTimeout);
+  end_late("stream timeout", "stream_idle_timeout");
+}
+
+void Pipeline::on_request_timeout() {
+  connection_->stats().downstream_rq_timeout.add();
+  end_late("request timeout", "request_overall_timeout");
+}
+
+void Pipeline::on_duration_timeout() {
+  connection_->stats().downstream_rq_max_duration_reached.add();
+  end_late("downstream duration timeout", "max_duration_timeout");
+}
+
+/// The exchange took too long: the client is told, unless it is already being answered.
+void Pipeline::end_late(std::string_view body, std::string_view details) {
+  router_.abort();
+  if (response_started_) {
+    give_up(details);
+  } else {
+    reply(request_ended_ ? 504 : 408, body, details);
+  }
+}
+
+// --- it is cut off ---
+
+/// The response has begun and cannot be finished.
+void Pipeline::give_up(std::string_view details) {
+  if (step_ == Step::kDone) return;
+  info.response_code_details = details;
+  connection_->stats().downstream_rq_tx_reset.add();
+  connection_->stats().rq_reset_after_downstream_response_started.add();
+  router_.abort();
+  downstream_->reset(http::Reset::kLocal);
+  finish();
+}
+
+void Pipeline::on_reset(http::Reset reason, std::string_view details) {
+  if (step_ == Step::kNormalise) request_headers_.clear();  // a head that was never complete
+  if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) {
+    connection_->stats().downstream_rq_rx_reset.add();
+    info.flags.set(ResponseFlag::kDownstreamRemoteReset);
+    info.response_code_details = details.empty() ? std::string_view("http2.remote_reset") : memory_.copy(details);
+  } else if (reason == http::Reset::kProtocolError) {
+    info.flags.set(ResponseFlag::kDownstreamProtocolError);
+    info.response_code_details = memory_.copy(details);
+  } else {
+    connection_->stats().downstream_rq_rx_reset.add();
+    info.flags.set(ResponseFlag::kDownstreamConnectionTermination);
+    if (!response_started_) info.response_code_details = "downstream_remote_disconnect";
+  }
+  router_.abort();
+  finish();
+}
+
+void Pipeline::abandon(std::string_view details) {
+  info.response_code_details = details;
+  router_.abort();
+  finish();
+}
+
+// --- the end ---
+
+void Pipeline::on_complete() {
+  info.response_complete = worker_.loop().now();
+  router_.abort();
+  finish();
+}
+
+/// Statistics and access log, once for every request, however it ended.
+void Pipeline::finish() {
+  CHECK(step_ != Step::kDone);
+  step_ = Step::kDone;
+  info.end = worker_.loop().now();
+  HttpStats& stats = connection_->stats();
+  stats.downstream_rq_active.subtract();
+  if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
+  if (info.response_code != 0) {
+    stats.count_response(info.response_code);
+    connection_->listener_stats().count_response(info.response_code);
+  }
+  stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
+
+  write_log();
+  HttpConnection& connection = *connection_;
+  recycle();
+  connection.on_exchange_done(*this);
+}
+
+void Pipeline::write_log() {
+  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
+                                      format::LogType::kDownstreamEnd};
+  for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
+}
+
+void Pipeline::destroy_filters() {
+  for (size_t i = 0; i < filter_count_; ++i) filters_[i]->~Filter();
+  filters_ = nullptr;
+  filter_count_ = next_filter_ = 0;
+}
+
+void Pipeline::recycle() {
+  NextTurn::unlink();
+  idle_timer_.cancel();
+  request_timer_.reset();
+  duration_timer_.reset();
+  destroy_filters();
+  router_.recycle();
+  request_headers_.clear();
+  request_trailers_.clear();
+  response_headers_.clear();
+  response_trailers_.clear();
+  info = {};
+  selection_ = {};
+  redirects_ = nullptr;
+  route = nullptr;
+  connection_ = nullptr;
+  downstream_ = nullptr;
+  reply_body_ = {};
+  upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
+  tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ =
+      overloaded_ = false;
+  memory_.reset();
+}
+
+}  // namespace weir::proxy
