@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(build-essential cmake ninja-build ccache pkg-config lld
   protobuf-compiler libprotobuf-dev libnghttp2-dev libssl-dev libc-ares-dev libre2-dev libyaml-dev
-  libcli11-dev libspdlog-dev libfmt-dev libgtest-dev libbenchmark-dev python3 python3-yaml curl)
+  libcli11-dev libgtest-dev libbenchmark-dev python3 python3-yaml curl)
 command -v npm >/dev/null || packages+=(npm)
 
 installed=$(dpkg-query -W -f '${db:Status-Abbrev}${binary:Package}\n' "${packages[@]}" 2>/dev/null |

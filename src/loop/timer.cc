@@ -1,6 +1,7 @@
 #include "loop/timer.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace weir::loop {
 
@@ -30,7 +31,9 @@ void TimerWheel::place(Timer& timer) {
   const int64_t distance = std::min(timer.due_tick_ - wheel_tick_, kReach);
   int level = 0;
   while (level < kLevels - 1 && (distance >> (kBits * (level + 1))) != 0) ++level;
-  slots_[level][((wheel_tick_ + distance) >> (kBits * level)) & (kSlots - 1)].push_back(timer);
+  const auto index = static_cast<size_t>(((wheel_tick_ + distance) >> (kBits * level)) & (kSlots - 1));
+  slots_[level][index].push_back(timer);
+  if (level == 0) occupied_[index / 64] |= uint64_t{1} << (index % 64);
 }
 
 void TimerWheel::cascade(int level) {
@@ -71,10 +74,24 @@ int64_t TimerWheel::ms_until_next(MonotonicNs now) const {
   if (!overdue_.empty()) return 0;
   const int64_t passed = now / kNsPerMs - wheel_tick_;
   // Look through the first level; beyond it the end of the level (a cascade) is soon enough.
-  const int64_t until_cascade = kSlots - (wheel_tick_ & (kSlots - 1));
-  int64_t ticks = 1;
-  while (ticks < until_cascade && slots_[0][(wheel_tick_ + ticks) & (kSlots - 1)].empty()) ++ticks;
+  const auto here = static_cast<int>(wheel_tick_ & (kSlots - 1));
+  const int64_t ticks = next_occupied(here + 1) - here;
   return std::max<int64_t>(ticks - passed, 0);
+}
+
+/// The first slot of the first level, from `from` on, that holds a timer; kSlots if none does.
+int TimerWheel::next_occupied(int from) const {
+  for (int index = from; index < kSlots;) {
+    const uint64_t word = occupied_[index / 64] >> (index % 64);
+    if (word == 0) {
+      index = (index / 64 + 1) * 64;
+      continue;
+    }
+    index += std::countr_zero(word);
+    if (!slots_[0][index].empty()) return index;
+    occupied_[index / 64] &= ~(uint64_t{1} << (index % 64));
+  }
+  return kSlots;
 }
 
 }  // namespace weir::loop

@@ -66,11 +66,14 @@ class TimerWheel {
   void place(Timer& timer);
   void cascade(int level);
   void run_all(List<Timer>& slot);
+  int next_occupied(int from) const;
 
   int64_t now_tick_;    // the latest time told
   int64_t wheel_tick_;  // every tick up to here has been run
   size_t armed_ = 0;
   List<Timer> slots_[kLevels][kSlots];
+  /// A bit for each slot of the first level that may hold a timer; one that was left empty loses it when somebody looks.
+  mutable uint64_t occupied_[kSlots / 64] = {};
   List<Timer> overdue_;
 };
 

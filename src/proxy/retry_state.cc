@@ -16,6 +16,13 @@ namespace {
 constexpr int64_t kBaseBackOffMs = 25;
 constexpr int64_t kBackOffGrowth = 10;  // the longest back-off, in base intervals, if the policy does not say
 
+constexpr HeaderId kRetryHeaders[] = {HeaderId::kEnvoyRetryOn,
+                                      HeaderId::kEnvoyRetryGrpcOn,
+                                      HeaderId::kEnvoyMaxRetries,
+                                      HeaderId::kEnvoyRetriableStatusCodes,
+                                      HeaderId::kEnvoyRetriableHeaderNames,
+                                      HeaderId::kEnvoyHedgeOnPerTryTimeout};
+
 bool matches_any(const std::vector<format::HeaderMatcher>& matchers, const http::HeaderMap& headers) {
   return std::ranges::any_of(matchers, [&](const format::HeaderMatcher& matcher) { return matcher.matches(headers); });
 }
@@ -23,20 +30,20 @@ bool matches_any(const std::vector<format::HeaderMatcher>& matchers, const http:
 }  // namespace
 
 void RetryState::begin(const route::RetryPolicy* policy, http::HeaderMap& request) {
+  const bool asked = std::ranges::any_of(kRetryHeaders, [&](HeaderId id) { return request.has(id); });
+  if (policy == nullptr && !asked) return;
   policy_ = policy;
-  if (policy != nullptr) {
-    conditions_ = policy->conditions;
-    remaining_ = policy->num_retries;
-  } else {
-    remaining_ = 1;
-  }
-  const std::string_view retry_on = request.get(HeaderId::kEnvoyRetryOn);
-  const std::string_view grpc_on = request.get(HeaderId::kEnvoyRetryGrpcOn);
-  conditions_ |= route::parse_retry_on(retry_on) | route::parse_retry_grpc_on(grpc_on);
-  if (conditions_ == 0 && retry_on.empty() && grpc_on.empty()) return;
-
+  conditions_ = policy == nullptr ? 0 : policy->conditions;
+  remaining_ = policy == nullptr ? 1 : policy->num_retries;
+  if (asked) read_headers(request);
   if (policy != nullptr && !policy->retriable_request_headers.empty() && !matches_any(policy->retriable_request_headers, request))
     conditions_ = 0;
+}
+
+/// What an internal caller asks for; others' headers of that kind were removed before.
+void RetryState::read_headers(http::HeaderMap& request) {
+  conditions_ |= route::parse_retry_on(request.get(HeaderId::kEnvoyRetryOn)) |
+                 route::parse_retry_grpc_on(request.get(HeaderId::kEnvoyRetryGrpcOn));
   if (const auto most = parse_number<uint32_t>(request.get(HeaderId::kEnvoyMaxRetries))) remaining_ = *most;
   more_statuses_ = request.get(HeaderId::kEnvoyRetriableStatusCodes);
   const std::string_view names = request.get(HeaderId::kEnvoyRetriableHeaderNames);
@@ -46,11 +53,8 @@ void RetryState::begin(const route::RetryPolicy* policy, http::HeaderMap& reques
     lower_in_place(copy, names.size());
     more_headers_ = {copy, names.size()};
   }
-  request.remove_if([](const http::Header& header) {
-    return header.id == HeaderId::kEnvoyRetryOn || header.id == HeaderId::kEnvoyRetryGrpcOn ||
-           header.id == HeaderId::kEnvoyMaxRetries || header.id == HeaderId::kEnvoyRetriableStatusCodes ||
-           header.id == HeaderId::kEnvoyRetriableHeaderNames || header.id == HeaderId::kEnvoyHedgeOnPerTryTimeout;
-  });
+  request.remove_if(
+      [](const http::Header& header) { return std::ranges::find(kRetryHeaders, header.id) != std::end(kRetryHeaders); });
 }
 
 RetryState::Decision RetryState::after_response(const http::HeaderMap& response, WallNs now, upstream::Cluster& cluster,

@@ -56,6 +56,7 @@ class RetryState {
     const Tried* before;
   };
 
+  void read_headers(http::HeaderMap& request);
   Decision decide(bool worth_it, upstream::Cluster& cluster, upstream::Priority priority);
   bool response_is_retriable(const http::HeaderMap& response) const;
   bool status_is_retriable(int status) const;
