@@ -5,7 +5,7 @@ An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser
 
 import json, os, shutil, socket, subprocess, tempfile, threading, time
 
-import h2.config, h2.connection, h2.events, h2.exceptions
+import h2.config, h2.connection, h2.events, h2.exceptions, h2.settings
 
 HOST = '127.0.0.1'
 
@@ -232,6 +232,7 @@ class H2Upstream(Upstream):
         c = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=False, header_encoding='latin-1', validate_outbound_headers=False)
         )
+        c.local_settings[h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
         c.initiate_connection()
         s.sendall(c.data_to_send())
         number, streams = self.connections, {}
@@ -266,7 +267,10 @@ class H2Upstream(Upstream):
             }  # fmt: skip
             script = self.record(**seen)
             if script.get('echo'):
-                c.send_headers(e.stream_id, pairs(script.get('trailers', {'x-end': '1'})), end_stream=True)
+                if script.get('trailers') == {}:
+                    c.end_stream(e.stream_id)
+                else:
+                    c.send_headers(e.stream_id, pairs(script.get('trailers', {'x-end': '1'})), end_stream=True)
             else:
                 self.answer(c, s, e.stream_id, script, seen)
 
