@@ -49,8 +49,18 @@ H2Stream* Callbacks::stream(nghttp2_session* session, int32_t id) {
   return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
 }
 
-int Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data) {
+int Callbacks::on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* header, void* user_data) {
   Connection& self = connection(user_data);
+  if (self.server() && (header->type == NGHTTP2_DATA || header->type == NGHTTP2_HEADERS)) {
+    const auto id = static_cast<uint32_t>(header->stream_id);
+    const uint32_t error = self.closed_.was_closed(id)                                       ? NGHTTP2_STREAM_CLOSED
+                           : header->type == NGHTTP2_HEADERS && self.closed_.was_skipped(id) ? NGHTTP2_PROTOCOL_ERROR
+                                                                                             : NGHTTP2_NO_ERROR;
+    if (error != NGHTTP2_NO_ERROR) {
+      nghttp2_session_terminate_session(session, error);
+      return 0;
+    }
+  }
   Flood flood = Flood::kNone;
   switch (header->type) {
     case NGHTTP2_PRIORITY:
@@ -77,6 +87,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     self.guard_.stream_opened();
+    self.closed_.opened(static_cast<uint32_t>(frame->hd.stream_id));
     H2Stream& stream = self.take_stream();
     stream.begin(frame->hd.stream_id, nullptr);
     stream.in_session_ = true;
@@ -270,7 +281,11 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
 }
 
 int Callbacks::on_stream_closed(nghttp2_session* session, int32_t id, uint32_t error_code, void* user_data) {
-  if (H2Stream* stream = Callbacks::stream(session, id)) connection(user_data).closed_by_session(*stream, error_code);
+  H2Stream* stream = Callbacks::stream(session, id);
+  if (stream == nullptr) return 0;
+  Connection& self = connection(user_data);
+  if (stream->reset_by_peer_ || (stream->remote_ended_ && stream->local_ended_)) self.closed_.closed(static_cast<uint32_t>(id));
+  self.closed_by_session(*stream, error_code);
   return 0;
 }
 

@@ -90,7 +90,7 @@ void Connection::receive_bytes(std::string_view bytes) {
   if (dead_) return;
   reuse_retired();
   receiving_ = true;
-  const ssize_t taken = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const ssize_t taken = server() ? feed_checked(bytes) : feed(bytes);
   if (held_stream_ != nullptr) deliver_held(false);
   block_stream_ = taken < 0 ? nullptr : block_stream_;
   receiving_ = false;
@@ -103,6 +103,27 @@ void Connection::receive_bytes(std::string_view bytes) {
   } else if (nghttp2_session_want_write(session_) != 0 || !signals_.empty() || !nghttp2_session_want_read(session_)) {
     want_flush();
   }
+}
+
+ssize_t Connection::feed(std::string_view bytes) {
+  return nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+}
+
+/// nghttp2 passes over DATA of closed streams without a word. So it gets the bytes before such a frame first, and then its memory
+/// of streams is asked.
+ssize_t Connection::feed_checked(std::string_view bytes) {
+  size_t fed = 0;
+  ssize_t taken = 0;
+  bool news = true;  // whether what was not fed yet may close streams
+  scanner_.scan(bytes, [&](uint8_t type, uint32_t id, size_t end) {
+    if (type != NGHTTP2_DATA) news = true;
+    if (type != NGHTTP2_DATA || !news || taken < 0) return;
+    taken = feed(bytes.substr(fed, end - 1 - fed));  // all but the last byte of its header
+    fed = end - 1;
+    news = false;
+    if (taken >= 0 && closed_.was_closed(id)) nghttp2_session_terminate_session(session_, NGHTTP2_STREAM_CLOSED);
+  });
+  return taken < 0 ? taken : feed(bytes.substr(fed));
 }
 
 void Connection::deliver_held(bool end_stream) {

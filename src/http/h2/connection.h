@@ -11,7 +11,9 @@
 
 #include "base/list.h"
 #include "http/codec.h"
+#include "http/h2/closed_streams.h"
 #include "http/h2/frame_guard.h"
+#include "http/h2/frame_scanner.h"
 #include "http/h2/h2_stream.h"
 #include "http/h2/headers.h"
 
@@ -94,6 +96,8 @@ class Connection {
 
  private:
   void start();
+  ssize_t feed(std::string_view bytes);
+  ssize_t feed_checked(std::string_view bytes);
   void pump();
   bool deliver_signals();
   void deliver_signal(H2Stream& stream);
@@ -116,6 +120,8 @@ class Connection {
   loop::EventLoop& loop_;
   BlockReader reader_;
   FrameGuard guard_;
+  ClosedStreams closed_;  // server
+  FrameScanner scanner_{NGHTTP2_CLIENT_MAGIC_LEN};
   nghttp2_session* session_ = nullptr;
 
   List<H2Stream, ByState> streams_;  // open, detached or closed

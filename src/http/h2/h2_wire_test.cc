@@ -39,6 +39,41 @@ TEST(H2Wire, TheGreetingIsSettingsAndAConnectionWindow) {
   EXPECT_EQ(count(peer.greeting, kSettings), 2) << "ours, and the acknowledgement of theirs";
 }
 
+uint32_t goaway_code(const std::vector<Frame>& all) {
+  for (const Frame& one : all) {
+    if (one.type == kGoaway && one.payload.size() >= 8) return static_cast<unsigned char>(one.payload[7]);
+  }
+  return 0;
+}
+
+// RFC 9113 §5.1
+TEST(H2Wire, FramesOnAStreamThatTheClientClosedEndTheConnection) {
+  const std::string after[] = {frame(kData, 0, 1, "late"), frame(kHeaders, kEndHeaders | kEndStream, 1, request_fields())};
+  for (const std::string& late : after) {
+    RawPeer peer;
+    peer.request(1, "", 0);
+    peer.send(frame(kRst, 0, 1, number(8)) + late);
+    EXPECT_EQ(goaway_code(peer.received()), 5u) << "STREAM_CLOSED";
+  }
+}
+
+TEST(H2Wire, FramesOnAStreamThatWeResetMayStillBeUnderWay) {
+  RawPeer peer;
+  peer.request(1, "", 0);
+  peer.stream(0).stream->reset(Reset::kLocal);
+  EXPECT_EQ(count(peer.received(), kRst), 1);
+  peer.send(frame(kData, 0, 1, "late") + frame(kData, kEndStream, 1, "later"));
+  EXPECT_EQ(count(peer.received(), kGoaway), 0);
+}
+
+// RFC 9113 §5.1.1
+TEST(H2Wire, AStreamThatWasPassedOverCannotBeOpened) {
+  RawPeer peer;
+  peer.request(5);
+  peer.request(3);
+  EXPECT_EQ(goaway_code(peer.received()), 1u) << "PROTOCOL_ERROR";
+}
+
 TEST(H2Wire, AMalformedRequestEndsTheConnection) {
   const std::string bad[] = {
       field("Upper", "x"), field("te", "gzip"),      field("connection", "close"),

@@ -1,0 +1,47 @@
+// ClosedStreams: which of a client's streams are certainly over, or were never opened, so that frames on them are errors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weir::http::h2 {
+
+/// A server's short memory (RFC 9113 §5.1, §5.1.1). It remembers only what the client itself closed, for of streams that we reset
+/// frames may still be under way; what it has forgotten counts as harmless.
+class ClosedStreams {
+ public:
+  /// The client opened a stream: those it passed over are closed for good.
+  void opened(uint32_t id) {
+    if (id > next_) skipped_[skips_++ % kSkips] = {next_, id - 2};
+    next_ = id + 2;
+  }
+  /// Both sides have ended the stream, or the client has reset it.
+  void closed(uint32_t id) { closed_[count_++ % kClosed] = id; }
+
+  bool was_closed(uint32_t id) const {
+    for (const uint32_t each : closed_) {
+      if (each == id) return true;
+    }
+    return false;
+  }
+  bool was_skipped(uint32_t id) const {
+    for (const Range& range : skipped_) {
+      if (range.first <= id && id <= range.last) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr size_t kClosed = 16;
+  static constexpr size_t kSkips = 4;
+  struct Range {
+    uint32_t first = 1, last = 0;
+  };
+
+  uint32_t next_ = 1;
+  uint32_t closed_[kClosed] = {};
+  Range skipped_[kSkips];
+  size_t count_ = 0, skips_ = 0;
+};
+
+}  // namespace weir::http::h2
