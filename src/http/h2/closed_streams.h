@@ -1,4 +1,4 @@
-// ClosedStreams: which of a client's streams are certainly over, or were never opened, so that frames on them are errors.
+// ClosedStreams: which streams are certainly over, or were never opened, so that frames on them are errors.
 #pragma once
 
 #include <cstddef>
@@ -6,16 +6,16 @@
 
 namespace weir::http::h2 {
 
-/// A server's short memory (RFC 9113 §5.1, §5.1.1). It remembers only what the client itself closed, for of streams that we reset
-/// frames may still be under way; what it has forgotten counts as harmless.
+/// A short memory (RFC 9113 §5.1, §5.1.1). It remembers only what the peer itself closed, for of streams that we reset frames may
+/// still be under way; what it has forgotten counts as harmless.
 class ClosedStreams {
  public:
-  /// The client opened a stream: those it passed over are closed for good.
+  /// A client opened a stream: those it passed over are closed for good.
   void opened(uint32_t id) {
     if (id > next_) skipped_[skips_++ % kSkips] = {next_, id - 2};
     next_ = id + 2;
   }
-  /// Both sides have ended the stream, or the client has reset it.
+  /// Both sides have ended the stream, or the peer has reset it.
   void closed(uint32_t id) { closed_[count_++ % kClosed] = id; }
 
   bool was_closed(uint32_t id) const {

@@ -38,7 +38,14 @@ std::string as_details(std::string_view message) {
 
 Connection::Connection(Side side, net::ByteStream& bytes, const Http2Options& options, const CodecLimits& limits,
                        Http2Stats& stats, loop::EventLoop& loop)
-    : options_(options), side_(side), bytes_(bytes), stats_(stats), loop_(loop), reader_(limits, stats), guard_(options) {
+    : options_(options),
+      side_(side),
+      bytes_(bytes),
+      stats_(stats),
+      loop_(loop),
+      reader_(limits, stats),
+      guard_(options),
+      scanner_(side == Side::kServer ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   start();
 }
 
@@ -90,7 +97,7 @@ void Connection::receive_bytes(std::string_view bytes) {
   if (dead_) return;
   reuse_retired();
   receiving_ = true;
-  const ssize_t taken = server() ? feed_checked(bytes) : feed(bytes);
+  const ssize_t taken = feed_checked(bytes);
   if (held_stream_ != nullptr) deliver_held(false);
   block_stream_ = taken < 0 ? nullptr : block_stream_;
   receiving_ = false;

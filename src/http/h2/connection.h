@@ -120,8 +120,8 @@ class Connection {
   loop::EventLoop& loop_;
   BlockReader reader_;
   FrameGuard guard_;
-  ClosedStreams closed_;  // server
-  FrameScanner scanner_{NGHTTP2_CLIENT_MAGIC_LEN};
+  ClosedStreams closed_;
+  FrameScanner scanner_;
   nghttp2_session* session_ = nullptr;
 
   List<H2Stream, ByState> streams_;  // open, detached or closed
