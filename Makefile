@@ -29,6 +29,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@tools/setup-tests.sh
 	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
 	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
+	@SUT=$(SUT) spec/conformance.py
 
 DIFFERENTIAL_ARGS ?= --configs 10
 differential: build  ## random configurations and requests, Weir beside Envoy
