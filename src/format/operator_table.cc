@@ -26,6 +26,10 @@ const net::AddressPtr& of_connection(Context c) {
 const net::AddressPtr& client(Context c) {
   return c.info.client_address == nullptr && c.info.connection == nullptr ? kNoAddress : c.info.client();
 }
+/// The upstream's address, once there was a connection to it.
+const net::AddressPtr& connected(Context c) {
+  return c.info.upstream_local_address == nullptr ? kNoAddress : c.info.upstream_remote_address;
+}
 Value header_bytes(const http::HeaderMap* headers) {
   return Value::of_number(headers == nullptr ? 0 : static_cast<int64_t>(headers->byte_size()));
 }
@@ -221,11 +225,10 @@ constexpr OperatorEntry kOperators[] = {
     {"UPSTREAM_PEER_SUBJECT", Syntax::kNothing, values::missing},
     {"UPSTREAM_PEER_URI_SAN", Syntax::kNothing, values::missing},
     {"UPSTREAM_PROTOCOL", Syntax::kNothing, [](Values, Context c, Scratch&) { return protocol(c.info.upstream_protocol); }},
-    {"UPSTREAM_REMOTE_ADDRESS", Syntax::kNothing,
-     [](Values, Context c, Scratch&) { return address(c.info.upstream_remote_address); }},
+    {"UPSTREAM_REMOTE_ADDRESS", Syntax::kNothing, [](Values, Context c, Scratch&) { return address(connected(c)); }},
     {"UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Syntax::kNothing,
-     [](Values, Context c, Scratch&) { return address_only(c.info.upstream_remote_address); }},
-    {"UPSTREAM_REMOTE_PORT", Syntax::kNothing, [](Values, Context c, Scratch&) { return port(c.info.upstream_remote_address); }},
+     [](Values, Context c, Scratch&) { return address_only(connected(c)); }},
+    {"UPSTREAM_REMOTE_PORT", Syntax::kNothing, [](Values, Context c, Scratch&) { return port(connected(c)); }},
     {"UPSTREAM_REQUEST_ATTEMPT_COUNT", Syntax::kNothing, [](Values, Context c, Scratch&) { return number(c.info.attempts); }},
     {"UPSTREAM_TLS_CIPHER", Syntax::kNothing, values::missing},
     {"UPSTREAM_TLS_SESSION_ID", Syntax::kNothing, values::missing},

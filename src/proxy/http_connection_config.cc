@@ -23,6 +23,15 @@ using UuidRequestIdConfig = envoy::extensions::request_id::uuid::v3::UuidRequest
 
 namespace {
 
+/// What counts as internal where internal_address_config names no ranges (RFC 1918, RFC 4193, and this machine).
+std::vector<net::Cidr> private_networks() {
+  static constexpr std::pair<std::string_view, int> kNetworks[] = {{"10.0.0.0", 8},   {"172.16.0.0", 12}, {"192.168.0.0", 16},
+                                                                   {"127.0.0.1", 32}, {"fd00::", 8},      {"::1", 128}};
+  std::vector<net::Cidr> result;
+  for (const auto& [network, length] : kNetworks) result.push_back(*net::Cidr::make(network, length));
+  return result;
+}
+
 class Reader {
  public:
   Reader(const HttpConnectionManager& from, const FieldPath& at, ListenerConfigContext& context, config::Diagnostics& diagnostics)
@@ -115,6 +124,7 @@ class Reader {
     spec_->unix_sockets_are_internal = internal.unix_sockets();
     const FieldPath config{&at_, "internal_address_config"};
     good_ &= net::read_cidrs(internal.cidr_ranges(), FieldPath{&config, "cidr_ranges"}, diagnostics_, spec_->internal_addresses);
+    if (from_.has_internal_address_config() && internal.cidr_ranges().empty()) spec_->internal_addresses = private_networks();
   }
 
   void request_ids() {

@@ -148,6 +148,7 @@ Pipeline::Next Pipeline::normalise() {
     go_ahead.set_status(100);
     downstream_->send_informational(go_ahead);
     connection_->stats().count_response(100);
+    info.response_code = 100;  // until there is a better one
     request_headers_.remove(HeaderId::kExpect);
   }
   if (auto refusal = admit_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) return refuse(*refusal);
@@ -158,6 +159,9 @@ Pipeline::Next Pipeline::find_route() {
   step_ = Step::kRequestFilters;
   selection_.table = connection_->route_table();
   if (selection_.table != nullptr) {
+    if (!info.internal_request) {
+      for (const http::HeaderName& name : selection_.table->config().internal_only_headers) request_headers_.remove(name.text);
+    }
     selection_.match = selection_.table->find(request_headers_, match_context());
     route = selection_.match.route;
     if (selection_.match.virtual_host != nullptr) info.virtual_host_name = selection_.match.virtual_host->name;
@@ -170,7 +174,7 @@ Pipeline::Next Pipeline::find_route() {
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
     if (!may_upgrade(request_headers_, spec, *route)) {
       stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
-      return reply_and_go_on(403, "", "upgrade_failed");
+      return reply_and_go_on(403, "", "upgrade_failed", RouteHeaders::kYes);
     }
     tunnel_ = true;
     stats.downstream_cx_upgrades_total.add();
@@ -223,8 +227,9 @@ Pipeline::Next Pipeline::forward_request() {
         if constexpr (std::is_same_v<Action, route::Forward>) return start_upstream(action);
         if constexpr (std::is_same_v<Action, route::Redirect>) return redirect(action);
         if constexpr (std::is_same_v<Action, route::DirectResponse>) return respond_directly(action);
-        info.flags.set(ResponseFlag::kNoRouteFound);
-        return reply_and_go_on(404, "", "route_not_found");
+        stats.no_cluster.add();  // a route for what does not forward
+        info.flags.set(ResponseFlag::kNoClusterFound);
+        return reply_and_go_on(503, "", "cluster_not_found", RouteHeaders::kYes);
       },
       route->action);
 }
@@ -240,7 +245,8 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   info.upstream_cluster = cluster->spec().stat_name;
   info.upstream_cluster_raw = cluster->spec().name;
   if (!match.virtual_host->virtual_clusters.empty()) {
-    info.virtual_cluster_name = route::virtual_cluster_name(*match.virtual_host, request_headers_);
+    const std::string_view name = route::virtual_cluster_name(*match.virtual_host, request_headers_);
+    if (name != "other") info.virtual_cluster_name = name;  // that one is only for statistics
   }
   const RequestTimeouts limits = request_timeouts(forward, request_headers_, info.internal_request);
   set_stream_limits(forward, limits);

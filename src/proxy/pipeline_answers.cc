@@ -22,17 +22,22 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body("");
   step_ = Step::kResponseFilters;
+  next_filter_ = 0;
   return Next::kGoOn;
 }
 
 Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
   connection_->stats().rq_direct_response.add();
   response_headers_.set_status(response.status);
+  if (response.status / 100 == 3 || response.status == 201) {  // Envoy names the request's own URL
+    response_headers_.add(HeaderId::kLocation, route::redirect_location({}, route->match, request_headers_, envoy_headers()));
+  }
   info.response_code_details = "direct_response";
   local_reply_ = true;
   route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body(response.body);
   step_ = Step::kResponseFilters;
+  next_filter_ = 0;
   return Next::kGoOn;
 }
 
@@ -86,11 +91,11 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
   response_headers_.clear();
   response_headers_.set_status(status);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
+  info.response_code_details = details;
   if (route_headers == RouteHeaders::kYes) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
                              format_context());
   }
-  info.response_code_details = details;
   local_reply_ = true;
   set_reply_body(body);
   step_ = Step::kResponseFilters;

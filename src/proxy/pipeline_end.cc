@@ -113,7 +113,7 @@ void Pipeline::finish() {
   HttpStats& stats = connection_->stats();
   stats.downstream_rq_active.subtract();
   if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
-  if (info.response_code != 0) {
+  if (info.response_code > 100) {
     stats.count_response(info.response_code);
     connection_->listener_stats().count_response(info.response_code);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/url.h"
 #include "proxy/client_address.h"
 
 namespace weir::proxy {
@@ -69,6 +70,7 @@ void set_request_id(HeaderMap& request, const HttpConnectionSpec& spec, bool edg
 void set_scheme(HeaderMap& request, const HttpConnectionSpec& spec, bool tls) {
   if (!spec.scheme_to_overwrite.empty()) {
     request.set_pseudo(HeaderId::kScheme, spec.scheme_to_overwrite);
+    request.set(HeaderId::kForwardedProto, spec.scheme_to_overwrite);
     return;
   }
   const std::string_view forwarded = request.get(HeaderId::kForwardedProto);
@@ -94,6 +96,7 @@ void remove_untrusted(HeaderMap& request, bool edge) {
       case HeaderId::kEnvoyMaxRetries:
       case HeaderId::kEnvoyUpstreamAltStatName:
       case HeaderId::kEnvoyUpstreamTimeoutMs:
+      case HeaderId::kEnvoyUpstreamStreamDurationMs:
       case HeaderId::kEnvoyUpstreamPerTryTimeoutMs:
       case HeaderId::kEnvoyUpstreamTimeoutAltResponse:
       case HeaderId::kEnvoyExpectedTimeoutMs:
@@ -144,6 +147,10 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     }
   }
 
+  request.remove_if([](const http::Header& line) {
+    return line.id == HeaderId::kOther && line.name == "referer" && !http::is_referer(line.value);
+  });
+
   // 2. Who asks.
   const net::AddressPtr& peer = info.connection->remote_address;
   const bool tls = info.connection->tls;
@@ -157,9 +164,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     if (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedProto)) {
       request.set(HeaderId::kForwardedProto, tls ? "https" : "http");
     }
-    if (spec.append_x_forwarded_port && (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedPort))) {
-      request.set(HeaderId::kForwardedPort, request.arena().copy(std::to_string(info.connection->local_address->port())));
-    }
+    if (spec.append_x_forwarded_port && spec.xff_num_trusted_hops == 0) request.remove(HeaderId::kForwardedPort);
   } else if (!spec.address_detections.empty()) {
     single_address = false;
     for (const AddressDetection& detection : spec.address_detections) {
@@ -176,6 +181,9 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     single_address = forwarded.single;
   }
   if (!request.has(HeaderId::kForwardedProto)) request.add(HeaderId::kForwardedProto, tls ? "https" : "http");
+  if (spec.append_x_forwarded_port && !request.has(HeaderId::kForwardedPort)) {
+    request.add(HeaderId::kForwardedPort, request.arena().copy(std::to_string(info.connection->local_address->port())));
+  }
   set_scheme(request, spec, tls);
 
   // 3. How far we trust it.

@@ -97,6 +97,9 @@ void read_path_rewrites(ConfigReader& reader, const v3::RouteAction& config, con
                         Forward& forward) {
   const int rewrites = !config.prefix_rewrite().empty() + config.has_regex_rewrite() + config.has_path_rewrite_policy();
   if (rewrites > 1) reader.error(at, "has more than one of prefix_rewrite, regex_rewrite and path_rewrite_policy");
+  if (!config.prefix_rewrite().empty() && match.kind == PathMatch::Kind::kTemplate) {
+    reader.error({&at, "prefix_rewrite"}, "does not go with path_match_policy", "use path_rewrite_policy or regex_rewrite");
+  }
   forward.prefix_rewrite = config.prefix_rewrite();
   if (config.has_regex_rewrite()) forward.regex_rewrite = reader.regex_rewrite(config.regex_rewrite(), {&at, "regex_rewrite"});
   if (!config.has_path_rewrite_policy()) return;

@@ -88,6 +88,7 @@ Match RouteTable::find(const HeaderMap& request, const MatchContext& context) co
   if (config_.ignore_port_in_host_matching) authority = authority.substr(0, port_position(authority));
   const uint32_t index = hosts_.find(authority);
   if (index == HostIndex::kNone) return {};
+  if (const http::Header* scheme = request.find(HeaderId::kForwardedProto); scheme != nullptr && scheme->value.empty()) return {};
   Match match{&config_.virtual_hosts[index], nullptr};
   if (tls_required(*match.virtual_host, request, context)) {
     match.route = &https_redirect_;

@@ -1,5 +1,4 @@
 // The client side of an HTTP/1 connection: one request, its response, then the next (no pipelining).
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -89,7 +88,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   h1::HeadFacts facts_;
   h1::BodyReader body_;
   std::string kept_;
-  size_t scanned_ = 0;
+  h1::HeadFinder head_finder_;
   int informational_ = 0;
   Reading reading_ = Reading::kDone;
   h1::Framing framing_ = h1::Framing::kNone;
@@ -131,30 +130,24 @@ void Http1Client::process(std::string_view bytes) {
 }
 
 size_t Http1Client::read_head(std::string_view bytes) {
-  const size_t from = scanned_ > 3 ? scanned_ - 3 : 0;
-  size_t size = h1::find_head_end(bytes.substr(from));
-  if (size == 0) {
-    scanned_ = bytes.size();
-    if (bytes.size() > kMaxResponseHeadBytes) {
+  size_t size = 0;
+  switch (head_finder_.look(bytes, kMaxResponseHeadBytes, size)) {
+    case h1::HeadFinder::Verdict::kComplete:
+      break;
+    case h1::HeadFinder::Verdict::kTooLarge:
       broken(kHeadersTooLarge);
-    } else if (h1::has_bare_line_feed(bytes, from)) {
+      return 0;
+    case h1::HeadFinder::Verdict::kBareLineFeed:
       broken(kBareLineFeed);
-    }
-    return 0;
-  }
-  size += from;
-  scanned_ = 0;
-  if (size > kMaxResponseHeadBytes) {
-    broken(kHeadersTooLarge);
-    return 0;
+      return 0;
+    case h1::HeadFinder::Verdict::kIncomplete:
+      return 0;
   }
   facts_ = {};
   HeaderMap& headers = exchange_->incoming_headers();
   headers.clear();
-  char* copy = headers.arena().allocate_chars(size + h1::kHeadPadding);
-  std::memcpy(copy, bytes.data(), size);
-  std::memset(copy + size, 0, h1::kHeadPadding);
-  if (auto error = h1::parse_response_head(copy, size, headers, facts_, limits_, stats_)) {
+  if (auto error =
+          h1::parse_response_head(h1::copy_head(headers, bytes.substr(0, size)), size, headers, facts_, limits_, stats_)) {
     broken(*error);
     return 0;
   }

@@ -11,6 +11,7 @@
 #include "http/h1/connection_header.h"
 #include "http/h1/request_line.h"
 #include "http/joined_lines.h"
+#include "http/url.h"
 
 namespace weir::http::h1 {
 
@@ -262,6 +263,25 @@ size_t find_head_end(std::string_view bytes) {
   return 0;
 }
 
+HeadFinder::Verdict HeadFinder::look(std::string_view bytes, size_t most, size_t& size) {
+  const size_t from = scanned_ > 3 ? scanned_ - 3 : 0;
+  if (const size_t found = find_head_end(bytes.substr(from)); found != 0) {
+    size = from + found;
+    scanned_ = 0;
+    return size > most ? Verdict::kTooLarge : Verdict::kComplete;
+  }
+  scanned_ = bytes.size();
+  if (bytes.size() > most) return Verdict::kTooLarge;
+  return has_bare_line_feed(bytes, from) ? Verdict::kBareLineFeed : Verdict::kIncomplete;
+}
+
+char* copy_head(HeaderMap& headers, std::string_view head) {
+  char* const copy = headers.arena().allocate_chars(head.size() + kHeadPadding);
+  std::memcpy(copy, head.data(), head.size());
+  std::memset(copy + head.size(), 0, kHeadPadding);
+  return copy;
+}
+
 bool may_begin_request(std::string_view bytes) {
   constexpr size_t kLongestMethod = 32;
   for (size_t i = 0; i < bytes.size() && i <= kLongestMethod; ++i) {
@@ -304,6 +324,7 @@ std::optional<ProtocolError> parse_response_head(char* head, size_t size, Header
 
   LineReader lines{headers, facts, limits, stats};
   if (auto error = lines.read_all(at, end)) return error;
+  if (lines.length_unreadable) return kInvalidLength;
   headers.set_pseudo(HeaderId::kStatus, digits);
   if (headers.status() < 100) return kInvalidStatusLine;
 

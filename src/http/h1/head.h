@@ -26,6 +26,21 @@ struct HeadFacts {
 /// The size of the head that `bytes` begin with, empty line included; 0 if its end is not there yet.
 size_t find_head_end(std::string_view bytes);
 
+/// Looks for the end of a head that comes piece by piece, and looks at no byte twice.
+class HeadFinder {
+ public:
+  enum class Verdict : uint8_t { kIncomplete, kComplete, kTooLarge, kBareLineFeed };
+  /// `bytes`: all that have come since the head began. `size` is set if it is complete. A head may have `most` bytes.
+  Verdict look(std::string_view bytes, size_t most, size_t& size);
+  void restart() { scanned_ = 0; }
+
+ private:
+  size_t scanned_ = 0;
+};
+
+/// A copy that may be parsed, in memory that lives as long as `headers`.
+char* copy_head(HeaderMap& headers, std::string_view head);
+
 /// Whether `bytes` hold, at `from` or later, a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
 bool has_bare_line_feed(std::string_view bytes, size_t from = 0);
 

@@ -1,12 +1,10 @@
 #include "http/h1/request_line.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/text.h"
+#include "http/url.h"
 
 namespace weir::http::h1 {
 
@@ -31,50 +29,16 @@ bool known_method(std::string_view method) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
-bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
-
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-}
-
-/// "http" of "http://…"; empty if it does not begin like that.
-std::string_view scheme_of(std::string_view target) {
-  const std::string_view scheme = target.substr(0, std::min(target.find("://"), target.size()));
-  const bool whole = scheme.size() < target.size() && !scheme.empty() && is_alpha(scheme.front());
-  const bool good = std::ranges::all_of(scheme, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "+-."); });
-  return whole && good ? scheme : std::string_view();
-}
-
-size_t authority_size(std::string_view text) { return std::min(text.find_first_of("/?"), text.size()); }
-
-bool is_host(std::string_view host) {
-  if (host.starts_with('[')) {
-    char address[INET6_ADDRSTRLEN + 1] = {};
-    in6_addr ignored;
-    if (!host.ends_with(']') || host.size() - 2 > INET6_ADDRSTRLEN) return false;
-    std::memcpy(address, host.data() + 1, host.size() - 2);
-    return inet_pton(AF_INET6, address, &ignored) == 1;
-  }
-  return !host.empty() && std::ranges::all_of(host, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '.'; });
-}
-
-/// Host, and port if there is one. Userinfo is none of ours (RFC 9110 §4.2.4).
-bool is_host_and_port(std::string_view text, bool port_required) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || text.ends_with(']')) return !port_required && is_host(text);
-  return is_host(text.substr(0, colon)) && parse_number<uint16_t>(text.substr(colon + 1)).has_value();
-}
-
+/// Whether the bytes could be a target at all; whether it can be used is another question.
 bool is_target(std::string_view target, bool connect) {
-  if (target.empty() || !is_printable(target)) return false;
+  if (target.empty() || !std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; })) return false;
   if (target.front() == '/' || target.front() == '*') return true;
   if (!connect) {
-    const std::string_view scheme = scheme_of(target);
+    const std::string_view scheme = url_scheme(target);
     if (scheme.empty()) return false;
     target.remove_prefix(scheme.size() + 3);
   }
-  const std::string_view authority = target.substr(0, authority_size(target));
+  const std::string_view authority = target.substr(0, target.find_first_of("/?"));
   return authority.find("@@") == std::string_view::npos && is_authority(authority);
 }
 
@@ -89,10 +53,6 @@ bool parse_version(std::string_view text, Protocol& version) {
     return false;
   }
   return true;
-}
-
-bool is_authority(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@[]%"); });
 }
 
 std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line) {
@@ -143,17 +103,13 @@ std::optional<ProtocolError> resolve_target(std::string_view target, std::string
     headers.set_pseudo(HeaderId::kAuthority, target);
     return std::nullopt;
   }
-  const std::string_view scheme = scheme_of(target);
-  if (scheme.empty()) return kUnusableUrl;
-  target.remove_prefix(scheme.size() + 3);
-  const std::string_view authority = target.substr(0, authority_size(target));
-  if (!is_host_and_port(authority, false)) return kUnusableUrl;
-  const bool https = iequals(scheme, "https");
-  if (!https && !iequals(scheme, "http")) return kInvalidScheme;
-  target.remove_prefix(authority.size());
+  const std::optional<Url> url = parse_url(target);
+  if (!url) return kUnusableUrl;
+  const bool https = iequals(url->scheme, "https");
+  if (!https && !iequals(url->scheme, "http")) return kInvalidScheme;
   headers.set_pseudo(HeaderId::kScheme, https ? "https" : "http");
-  headers.set_pseudo(HeaderId::kAuthority, authority);
-  headers.set_pseudo(HeaderId::kPath, target.empty() ? "/" : target);
+  headers.set_pseudo(HeaderId::kAuthority, url->authority);
+  headers.set_pseudo(HeaderId::kPath, url->path.empty() ? "/" : url->path);
   return std::nullopt;
 }
 

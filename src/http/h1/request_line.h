@@ -33,7 +33,4 @@ std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& ve
 std::optional<ProtocolError> resolve_target(std::string_view target, std::string_view method, const Http1Options& options,
                                             HeaderMap& headers);
 
-/// Whether all of these bytes may stand in a Host line (RFC 3986 §3.2).
-bool is_authority(std::string_view text);
-
 }  // namespace weir::http::h1

@@ -1,5 +1,4 @@
 // The server side of an HTTP/1 connection: one exchange at a time, the next request waits (RFC 9112 §9.3.2).
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -52,7 +51,7 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   // --- reading ---
   void process(std::string_view bytes);
   size_t read_head(std::string_view bytes);
-  void begin_exchange(char* head, size_t size);
+  void begin_exchange(std::string_view head);
   size_t read_body(std::string_view bytes);
   void malformed(const ProtocolError& error);
   void keep(std::string_view bytes);
@@ -87,8 +86,8 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   StreamEvents* exchange_ = nullptr;
   h1::HeadFacts facts_;
   h1::BodyReader body_;
-  std::string kept_;    // bytes that could not be used yet: part of a head, or pipelined requests
-  size_t scanned_ = 0;  // of kept_, without finding a head's end
+  std::string kept_;  // bytes that could not be used yet: part of a head, or pipelined requests
+  h1::HeadFinder head_finder_;
   size_t blank_bytes_ = 0;
   Reading reading_ = Reading::kHead;
   h1::Framing framing_ = h1::Framing::kNone;
@@ -148,49 +147,44 @@ size_t Http1Server::read_head(std::string_view bytes) {
   while (bytes.substr(blank).starts_with("\r\n")) blank += 2;
   if (blank != 0) {
     blank_bytes_ += blank;
-    scanned_ = 0;
+    head_finder_.restart();
     if (blank_bytes_ > kMaxLeadingBlank) malformed(kBareLineFeed);
     return blank;
   }
 
-  const size_t from = scanned_ > 3 ? scanned_ - 3 : 0;
-  size_t size = h1::find_head_end(bytes.substr(from));
-  const size_t most = limits_.max_headers_kb * 1024 + 4096;  // the exact count, without separators, is taken after parsing
-  if (size == 0) {
-    if (bytes.size() > most) {
+  size_t size = 0;
+  switch (head_finder_.look(bytes, limits_.max_headers_kb * 1024, size)) {
+    case h1::HeadFinder::Verdict::kComplete:
+      break;
+    case h1::HeadFinder::Verdict::kTooLarge:
       malformed(kHeadersTooLarge);
-    } else if (h1::has_bare_line_feed(bytes, from)) {
-      malformed(kBareLineFeed);
-    }
-    if (reading_ != Reading::kBroken && !h1::may_begin_request(bytes)) malformed(kNoHttp);
-    if (reading_ == Reading::kBroken) return 0;
-    if (auto error = h1::check_first_line(bytes, size)) malformed(*error);
-    if (size == 0) {
-      scanned_ = bytes.size();
       return 0;
-    }
-  } else {
-    size += from;
+    case h1::HeadFinder::Verdict::kBareLineFeed:
+      malformed(kBareLineFeed);
+      return 0;
+    case h1::HeadFinder::Verdict::kIncomplete:
+      if (!h1::may_begin_request(bytes)) {
+        malformed(kNoHttp);
+        return 0;
+      }
+      if (auto error = h1::check_first_line(bytes, size)) malformed(*error);
+      if (size == 0) return 0;
+      head_finder_.restart();
+      break;
   }
-  scanned_ = blank_bytes_ = 0;
-  begin_exchange(const_cast<char*>(bytes.data()), size);
+  blank_bytes_ = 0;
+  begin_exchange(bytes.substr(0, size));
   return size;
 }
 
-void Http1Server::begin_exchange(char* head, size_t size) {
+void Http1Server::begin_exchange(std::string_view head) {
   response_started_ = response_ended_ = false;
   facts_ = {};
   exchange_ = &events_.on_new_stream(*this);
   HeaderMap& headers = exchange_->incoming_headers();
-  char* copy = headers.arena().allocate_chars(size + h1::kHeadPadding);
-  std::memcpy(copy, head, size);
-  std::memset(copy + size, 0, h1::kHeadPadding);
-  if (auto error = h1::parse_request_head(copy, size, headers, facts_, options_, limits_, stats_)) {
+  if (auto error =
+          h1::parse_request_head(h1::copy_head(headers, head), head.size(), headers, facts_, options_, limits_, stats_)) {
     malformed(*error);
-    return;
-  }
-  if (headers.byte_size() > limits_.max_headers_kb * 1024) {
-    malformed(kHeadersTooLarge);
     return;
   }
   head_request_ = headers.method() == "HEAD";
@@ -312,7 +306,8 @@ void Http1Server::send_headers(const HeaderMap& headers, bool end_stream) {
   }
   const std::string_view connection = tunnel ? std::string_view() : connection_line(headers);
   if (tunnel) wants_close_ = true;
-  h1::write_response_head(connection_.out(), headers, facts_.version, connection, framing_line, options_.proper_case);
+  const Protocol version = options_.accept_http_10 ? facts_.version : Protocol::kHttp11;
+  h1::write_response_head(connection_.out(), headers, version, connection, framing_line, options_.proper_case);
   connection_.want_flush();
   if (end_stream) end_response();
 }

@@ -24,6 +24,12 @@ class Pen {
     *at_++ = '\r';
     *at_++ = '\n';
   }
+  /// A whole line of ours, or nothing.
+  void made_line(std::string_view line, bool proper_case) {
+    char* name = at_;
+    text(line);
+    if (proper_case && !line.empty()) capitalise(name, line.find(':'));
+  }
   size_t size() const { return at_ - begin_; }
 
  private:
@@ -152,7 +158,7 @@ void write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_vi
     pen.text(" HTTP/1.1\r\n");
     if (headers.has_pseudo(HeaderId::kAuthority)) pen.line({"host", authority, HeaderId::kHost}, proper_case);
     for (const Header& line : headers) pen.line(line, proper_case);
-    pen.text(framing_line);
+    pen.made_line(framing_line, proper_case);
     pen.text("\r\n");
   });
 }
@@ -168,8 +174,8 @@ void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol vers
     pen.text(reason);
     pen.text("\r\n");
     for (const Header& line : headers) pen.line(line, proper_case);
-    pen.text(connection_line);
-    pen.text(framing_line);
+    pen.made_line(connection_line, proper_case);
+    pen.made_line(framing_line, proper_case);
     pen.text("\r\n");
   });
 }

@@ -1,6 +1,7 @@
 #include "http/h2/callbacks.h"
 
 #include <memory>
+#include <utility>
 
 #include "http/h2/connection.h"
 
@@ -135,8 +136,10 @@ int Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* 
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
 }
 
-int Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*, size_t, uint8_t,
-                                 void*) {
+int Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size, const uint8_t*,
+                                 size_t, uint8_t, void* user_data) {
+  connection(user_data).unknown_pseudo_ =
+      name_size != 0 && name[0] == ':' && header_id(text(name, name_size)) == HeaderId::kOther;
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // not to be dropped in silence; on_invalid_frame() follows
 }
 
@@ -230,6 +233,15 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
   return true;
 }
 
+/// Whether all that is wrong with a request is that its content-length promised more than comes.
+bool Callbacks::lacks_its_body(const H2Stream& stream, const nghttp2_frame& frame, int error) {
+  if (error != NGHTTP2_ERR_HTTP_MESSAGING || frame.hd.type != NGHTTP2_HEADERS || stream.events_ == nullptr) return false;
+  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return false;
+  const HeaderMap& headers = stream.events_->incoming_headers();
+  return headers.has(HeaderId::kContentLength) && !headers.method().empty() && !headers.path().empty() &&
+         !headers.scheme().empty();
+}
+
 bool Callbacks::malformed(Connection& self, H2Stream& stream, std::string_view details) {
   self.reset_later(stream, Reset::kProtocolError, details);
   self.stats_.rx_messaging_error.add();
@@ -246,7 +258,14 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
   if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
   if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
     H2Stream* const stream = Callbacks::stream(session, frame->hd.stream_id);
-    const std::string_view details = error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidHeader : Connection::kMessagingRule;
+    const std::string_view details = error == NGHTTP2_ERR_HTTP_HEADER && !std::exchange(self.unknown_pseudo_, false)
+                                         ? kInvalidHeader
+                                         : Connection::kMessagingRule;
+    if (stream != nullptr && self.server() && lacks_its_body(*stream, *frame, error)) {
+      self.stats_.rx_messaging_error.add();
+      self.reset_later(*stream, Reset::kRemote, details);
+      return 0;
+    }
     if (stream == nullptr) self.stats_.rx_messaging_error.add();
     if (stream == nullptr ? self.options_.override_stream_error_on_invalid_http_message : malformed(self, *stream, details))
       return 0;

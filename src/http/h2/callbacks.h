@@ -42,6 +42,7 @@ class Callbacks {
 
   /// False if the connection is to be given up.
   static bool head_received(Connection& connection, H2Stream& stream, const nghttp2_frame& frame);
+  static bool lacks_its_body(const H2Stream& stream, const nghttp2_frame& frame, int error);
   /// Resets the stream; false if the connection is to be given up with it.
   static bool malformed(Connection& connection, H2Stream& stream, std::string_view details);
 };

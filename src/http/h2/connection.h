@@ -133,6 +133,7 @@ class Connection {
   size_t gone_ = 0;  // streams whose end is still to be told with stream_gone()
 
   H2Stream* block_stream_ = nullptr;  // whose header block is being received
+  bool unknown_pseudo_ = false;       // the field that makes it invalid is a pseudo-header that does not exist
   H2Stream* held_stream_ = nullptr;   // whose bytes are held back until it is known whether they are the last
   std::string_view held_;
 

@@ -15,30 +15,41 @@ void BlockReader::begin(HeaderMap& map, bool request) {
 
 BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
   bytes_ += name.size() + value.size();
-  if (++count_ > limits_.max_headers_count || bytes_ > size_t{limits_.max_headers_kb} * 1024) return Verdict::kTooLarge;
-
-  Arena& arena = map_->arena();
+  if (bytes_ > size_t{limits_.max_headers_kb} * 1024) return Verdict::kTooLarge;
   const HeaderId id = header_id(name);
-  if (id == HeaderId::kOther) {
-    if (request_ && limits_.underscores != CodecLimits::Underscores::kAllow && name.find('_') != name.npos) {
-      if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
-      stats_.dropped_headers_with_underscores.add();
-      return Verdict::kOk;
-    }
-    const std::string_view own_name = arena.copy(name), own_value = arena.copy(value);
-    if (!join_repeated(*map_, own_name, id, own_value, request_)) map_->add({own_name, own_value, id});
+  if (id == HeaderId::kOther && request_ && limits_.underscores != CodecLimits::Underscores::kAllow &&
+      name.find('_') != name.npos) {
+    if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
+    stats_.dropped_headers_with_underscores.add();
     return Verdict::kOk;
   }
-  const std::string_view kept = arena.copy(value);
-  if (name[0] == ':') {
-    map_->set_pseudo(id, kept);
-  } else if (id == HeaderId::kHost && request_) {
-    host_ = kept;
-  } else {
-    cookies_ += id == HeaderId::kCookie;
-    if (!join_repeated(*map_, name, id, kept, request_)) map_->add(id, kept);
+  if (take(name, value, id)) ++count_;
+  return count_ > limits_.max_headers_count ? Verdict::kTooLarge : Verdict::kOk;
+}
+
+/// Whether the field is one more, rather than part of one that was there before.
+bool BlockReader::take(std::string_view name, std::string_view value, HeaderId id) {
+  Arena& arena = map_->arena();
+  const std::string_view own_value = arena.copy(value);
+  if (is_pseudo(id)) {
+    map_->set_pseudo(id, own_value);
+    return true;
   }
-  return Verdict::kOk;
+  if (id == HeaderId::kHost && request_) {
+    host_ = own_value;
+    return true;
+  }
+  if (id == HeaderId::kCookie) {
+    if (!value.empty()) {
+      ++cookies_;
+      map_->add(id, own_value);
+    }
+    return false;
+  }
+  const std::string_view own_name = id == HeaderId::kOther ? arena.copy(name) : header_name(id);
+  if (join_repeated(*map_, own_name, id, own_value, request_)) return false;
+  map_->add({own_name, own_value, id});
+  return true;
 }
 
 void BlockReader::finish() {

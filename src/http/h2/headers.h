@@ -28,6 +28,7 @@ class BlockReader {
   void finish();
 
  private:
+  bool take(std::string_view name, std::string_view value, HeaderId id);
   void join_cookies();
 
   const CodecLimits limits_;

@@ -1,0 +1,243 @@
+"""A proxy with upstreams of its own, and what came of a request in a form in which two of them can be compared."""
+
+import copy, json, os, re, time
+from itertools import zip_longest
+
+import yaml
+import bootstrap, client, sut, upstreams
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Values that differ from run to run although both are right.
+VOLATILE = {'date', 'x-request-id', 'x-envoy-upstream-service-time', 'server-timing'}
+KEPT = re.compile('rid-1|Mon, 01 Jan 2024')
+UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
+# What is compared of the statistics.
+STATS = re.compile(
+    r'http\.ingress\.(downstream_rq_(total|completed|[1-5]xx|http1_total|http2_total|rejected_via_ip_detection|redirected_with_normalized_path'
+    r'|non_relative_path|too_large|ws_on_non_ws_route|failed_path_normalization|timeout|response_before_rq_complete)|no_route|no_cluster'
+    r'|rq_direct_response|rq_redirect|rq_total|downstream_cx_protocol_error)'
+    r'|cluster\.(a|b|c|empty|refused)\.(upstream_rq_(total|completed|[1-5]xx|[1-5]\d\d)|upstream_cx_none_healthy|(external|internal)\.upstream_rq_(completed|[1-5]xx|[1-5]\d\d))'
+    r'|vhost\..*\.upstream_rq_(completed|[1-5]xx|[1-5]\d\d)'
+)
+UPSTREAMS = {'a': 'h1', 'b': 'h2', 'c': 'h1'}
+
+
+class Side:
+    """One proxy with its own upstreams and ports, on a configuration."""
+
+    def __init__(self, name):
+        self.name = name
+        self.ups = {n: upstreams.start(n, kind, sut.free_port()) for n, kind in UPSTREAMS.items()}
+        self.values = {'port': sut.free_port(), 'admin': sut.free_port(), 'refused': sut.free_port(), **{n: u.port for n, u in self.ups.items()}}
+        self.proxy = None
+
+    def configure(self, hcm):
+        """Starts the proxy on the configuration. What it said if it refused, otherwise None."""
+        self.close_proxy()
+        self.proxy = sut.Sut(self.name)
+        empty = {'name': 'empty', 'type': 'STATIC', 'load_assignment': {'cluster_name': 'empty'}}
+        named = bootstrap.cluster('c', 'h1', '${c}')
+        named['type'] = 'STRICT_DNS'
+        named['typed_extension_protocol_options'] = bootstrap.http_options(http_protocol_options={'enable_trailers': True, 'header_key_format': {'proper_case_words': {}}})
+        named['load_assignment']['endpoints'][0]['lb_endpoints'][0]['endpoint']['address']['socket_address']['address'] = 'localhost'
+        named['dns_lookup_family'] = 'V4_ONLY'
+        refused = bootstrap.cluster('refused', 'h1', '${refused}')
+        config = bootstrap.expand(hcm, UPSTREAMS, clusters=[named, empty, refused])
+        text = yaml.safe_dump(bootstrap.fill_all(config, dict(self.values, dir=self.proxy.dir)), sort_keys=False)
+        try:
+            self.proxy.start(text, self.values['admin'])
+        except RuntimeError as e:
+            self.close_proxy()
+            return str(e)
+        return None
+
+    def ask(self, q):
+        """What came of a request, in a form that can be compared."""
+        for u in self.ups.values():
+            u.reset(q.get('respond', {'body': 'answer'}))
+        try:
+            c = client.connect(q.get('protocol', 'h1'), self.values['port'], 3.0)
+        except OSError as e:
+            return {'connect': str(e)}
+        try:
+            if 'raw' in q:
+                c.send(q['raw'])
+                r = c.read('HEAD' if q['raw'].lstrip().startswith('HEAD') else 'GET', 1.0)
+            else:
+                r = c.request(dict(q, timeout=3.0))
+        finally:
+            c.close()
+        time.sleep(0.001)
+        seen = [s for u in self.ups.values() for s in u.seen if 'reset' not in s]
+        return {
+            'status': r.status, 'reason': r.reason, 'version': r.version, 'reset': r.reset >= 0, 'complete': r.complete, 'interim': r.interim, 'body': self.common(r.body),
+            'headers': self.compared(r.headers), 'trailers': self.compared(r.trailers), 'seen': [self.what_arrived(s) for s in seen],
+        }  # fmt: skip
+
+    def log(self, left_out):
+        """The lines of the access log, sorted: when a line is written is not compared. Without those of some requests."""
+        time.sleep(0.15)
+        path = self.proxy.dir + '/access.log'
+        if not os.path.exists(path):
+            return []
+        with open(path, errors='replace') as f:
+            lines = [self.common(l.rstrip('\n')) for l in f]
+        return sorted(l for l in lines if number_of(l) not in left_out)
+
+    def stats(self):
+        c = client.H1Connection(self.values['admin'])
+        body = c.request({'path': '/stats'}).body
+        c.close()
+        found = dict(l.split(': ', 1) for l in body.splitlines() if ': ' in l)
+        return {k: v for k, v in found.items() if STATS.fullmatch(k) and v != '0'}
+
+    def common(self, text):
+        """Port numbers are each side's own, and generated identifiers."""
+        for k, v in self.values.items():
+            text = text.replace(str(v), '<%s>' % k)
+        return UUID.sub(lambda m: m.group(0) if m.group(0).startswith('12345678') else '<uuid>', text)
+
+    def compared(self, headers):
+        """Sorted by name; lines of one name keep their order."""
+        out = []
+        for k, v in headers:
+            if k.lower() in VOLATILE and not KEPT.search(v):
+                v = re.sub(r'[^,]*\d[^,]*', '*', v) if ',' in v and k.lower() != 'date' else '*'
+            out.append((k, self.common(v)))
+        return sorted(out, key=lambda h: h[0])
+
+    def what_arrived(self, s):
+        return {
+            'upstream': s['upstream'], 'method': s['method'], 'path': s['path'], 'headers': self.compared(s['headers']),
+            'body': s['body'], 'trailers': self.compared(s['trailers']),
+        }  # fmt: skip
+
+    def close_proxy(self):
+        if self.proxy:
+            self.proxy.signal(9)
+            self.proxy.stop()
+            self.proxy = None
+
+    def close(self):
+        self.close_proxy()
+        for u in self.ups.values():
+            u.stop()
+
+
+def number_of(line):
+    """Which request a line of the access log is about; None if it does not say so."""
+    m = re.search(r'n=(\d+) ', line)
+    return int(m.group(1)) if m else None
+
+
+def only(x, y):
+    """What x has and y has not."""
+    y = list(y)
+    out = []
+    for h in x:
+        if h in y:
+            y.remove(h)
+        else:
+            out.append(h)
+    return out
+
+
+def differences(a, b):
+    """Names of what is not equal, and the two values; lists are reduced to what only one side has."""
+    out = []
+    for k in a.keys() | b.keys():
+        x, y = a.get(k), b.get(k)
+        if x == y:
+            continue
+        if k == 'headers':
+            x, y = only(x or [], y or []), only(y or [], x or [])
+            if not x and not y:
+                x, y = 'another order of lines of one name', ''
+        if k == 'seen' and x and y and len(x) == len(y) == 1:
+            x, y = x[0], y[0]
+            for f in x:
+                if x[f] != y[f]:
+                    p, r = (only(x[f], y[f]), only(y[f], x[f])) if f == 'headers' else (x[f], y[f])
+                    out.append(('upstream ' + f, p, r))
+            continue
+        out.append((k, x, y))
+    return sorted(out, key=lambda d: d[0])
+
+
+class Listed:
+    """What spec/differences.md says about random requests:
+
+    differential: request /REGEX/flags STATUS|STATUS   such requests (raw, or as JSON) are answered with that by Weir, whatever Envoy does
+    differential: answer /REGEX/flags STATUS|STATUS    the same for raw answers of an upstream
+    differential: KIND /REGEX/                         such a difference is right; looked for in LEFT | RIGHT"""
+
+    def __init__(self):
+        with open(HERE + '/differences.md') as f:
+            found = re.findall(r'^ *differential: ([\w -]+?) /(.*)/(\w*)(?: ([\d|]+))? *$', f.read(), re.M)
+        self.kinds, self.bytes = [], []
+        for kind, pattern, flags, statuses in found:
+            options = sum({'i': re.I, 's': re.S, 'm': re.M}[c] for c in flags)
+            if statuses:
+                self.bytes.append((kind, re.compile(pattern, options), [int(s) for s in statuses.split('|')]))
+            else:
+                self.kinds.append((kind, re.compile(pattern, options)))
+
+    def status_of(self, q):
+        """The statuses with which Weir alone may answer, or None if both must do the same."""
+        for kind, pattern, statuses in self.bytes:
+            text = q.get('respond', {}).get('raw', '')
+            if kind == 'request':
+                text = q.get('raw') or json.dumps({k: v for k, v in q.items() if k != 'respond'}, sort_keys=True)
+            if pattern.search(text):
+                return statuses
+        return None
+
+    def has(self, kind, x, y):
+        return any(re.match(k, kind) and pattern.search('%s | %s' % (x, y)) for k, pattern in self.kinds)
+
+
+class Pair:
+    def __init__(self, left, right):
+        self.left, self.right = Side(left), Side(right)
+        self.listed = Listed() if left != right else None
+        self.passed_over = 0
+
+    def unlisted(self, found):
+        """Without what spec/differences.md describes."""
+        kept = [d for d in found if not self.listed or not self.listed.has(*d)]
+        self.passed_over += len(found) - len(kept)
+        return kept
+
+    def configure(self, hcm):
+        hcm = copy.deepcopy(hcm)
+        return self.left.configure(hcm), self.right.configure(hcm)
+
+    def compare(self, q):
+        d = differences(self.left.ask(q), self.right.ask(q))
+        # A slow machine can cut a connection short: only what happens again is a difference.
+        self.asked_again = bool(d)
+        return self.unlisted(differences(self.left.ask(q), self.right.ask(q))) if d else d
+
+    def wrong_alone(self, q):
+        """A request that spec/differences.md has an answer for: whether Weir does not give it."""
+        statuses = self.listed.status_of(q)
+        status = self.left.ask(q).get('status')
+        return [] if status in statuses else [('status', status, 'listed: %s' % statuses)]
+
+    def afterwards(self, left_out):
+        """Differences of the access logs and of the statistics since the configuration was started."""
+        left, right = self.left.log(left_out), self.right.log(left_out)
+        out = [('access log', x, y) for x, y in zip_longest(only(left, right), only(right, left))]
+        if left_out:
+            return self.unlisted(out)
+        left, right = self.left.stats(), self.right.stats()
+        out += [
+            ('statistic ' + k, left.get(k, '0'), right.get(k, '0'))
+            for k in sorted(left.keys() | right.keys())
+            if left.get(k) != right.get(k)
+        ]
+        return self.unlisted(out)
+
+    def close(self):
+        self.left.close()
+        self.right.close()
