@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "format/dynamic_metadata.h"
 #include "http/stream.h"
 #include "net/address.h"
 
@@ -140,6 +141,10 @@ struct StreamInfo {
   uint64_t upstream_wire_bytes_received = 0;
   uint64_t upstream_header_bytes_sent = 0;
   uint64_t upstream_header_bytes_received = 0;
+
+  // --- what filters noted ---
+  DynamicMetadata metadata;
+  FilterState filter_state;
 
   // --- outcome ---
   int response_code = 0;  // 0: none was sent

@@ -38,4 +38,14 @@ bool TextMatcher::matches(std::string_view value) const {
   return false;
 }
 
+std::string describe(const TextMatcher& matcher) {
+  using Kind = TextMatcher::Kind;
+  if (matcher.kind == Kind::kRegex) return "matching " + std::string(matcher.regex.pattern());
+  const char* relation = matcher.kind == Kind::kExact    ? "exactly"
+                         : matcher.kind == Kind::kPrefix ? "starting with"
+                         : matcher.kind == Kind::kSuffix ? "ending with"
+                                                         : "containing";
+  return std::string(relation) + " \"" + matcher.text + "\"" + (matcher.ignore_case ? " in any case" : "");
+}
+
 }  // namespace weir::format

@@ -23,6 +23,9 @@ struct TextMatcher {
   bool matches(std::string_view value) const;
 };
 
+/// In words: `starting with "a"`.
+std::string describe(const TextMatcher& matcher);
+
 /// Equality, start, end and content with ASCII case ignored; `lower_text` is in lower case.
 bool equals_ignoring_case(std::string_view value, std::string_view lower_text);
 bool starts_ignoring_case(std::string_view value, std::string_view lower_text);
