@@ -50,7 +50,7 @@ void print_missing(const RouteTests& tests, const config::Positions& positions) 
         reached = reached || tests.coverage().has({i, j, k});
       }
       if (reached) continue;
-      const config::Position at = positions.find("virtual_hosts[" + std::to_string(i) + "].routes[" + std::to_string(j) + "]");
+      const config::Position at = positions.find("virtual_hosts[" + std::to_string(i) + "]." + route::path_of(hosts[i], j));
       std::cout << "Missing test for host: " << hosts[i].name << ", route" << (route.name.empty() ? "" : " " + route.name) << ": "
                 << route::describe(route.match) << " (" << at.file << ":" << at.line << ")\n";
     }

@@ -53,12 +53,17 @@ class Lint {
   }
 
   void connections(const proxy::HttpConnectionSpec& spec, const DryRun::Place& listener) {
-    const route::RouteTablePtr table = spec.routes->table();
     if (spec.idle_timeout_ms == 0 && spec.max_connection_duration_ms == 0) {
       warn(listener, "",
            "idle connections of " + config::quoted(spec.stat_prefix) + " are never closed, also those of vanished clients",
            "give common_http_protocol_options.idle_timeout");
     }
+    if (spec.routes != nullptr) return routes(spec, spec.routes->table());
+    if (spec.scopes == nullptr || spec.scopes->scopes() == nullptr) return;
+    for (const route::Scopes::Scope& scope : spec.scopes->scopes()->list()) routes(spec, scope.routes->table());
+  }
+
+  void routes(const proxy::HttpConnectionSpec& spec, const route::RouteTablePtr& table) {
     const DryRun::Place* place = table == nullptr ? nullptr : configuration_.place_of(table.get());
     if (place == nullptr) return;
     const bool stays_forever = spec.stream_idle_timeout_ms == 0 && spec.max_stream_duration_ms == 0;
@@ -69,7 +74,7 @@ class Lint {
       const std::string host = "virtual_hosts[" + std::to_string(i) + "]";
       if (first) virtual_host(hosts[i], *place, host);
       for (size_t j = 0; j < hosts[i].routes.size(); ++j) {
-        const std::string route = host + ".routes[" + std::to_string(j) + "]";
+        const std::string route = host + "." + route::path_of(hosts[i], j);
         timeouts(hosts[i].routes[j], stays_forever, *place, route);
         if (first) clusters(hosts[i].routes[j], *place, route);
       }
@@ -77,14 +82,14 @@ class Lint {
   }
 
   void virtual_host(const route::VirtualHost& host, const DryRun::Place& place, const std::string& below) {
-    if (host.routes.empty() && host.require_tls == route::TlsRequirement::kNone) {
+    if (host.routes.empty() && host.matcher.empty() && host.require_tls == route::TlsRequirement::kNone) {
       warn(place, below, "the virtual host " + config::quoted(host.name) + " has no routes: every request for it gets 404",
            "give it routes, or remove it");
     }
     for (const route::Shadow& shadow : route::find_shadows(host)) {
       const route::Route& by = host.routes[shadow.by];
-      warn(place, below + ".routes[" + std::to_string(shadow.route) + "]",
-           "this route can never be reached: routes[" + std::to_string(shadow.by) + "]" +
+      warn(place, below + "." + route::path_of(host, shadow.route),
+           "this route can never be reached: " + route::path_of(host, shadow.by) +
                (by.name.empty() ? "" : " (" + config::quoted(by.name) + ")") + " comes first and takes all that it matches, " +
                route::describe(by.match),
            "put it before that route, or remove it");

@@ -200,8 +200,12 @@ class Teller {
   }
 
   void route() {
-    table_ = http_->routes->table();
-    story_.route_table = http_->routes->name();
+    if (http_->routes != nullptr) {
+      table_ = http_->routes->table();
+      story_.route_table = http_->routes->name();
+    } else if (!choose_scope()) {
+      return not_found();
+    }
     if (table_ == nullptr) {
       story_.ended = "404, there are no routes yet";
       return;
@@ -211,7 +215,8 @@ class Teller {
                                       .tls = tls(),
                                       .peer_certificate_presented = question_.client_certificate,
                                       .peer_certificate_validated = question_.client_certificate,
-                                      .internal_request = info_.internal_request};
+                                      .internal_request = info_.internal_request,
+                                      .info = &info_};
     const route::Explanation explanation = route::explain(*table_, request_, context);
     match_ = explanation.match;
     if (match_.virtual_host == nullptr) {
@@ -224,13 +229,14 @@ class Teller {
     const std::string host = "virtual_hosts[" + std::to_string(explanation.virtual_host_number) + "]";
     story_.virtual_host = match_.virtual_host->name;
     story_.virtual_host_at = place_text(place, host);
-    story_.virtual_host_routes = match_.virtual_host->routes.size();
+    story_.virtual_host_routes = explanation.route_count;
+    story_.matcher = explanation.matcher_steps;
     story_.domain = explanation.domain;
     story_.matched = match_.route != nullptr;
     for (const route::Candidate& candidate : explanation.candidates) {
       story_.candidates.push_back({candidate.number, candidate.route->name, route::describe(candidate.route->match),
                                    candidate.miss ? candidate.miss->text() : "", candidate.miss ? candidate.miss->condition : "",
-                                   place_text(place, host + ".routes[" + std::to_string(candidate.number) + "]")});
+                                   place_text(place, host + "." + route::path_of(*match_.virtual_host, candidate.number))});
     }
     if (match_.route == nullptr) return not_found();
     if (explanation.https_redirect) story_.policies.emplace_back("TLS", "the virtual host requires it");
@@ -242,7 +248,7 @@ class Teller {
   void list_filters() {
     route::ClusterChoice choice;
     const route::Forward* forward = match_.route != nullptr ? match_.route->forward() : nullptr;
-    if (forward != nullptr) choice = route::choose_cluster(*forward, request_, question_.random);
+    if (forward != nullptr) choice = route::choose_cluster(*forward, request_, question_.random, info_);
     story_.filters.clear();
     for (const proxy::ConfiguredFilter& filter : http_->filters) {
       bool disabled = filter.disabled;
@@ -251,6 +257,23 @@ class Teller {
       if (!disabled) story_.filters.push_back(filter.name);
     }
     story_.filters.push_back("router");
+  }
+
+  /// Which of the scoped route tables; false if none has the key of the request.
+  bool choose_scope() {
+    const std::string_view key = http_->scopes->builder().key(request_);
+    const std::shared_ptr<const route::Scopes> scopes = http_->scopes->scopes();
+    const route::Scopes::Scope* scope = key.data() == nullptr || scopes == nullptr ? nullptr : scopes->find(key);
+    std::string parts;  // as people write them: "a, b"
+    for (const char c : key) parts += c == '\0' ? std::string(", ") : std::string(1, c);
+    parts.resize(parts.size() < 2 ? 0 : parts.size() - 2);
+    story_.scope = scope != nullptr        ? config::quoted(scope->name) + " by the key " + config::quoted(parts)
+                   : key.data() == nullptr ? "none: a header of the key, or a piece of it, is missing"
+                                           : "none has the key " + config::quoted(parts);
+    if (scope == nullptr) return false;
+    table_ = scope->routes->table();
+    story_.route_table = scope->routes->name();
+    return true;
   }
 
   /// Domains are compared with the port, which surprises many.
@@ -291,7 +314,7 @@ class Teller {
 
   void act(const route::Forward& forward) {
     story_.action = "forward";
-    const route::ClusterChoice choice = route::choose_cluster(forward, request_, question_.random);
+    const route::ClusterChoice choice = route::choose_cluster(forward, request_, question_.random, info_);
     story_.cluster = choice.name;
     const DryRun::Cluster* cluster = configuration_.cluster(choice.name);
     story_.cluster_exists = cluster != nullptr;
@@ -299,11 +322,18 @@ class Teller {
       story_.cluster_note = describe(*cluster);
     } else {
       story_.status = forward.cluster_not_found_status;
-      story_.cluster_note = (choice.name.empty() ? "the header that should name it is missing" : "there is none of that name") +
-                            std::string(": ") + std::to_string(story_.status);
+      story_.cluster_note =
+          (!choice.name.empty()                                        ? "there is none of that name"
+           : std::holds_alternative<http::HeaderName>(forward.cluster) ? "the header that should name it is missing"
+                                                                       : "the matcher that chooses it finds none") +
+          std::string(": ") + std::to_string(story_.status);
     }
     if (const auto* header = std::get_if<http::HeaderName>(&forward.cluster)) {
       story_.policies.emplace_back("Cluster", "named by the header " + header->text);
+    }
+    if (const auto* plugin = std::get_if<std::shared_ptr<const route::MatchedCluster>>(&forward.cluster)) {
+      for (const std::string& step : (*plugin)->matcher.explain(route::match_data(request_, &info_)))
+        story_.policies.emplace_back("Chosen as", step);
     }
     if (const auto* several = std::get_if<route::WeightedClusters>(&forward.cluster)) weights(*several, choice);
     story_.virtual_cluster = route::virtual_cluster_name(*match_.virtual_host, request_);

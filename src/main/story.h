@@ -62,11 +62,13 @@ struct Story {
   std::string client;                  // whose address counts
   bool internal = false;
 
+  std::string scope;  // with scoped routes: which one, and by what key
   std::string route_table;
   std::string virtual_host, domain, virtual_host_at;
   std::vector<std::string> domains;  // if none fits: those there are
   std::string domain_hint;           // and what may be wrong
   size_t virtual_host_routes = 0;
+  std::vector<std::string> matcher;   // what the virtual host's matcher looked at, step by step
   std::vector<Candidate> candidates;  // the last one took the request if `matched`
   bool matched = false;
   std::vector<std::string> filters;

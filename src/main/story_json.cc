@@ -85,11 +85,12 @@ std::string story_json(const Question& question, const Story& story) {
   json.name("filter_chain").open('{').number("number", static_cast<double>(story.chain_number));
   json.number("of", static_cast<double>(story.chain_count)).maybe("name", story.chain_name).close('}');
   json.maybe("ended", story.ended).maybe("client", story.client).boolean("internal", story.internal);
-  json.member("route_configuration", story.route_table).list("filters", story.filters);
+  json.maybe("scope", story.scope).member("route_configuration", story.route_table).list("filters", story.filters);
 
   json.name("virtual_host").open('{').maybe("name", story.virtual_host).maybe("domain", story.domain);
   json.list("other_domains", story.domains).maybe("hint", story.domain_hint);
   json.maybe("at", story.virtual_host_at).number("routes", static_cast<double>(story.virtual_host_routes)).close('}');
+  if (!story.matcher.empty()) json.list("matcher", story.matcher);
   json.name("candidates").open('[');
   for (const Story::Candidate& each : story.candidates) {
     json.open('{').number("route", each.number).maybe("name", each.name).member("match", each.match);

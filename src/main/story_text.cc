@@ -63,10 +63,14 @@ class Writer {
   }
 
   void host() {
+    if (!story_.scope.empty()) line("Scope", story_.scope, "");
+    if (!story_.scope.empty() && story_.route_table.empty()) return;
     if (!story_.virtual_host.empty() || story_.matched || !story_.candidates.empty()) {
       std::string note = "domain " + story_.domain;
       if (!story_.virtual_host_at.empty()) note += ", " + story_.virtual_host_at;
-      return line("Virtual host", story_.virtual_host, note);
+      line("Virtual host", story_.virtual_host, note);
+      for (size_t i = 0; i < story_.matcher.size(); ++i) line(i == 0 ? "Matcher" : "", story_.matcher[i], "");
+      return;
     }
     line("Virtual host", red("none has the domain " + question_.authority), "");
     std::string domains;

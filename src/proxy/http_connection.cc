@@ -136,7 +136,11 @@ void HttpConnection::on_exchange_done(Pipeline& pipeline) {
   if (state_ == State::kDraining) stream_->want_flush();
 }
 
-const route::RouteTablePtr& HttpConnection::route_table() {
+const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& request) {
+  if (spec_->routes == nullptr) [[unlikely]] {
+    table_ = spec_->scopes->table(request);
+    return table_;
+  }
   const uint64_t version = spec_->routes->version();
   if (version != table_version_) [[unlikely]] {
     table_version_ = version;

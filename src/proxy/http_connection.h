@@ -32,8 +32,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   HttpStats& stats() { return stats_; }
   ListenerHttpStats& listener_stats() { return listener_http_stats_; }
   size_t buffer_limit() const { return stream_->buffer_limit(); }
-  /// The newest route table; null while there is none.
-  const route::RouteTablePtr& route_table();
+  /// The newest route table, with scoped routes that of the request; null if there is none.
+  const route::RouteTablePtr& route_table(const http::HeaderMap& request);
   /// A response's head is about to be sent: the last moment to say that the connection will close.
   void before_response(http::HeaderMap& response, bool request_ended);
   void on_exchange_done(Pipeline& pipeline);

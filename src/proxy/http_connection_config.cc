@@ -11,6 +11,7 @@
 #include "proxy/listener_config.h"
 #include "proxy/local_reply_config.h"
 #include "proxy/request_options_config.h"
+#include "proxy/scoped_routes_config.h"
 
 namespace weir::proxy {
 
@@ -198,10 +199,13 @@ class Reader {
       case HttpConnectionManager::kRds:
         spec_->routes = context_.find_rds(from_.rds(), from_.stat_prefix(), FieldPath{&at_, "rds"}, diagnostics_);
         break;
-      default:
-        return wrong(at_, "a connection manager needs routes", "give route_config or rds");
+      case HttpConnectionManager::kScopedRoutes:
+        spec_->scopes = read_scoped_routes(from_.scoped_routes(), FieldPath{&at_, "scoped_routes"}, context_, diagnostics_);
+        break;
+      case HttpConnectionManager::ROUTE_SPECIFIER_NOT_SET:
+        return wrong(at_, "a connection manager needs routes", "give route_config, rds or scoped_routes");
     }
-    if (spec_->routes == nullptr) good_ = false;
+    if (spec_->routes == nullptr && spec_->scopes == nullptr) good_ = false;
   }
 
   const HttpConnectionManager& from_;
@@ -224,6 +228,7 @@ void declare_http_connections(config::SupportTable& table) {
       .fields({"stat_prefix",
                "rds",
                "route_config",
+               "scoped_routes",
                "add_user_agent",
                "common_http_protocol_options",
                "http_protocol_options",
@@ -271,6 +276,7 @@ void declare_http_connections(config::SupportTable& table) {
       .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
                  "suppress_grpc_request_failure_code_stats"});
   declare_request_options(table);
+  declare_scoped_routes(table);
   declare_local_replies(table);
   http::declare_protocol_options(table);
   filter::declare_filters(table);

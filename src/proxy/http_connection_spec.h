@@ -17,6 +17,7 @@
 #include "proxy/local_reply_rules.h"
 #include "proxy/path_rules.h"
 #include "proxy/proxy_status.h"
+#include "route/scopes.h"
 #include "route/source.h"
 
 namespace weir::proxy {
@@ -81,8 +82,9 @@ struct HttpConnectionSpec {
 
   /// Where the route table comes from: fixed, or replaced while running (RDS).
   std::shared_ptr<route::TableSource> routes;
-  std::vector<ConfiguredFilter> filters;  // without the router, which is the pipeline itself
-  bool suppress_envoy_headers = false;    // Router.suppress_envoy_headers
+  std::shared_ptr<route::ScopeSource> scopes;  // if there are no `routes`: each request has a table by its key
+  std::vector<ConfiguredFilter> filters;       // without the router, which is the pipeline itself
+  bool suppress_envoy_headers = false;         // Router.suppress_envoy_headers
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
 
   mutable std::shared_ptr<stats::Sharded<HttpStats>> stats;  // shared by all chains with this stat_prefix

@@ -157,7 +157,7 @@ Pipeline::Next Pipeline::normalise() {
 
 Pipeline::Next Pipeline::find_route() {
   step_ = Step::kRequestFilters;
-  selection_.table = connection_->route_table();
+  selection_.table = connection_->route_table(request_headers_);
   if (selection_.table != nullptr) {
     if (!info.internal_request) {
       for (const http::HeaderName& name : selection_.table->config().internal_only_headers) request_headers_.remove(name.text);
@@ -181,7 +181,7 @@ Pipeline::Next Pipeline::find_route() {
     stats.downstream_cx_upgrades_active.add();
   }
   if (route != nullptr && route->forward() != nullptr) {
-    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_);
+    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
   }
   if (!spec.filters.empty()) make_filters();
   return Next::kGoOn;
@@ -334,7 +334,7 @@ size_t Pipeline::replay_limit() const {
 }
 
 route::MatchContext Pipeline::match_context() const {
-  return {.random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request};
+  return {.random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request, .info = &info};
 }
 
 // --- filters that wait ---

@@ -27,6 +27,7 @@ WeightedCluster weighted_cluster(ConfigReader& reader, const v3::WeightedCluster
   } else {
     result.header = http::HeaderName(config.cluster_header());
   }
+  if (!config.has_weight()) reader.error({&at, "weight"}, "is missing", "a weight of 0 has to be said, too");
   result.weight = config.weight().value();
   if (!prefix.empty()) result.runtime_key = prefix + "." + config.name();
   result.mutations = reader.mutations(config, at);
@@ -51,6 +52,7 @@ WeightedClusters weighted_clusters(ConfigReader& reader, const v3::WeightedClust
     reader.error(clusters, "the weights sum up to " + std::to_string(result.total_weight) + ", more than 4294967295");
   }
   if (!config.header_name().empty()) result.random_header = http::HeaderName(config.header_name());
+  result.use_hash_policy = config.use_hash_policy().value();
   return result;
 }
 
@@ -62,10 +64,25 @@ ClusterSpecifier cluster_specifier(ConfigReader& reader, const v3::RouteAction& 
       return http::HeaderName(config.cluster_header());
     case v3::RouteAction::kWeightedClusters:
       return weighted_clusters(reader, config.weighted_clusters(), {&at, "weighted_clusters"});
-    default:
-      reader.error(at, "needs one of cluster, cluster_header and weighted_clusters");
+    case v3::RouteAction::kClusterSpecifierPlugin: {
+      const auto found = reader.cluster_plugins.find(config.cluster_specifier_plugin());
+      if (found != reader.cluster_plugins.end()) return found->second;
+      std::vector<std::string_view> names;
+      for (const auto& [name, plugin] : reader.cluster_plugins) names.push_back(name);
+      const std::string near = config::nearest(config.cluster_specifier_plugin(), names);
+      reader.error(
+          {&at, "cluster_specifier_plugin"},
+          "'" + config.cluster_specifier_plugin() + "' is none of the cluster_specifier_plugins of this route configuration",
+          near.empty() ? "" : "did you mean '" + near + "'?");
       return ClusterRef();
+    }
+    case v3::RouteAction::kInlineClusterSpecifierPlugin:
+      return reader.cluster_plugin(config.inline_cluster_specifier_plugin(), {&at, "inline_cluster_specifier_plugin"});
+    case v3::RouteAction::CLUSTER_SPECIFIER_NOT_SET:
+      break;
   }
+  reader.error(at, "needs a cluster, cluster_header, weighted_clusters or a cluster specifier plugin");
+  return ClusterRef();
 }
 
 HostRewrite host_rewrite(ConfigReader& reader, const v3::RouteAction& config, const Path& at) {
@@ -147,6 +164,8 @@ Forward forward(ConfigReader& reader, const v3::RouteAction& config, const Inher
   read_timeouts(reader, config, at, result);
   result.priority = config.priority() == core::HIGH ? Priority::kHigh : Priority::kDefault;
   read_policies(reader, config, inherited, at, result);
+  result.rate_limits = reader.rate_limits(config.rate_limits(), {&at, "rate_limits"});
+  result.include_vh_rate_limits = config.include_vh_rate_limits().value();
   return result;
 }
 
@@ -168,8 +187,7 @@ Redirect redirect(ConfigReader& reader, const v3::RedirectAction& config, const 
 }  // namespace
 
 ClusterRef ConfigReader::cluster(const std::string& name, const Path& at) {
-  if (context_.validates_clusters && context_.has_cluster && !context_.has_cluster(name))
-    error(at, "there is no cluster '" + name + "'");
+  if (validates_clusters && !context_.has_cluster(name)) error(at, "there is no cluster '" + name + "'");
   return {context_.clusters.intern(name), name};
 }
 

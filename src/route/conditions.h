@@ -1,19 +1,23 @@
-// What a route may ask of a request beside its path and headers: query parameters, chance.
+// What a route may ask of a request beside its path: the conditions of the format floor, and query parameters.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "format/fraction.h"
 #include "format/header_matcher.h"
 #include "format/regex.h"
 #include "format/text_matcher.h"
+#include "format/value_matcher.h"
 
 namespace weir::route {
 
 using format::equals_ignoring_case;
+using format::FilterStateMatcher;
+using format::Fraction;
 using format::HeaderMatcher;
+using format::MetadataMatcher;
 using format::Regex;
 using format::RegexRewrite;
 using format::starts_ignoring_case;
@@ -30,14 +34,5 @@ struct QueryMatcher {
 
 /// The raw value of the first query parameter of that name ("" without '='); nothing if there is none.
 std::optional<std::string_view> query_value(std::string_view path, std::string_view name);
-
-/// A share of all requests, and the runtime key that may override it.
-struct Fraction {
-  uint32_t numerator = 100;
-  uint32_t denominator = 100;
-  std::string runtime_key;
-
-  bool holds(uint64_t random) const { return random % denominator < numerator; }
-};
 
 }  // namespace weir::route

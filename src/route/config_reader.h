@@ -5,8 +5,10 @@
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/map.h>
+#include <google/protobuf/repeated_ptr_field.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +21,7 @@
 #include "config/path.h"
 #include "config/schema.h"
 #include "format/matcher_config.h"
+#include "format/matcher_tree_config.h"
 #include "route/spec.h"
 
 namespace envoy::config::core::v3 {
@@ -27,8 +30,10 @@ class HeaderValueOption;
 class RuntimeFractionalPercent;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::route::v3 {
+class ClusterSpecifierPlugin;
 class HeaderMatcher;
 class QueryParameterMatcher;
+class RateLimit;
 class Route;
 class RouteMatch;
 }  // namespace envoy::config::route::v3
@@ -78,7 +83,8 @@ class ConfigReader {
  public:
   using Path = config::FieldPath;
 
-  ConfigReader(const ReadContext& context, config::Diagnostics& diagnostics) : context_(context), diagnostics_(diagnostics) {}
+  ConfigReader(const ReadContext& context, config::Diagnostics& diagnostics)
+      : validates_clusters(context.validates_clusters && context.has_cluster), context_(context), diagnostics_(diagnostics) {}
 
   void error(const Path& at, std::string message, std::string hint = {}) {
     diagnostics_.error({{}, at.text(), std::move(message), std::move(hint)});
@@ -107,7 +113,7 @@ class ConfigReader {
     return matchers().header(config, at);
   }
   QueryMatcher query_matcher(const envoy::config::route::v3::QueryParameterMatcher& config, const Path& at);
-  Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config);
+  Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) { return format::read_fraction(config); }
   RouteMatch route_match(const envoy::config::route::v3::RouteMatch& config, const Path& at);
 
   // mutation_config.cc
@@ -152,12 +158,25 @@ class ConfigReader {
     return config::read_data_source(config, max_size, at, diagnostics_);
   }
 
+  // cluster_plugin_config.cc
+  /// Null without an error: the plugin is optional and unknown.
+  std::shared_ptr<const MatchedCluster> cluster_plugin(const envoy::config::route::v3::ClusterSpecifierPlugin& config,
+                                                       const Path& at);
+  /// The plugins that routes name.
+  std::map<std::string, std::shared_ptr<const MatchedCluster>, std::less<>> cluster_plugins;
+
+  // rate_limit_config.cc
+  std::vector<RateLimit> rate_limits(const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RateLimit>& config,
+                                     const Path& at);
+
   const ReadContext& context() const { return context_; }
   config::Diagnostics& diagnostics() { return diagnostics_; }
-
- private:
   format::MatcherReader matchers() { return {diagnostics_, context_.max_regex_program_size}; }
 
+  /// Whether clusters that routes name must exist; not those in actions of matchers.
+  bool validates_clusters = true;
+
+ private:
   const ReadContext& context_;
   config::Diagnostics& diagnostics_;
 };

@@ -8,26 +8,10 @@ namespace weir::route {
 
 namespace {
 
+using format::describe;
 using http::HeaderMap;
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
-
-std::string describe(const TextMatcher& matcher) {
-  const std::string any_case = matcher.ignore_case ? " in any case" : "";
-  switch (matcher.kind) {
-    case TextMatcher::Kind::kExact:
-      return "exactly " + in_quotes(matcher.text) + any_case;
-    case TextMatcher::Kind::kPrefix:
-      return "starting with " + in_quotes(matcher.text) + any_case;
-    case TextMatcher::Kind::kSuffix:
-      return "ending with " + in_quotes(matcher.text) + any_case;
-    case TextMatcher::Kind::kContains:
-      return "containing " + in_quotes(matcher.text) + any_case;
-    case TextMatcher::Kind::kRegex:
-      return "matching " + std::string(matcher.regex.pattern());
-  }
-  return "";
-}
 
 /// What a header has to be, without its name.
 std::string wanted(const HeaderMatcher& matcher) {
@@ -52,6 +36,22 @@ std::string wanted(const Fraction& fraction) {
   const std::string of = fraction.denominator == 100 ? " %" : " of " + std::to_string(fraction.denominator);
   return std::to_string(fraction.numerator) + of + " of the requests" +
          (fraction.runtime_key.empty() ? "" : " (runtime key " + fraction.runtime_key + ")");
+}
+
+std::string name_of(const MetadataMatcher& matcher) {
+  std::string name = matcher.filter;
+  for (const std::string& key : matcher.path) name += "." + key;
+  return name;
+}
+
+std::string wanted(const MetadataMatcher& matcher) {
+  return (matcher.invert ? "anything but " : "") +
+         (matcher.value.kind == format::ValueMatcher::Kind::kText ? describe(matcher.value.text) : "what it is compared with");
+}
+
+std::string wanted(const FilterStateMatcher& matcher) {
+  const auto* text = std::get_if<TextMatcher>(&matcher.wanted);
+  return text != nullptr ? describe(*text) : "an address in the ranges";
 }
 
 std::optional<std::string> text_of(std::string_view value) {
@@ -83,7 +83,7 @@ std::string Miss::text() const {
 std::optional<Miss> first_miss(const RouteMatch& match, std::string_view path, const HeaderMap& request,
                                const MatchContext& context) {
   // The names of all members: whoever adds one must say here what it misses.
-  const auto& [path_match, headers, parameters, grpc, fraction, presented, validated] = match;
+  const auto& [path_match, headers, parameters, grpc, fraction, presented, validated, metadata, state] = match;
   if (!path_holds(path_match, path, request)) {
     if (path_match.kind == PathMatch::Kind::kConnect) return Miss{"method", "CONNECT", std::string(request.method())};
     return Miss{"path", describe(path_match), text_of(path)};
@@ -110,6 +110,16 @@ std::optional<Miss> first_miss(const RouteMatch& match, std::string_view path, c
     return certificate(*presented ? "presented" : "not presented", context.peer_certificate_presented);
   if (validated && *validated != context.peer_certificate_validated)
     return certificate(*validated ? "validated" : "not validated", context.peer_certificate_validated);
+  for (const MetadataMatcher& each : metadata) {
+    if (!context.info || !each.matches(context.info->metadata))
+      return Miss{"metadata " + name_of(each), wanted(each), std::nullopt};
+  }
+  for (const FilterStateMatcher& each : state) {
+    const auto* object = context.info == nullptr ? nullptr : context.info->filter_state.find(each.key);
+    if (object != nullptr && each.matches(context.info->filter_state)) continue;
+    return Miss{"filter state " + each.key, wanted(each),
+                object == nullptr ? std::nullopt : std::optional<std::string>(object->text)};
+  }
   return std::nullopt;
 }
 
@@ -128,6 +138,8 @@ std::string describe(const PathMatch& match) {
       return "template " + match.path_template.pattern();
     case PathMatch::Kind::kConnect:
       return "CONNECT";
+    case PathMatch::Kind::kNever:
+      return "nothing, for its optional cluster specifier plugin does not exist here";
   }
   return "";
 }
@@ -142,6 +154,8 @@ std::string describe(const RouteMatch& match) {
   for (const QueryMatcher& parameter : match.query_parameters) text += ", query " + parameter.name + " " + wanted(parameter);
   if (match.tls_presented) text += *match.tls_presented ? ", with a client certificate" : ", without a client certificate";
   if (match.tls_validated) text += *match.tls_validated ? ", validated" : ", not validated";
+  for (const MetadataMatcher& each : match.dynamic_metadata) text += ", metadata " + name_of(each) + " " + wanted(each);
+  for (const FilterStateMatcher& each : match.filter_state) text += ", filter state " + each.key + " " + wanted(each);
   return text;
 }
 
@@ -160,10 +174,18 @@ Explanation explain(const RouteTable& table, const HeaderMap& request, const Mat
   const Route* matched = result.match.route;
   result.https_redirect = matched != nullptr && !(matched >= host.routes.data() && matched < end);
   if (result.https_redirect) return result;
-  std::string_view path = request.path();
-  path = path.substr(0, path.find_first_of("?#"));
-  if (config.ignore_path_parameters_in_path_matching) path = path.substr(0, path.find(';'));
-  for (const Route& route : host.routes) {
+  const std::string_view path = matched_path(config, request.path());
+  std::span<const Route> routes = host.routes;
+  if (!host.matcher.empty()) {
+    const format::MatchData data = match_data(request, context.info);
+    result.matcher_steps = host.matcher.explain(data);
+    const auto outcome = host.matcher.match(data);
+    const bool found = outcome.state == format::MatcherTree::State::kMatch;
+    routes = found ? routes.subspan(host.matcher_routes[outcome.action].first, host.matcher_routes[outcome.action].count)
+                   : routes.first(0);
+  }
+  result.route_count = routes.size();
+  for (const Route& route : routes) {
     Candidate& candidate = result.candidates.emplace_back();
     candidate.number = static_cast<uint32_t>(&route - host.routes.data());
     candidate.route = &route;

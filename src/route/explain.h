@@ -40,9 +40,11 @@ struct Candidate {
 struct Explanation {
   Match match;
   uint32_t virtual_host_number = 0;
-  std::string domain;                 // the domain of the virtual host that fits
-  bool https_redirect = false;        // the virtual host requires TLS
-  std::vector<Candidate> candidates;  // all up to the route that matched, in order
+  std::string domain;                      // the domain of the virtual host that fits
+  bool https_redirect = false;             // the virtual host requires TLS
+  size_t route_count = 0;                  // of those that are asked one after the other
+  std::vector<std::string> matcher_steps;  // what the virtual host's matcher looked at, in words
+  std::vector<Candidate> candidates;       // all up to the route that matched, in order
 };
 
 /// Agrees with RouteTable::find.

@@ -2,9 +2,10 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
+#include "envoy/type/matcher/v3/filter_state.pb.h"
+#include "envoy/type/matcher/v3/metadata.pb.h"
 #include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
-#include "envoy/type/v3/percent.pb.h"
 #include "route/config_reader.h"
 
 // Envoy still accepts its deprecated fields, so they are read here.
@@ -31,17 +32,6 @@ QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config
   if (config.has_string_match()) result.text = text_matcher(config.string_match(), {&at, "string_match"});
   if (config.query_parameter_match_specifier_case() == v3::QueryParameterMatcher::kPresentMatch)
     result.present = config.present_match();
-  return result;
-}
-
-Fraction ConfigReader::fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) {
-  using Percent = envoy::type::v3::FractionalPercent;
-  Fraction result;
-  result.numerator = config.default_value().numerator();
-  result.denominator = config.default_value().denominator() == Percent::MILLION        ? 1'000'000
-                       : config.default_value().denominator() == Percent::TEN_THOUSAND ? 10'000
-                                                                                       : 100;
-  result.runtime_key = config.runtime_key();
   return result;
 }
 
@@ -97,6 +87,15 @@ RouteMatch ConfigReader::route_match(const v3::RouteMatch& config, const Path& a
   if (config.has_tls_context()) {
     if (config.tls_context().has_presented()) result.tls_presented = config.tls_context().presented().value();
     if (config.tls_context().has_validated()) result.tls_validated = config.tls_context().validated().value();
+  }
+  format::MatcherReader reader = matchers();
+  const Path metadata{&at, "dynamic_metadata"};
+  for (int i = 0; i < config.dynamic_metadata_size(); ++i) {
+    result.dynamic_metadata.push_back(format::read_metadata_matcher(config.dynamic_metadata(i), {&metadata, {}, i}, reader));
+  }
+  const Path state{&at, "filter_state"};
+  for (int i = 0; i < config.filter_state_size(); ++i) {
+    result.filter_state.push_back(format::read_filter_state_matcher(config.filter_state(i), {&state, {}, i}, reader));
   }
   return result;
 }

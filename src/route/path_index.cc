@@ -18,6 +18,7 @@ std::string_view key_of(const PathMatch& path) {
     case PathMatch::Kind::kTemplate:
       return path.path_template.literal_prefix();
     case PathMatch::Kind::kConnect:
+    case PathMatch::Kind::kNever:
       return "";
   }
   return "";
@@ -82,10 +83,31 @@ void PathTrie::build(uint32_t node, std::span<Entry> entries, size_t depth) {
   for (size_t i = 0; i < groups.size(); ++i) build(first_child + static_cast<uint32_t>(i), groups[i], depths[i]);
 }
 
+void PathIndex::regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const {
+  std::vector<int> positions;
+  if (!unrooted_set_->find(path, positions)) {
+    candidates = unrooted_;
+    return;
+  }
+  candidates.reserve(positions.size());
+  for (const int position : positions) candidates.push_back(unrooted_[static_cast<size_t>(position)]);
+}
+
 PathIndex::PathIndex(std::span<const Route> routes) : routes_(routes) {
   if (routes.size() < kFewRoutes) return;
+  const auto unrooted = [](const PathMatch& path) {
+    return path.kind == PathMatch::Kind::kRegex && path.regex.literal_prefix().size() <= 1;  // "" or "/"
+  };
+  std::vector<Regex> regexes;
+  for (uint32_t i = 0; i < routes.size(); ++i) {
+    if (!unrooted(routes[i].match.path)) continue;
+    unrooted_.push_back(i);
+    regexes.push_back(routes[i].match.path.regex);
+  }
+  if (regexes.size() >= kManyRegexes) unrooted_set_ = format::RegexSet::build(regexes);
   for (uint32_t i = 0; i < routes.size(); ++i) {
     const PathMatch& path = routes[i].match.path;
+    if (unrooted_set_ != nullptr && unrooted(path)) continue;
     (ignores_case(path) ? any_case_ : exact_case_).add(key_of(path), i);
   }
   exact_case_.finish(false);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "format/regex_set.h"
 #include "route/spec.h"
 
 namespace weir::route {
@@ -67,10 +68,17 @@ class PathIndex {
   static constexpr size_t kFewRoutes = 8;
   /// More lists than this on one path's way mean that so many prefixes are nested; then all routes are asked.
   static constexpr size_t kMaxLists = 48;
+  /// So many regexes without a beginning cost more one by one than all at once.
+  static constexpr size_t kManyRegexes = 16;
+
+  /// Those of `unrooted_` whose regexes match, or all of them if that cannot be told.
+  void regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const;
 
   std::span<const Route> routes_;
   PathTrie exact_case_;
   PathTrie any_case_;
+  std::vector<uint32_t> unrooted_;  // routes whose regexes begin with nothing that the trie could use
+  std::unique_ptr<const format::RegexSet> unrooted_set_;
 };
 
 template <class F>
@@ -113,6 +121,11 @@ const Route* PathIndex::first(std::string_view path, F&& accepts) const {
   };
   exact_case_.walk(path, take);
   any_case_.walk(path, take);
+  std::vector<uint32_t> by_regex;
+  if (unrooted_set_ != nullptr) [[unlikely]] {
+    regex_candidates(path, by_regex);
+    if (!by_regex.empty()) take(by_regex);
+  }
   if (overflow) return scan();
 
   while (count != 0) {

@@ -216,6 +216,8 @@ void read_policies(ConfigReader& reader, const v3::RouteAction& config, const In
   forward.hedge_policy = config.has_hedge_policy() ? hedge_policy(config.hedge_policy()) : inherited.hedge;
   const Path hashes{&at, "hash_policy"};
   for (int i = 0; i < config.hash_policy_size(); ++i) {
+    const auto& policy = config.hash_policy(i);
+    if (policy.has_connection_properties() && !policy.connection_properties().source_ip()) continue;  // asks for nothing
     forward.hash_policies.push_back(hash_policy(reader, config.hash_policy(i), {&hashes, {}, i}));
   }
   forward.mirror_policies = config.request_mirror_policies().empty()

@@ -39,6 +39,7 @@ std::string_view beginning(const PathMatch& path) {
     case Kind::kTemplate:
       return path.path_template.literal_prefix();
     case Kind::kConnect:
+    case Kind::kNever:
       break;
   }
   return {};
@@ -51,6 +52,7 @@ bool always_starts_with(std::string_view whole, bool whole_case_sensitive, std::
 }
 
 bool path_covers(const PathMatch& outer, const PathMatch& inner) {
+  if (outer.kind == Kind::kNever || inner.kind == Kind::kNever) return false;
   if (outer.kind == Kind::kConnect || inner.kind == Kind::kConnect) return outer.kind == inner.kind;
   if (outer.kind == Kind::kRegex && inner.kind == Kind::kRegex && outer.regex.pattern() == inner.regex.pattern()) return true;
   const std::string_view start = beginning(inner);
@@ -119,7 +121,8 @@ bool fraction_covers(const std::optional<Fraction>& outer, const std::optional<F
 
 bool covers(const RouteMatch& outer, const RouteMatch& inner) {
   // The names of all members: whoever adds one must decide here what it means.
-  const auto& [path, headers, parameters, grpc, fraction, presented, validated] = outer;
+  const auto& [path, headers, parameters, grpc, fraction, presented, validated, metadata, state] = outer;
+  if (!metadata.empty() || !state.empty()) return false;  // it cannot be told what they find
   if (!path_covers(path, inner.path) || !fraction_covers(fraction, inner.runtime_fraction)) return false;
   if (grpc && !inner.grpc) return false;
   if (presented && presented != inner.tls_presented) return false;
@@ -134,9 +137,11 @@ bool covers(const RouteMatch& outer, const RouteMatch& inner) {
          });
 }
 
-std::vector<Shadow> find_shadows(const VirtualHost& virtual_host) {
+namespace {
+
+/// `routes` are those that are asked one after the other; `first` is the position of the first of them.
+void find_shadows(std::span<const Route> routes, uint32_t first, std::vector<Shadow>& shadows) {
   constexpr size_t kMostAsked = 2000;  // a route; more earlier routes of the same beginning are not looked at
-  const std::vector<Route>& routes = virtual_host.routes;
   // Who may hide others, by what their paths begin with: only those on a path's way can hide it.
   PathTrie exact_case, any_case;
   std::unordered_map<std::string_view, std::vector<uint32_t>> by_regex;
@@ -154,7 +159,6 @@ std::vector<Shadow> find_shadows(const VirtualHost& virtual_host) {
   exact_case.finish(false);
   any_case.finish(true);
 
-  std::vector<Shadow> shadows;
   for (uint32_t i = 0; i < routes.size(); ++i) {
     const RouteMatch& inner = routes[i].match;
     uint32_t by = i;
@@ -175,7 +179,19 @@ std::vector<Shadow> find_shadows(const VirtualHost& virtual_host) {
         if (same_regex != by_regex.end()) ask(same_regex->second);
       }
     }
-    if (by != i) shadows.push_back({i, by});
+    if (by != i) shadows.push_back({first + i, first + by});
+  }
+}
+
+}  // namespace
+
+std::vector<Shadow> find_shadows(const VirtualHost& virtual_host) {
+  std::vector<Shadow> shadows;
+  if (virtual_host.matcher.empty()) {
+    find_shadows(virtual_host.routes, 0, shadows);
+  }
+  for (const MatcherRoutes& list : virtual_host.matcher_routes) {
+    find_shadows(std::span(virtual_host.routes).subspan(list.first, list.count), list.first, shadows);
   }
   return shadows;
 }

@@ -10,16 +10,26 @@
 
 #include "base/names.h"
 #include "format/formatter.h"
+#include "format/matcher_tree.h"
 #include "http/header_name.h"
 #include "route/conditions.h"
 #include "route/path_template.h"
+#include "route/rate_limit.h"
 
 namespace weir::route {
 
 // --- what a request must look like ---
 
 struct PathMatch {
-  enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix, kConnect, kTemplate };
+  enum class Kind : uint8_t {
+    kPrefix,
+    kExact,
+    kRegex,
+    kSeparatedPrefix,
+    kConnect,
+    kTemplate,
+    kNever,  // the route is left out: it needs an optional extension that does not exist here
+  };
 
   Kind kind = Kind::kPrefix;
   bool case_sensitive = true;
@@ -36,6 +46,8 @@ struct RouteMatch {
   std::optional<Fraction> runtime_fraction;
   std::optional<bool> tls_presented;  // whether the client showed a certificate
   std::optional<bool> tls_validated;  // whether it was verified
+  std::vector<MetadataMatcher> dynamic_metadata;
+  std::vector<FilterStateMatcher> filter_state;
 };
 
 // --- what to do with headers ---
@@ -100,10 +112,17 @@ struct WeightedClusters {
   std::vector<WeightedCluster> entries;
   uint64_t total_weight = 0;                      // of all entries; never 0
   std::optional<http::HeaderName> random_header;  // whose number is used instead of chance
+  bool use_hash_policy = false;                   // the hash policies' number is
 };
 
-/// Which cluster: named, named by the request, or one of several by weight.
-using ClusterSpecifier = std::variant<ClusterRef, http::HeaderName, WeightedClusters>;
+/// A matcher chooses (envoy.router.cluster_specifier_plugin.matcher); its actions are numbers of `clusters`.
+struct MatchedCluster {
+  format::MatcherTree matcher;
+  std::vector<ClusterRef> clusters;
+};
+
+/// Which cluster: named, named by the request, one of several by weight, or what a matcher says.
+using ClusterSpecifier = std::variant<ClusterRef, http::HeaderName, WeightedClusters, std::shared_ptr<const MatchedCluster>>;
 
 struct RetryPolicy {
   std::string retry_on;     // as written
@@ -221,6 +240,8 @@ struct Forward {
   std::vector<MirrorPolicy> mirror_policies;  // the route's, else the virtual host's, else the configuration's
   std::vector<UpgradeConfig> upgrades;
   std::optional<InternalRedirectPolicy> internal_redirects;
+  std::vector<RateLimit> rate_limits;   // what filters of rate limits ask for
+  bool include_vh_rate_limits = false;  // the virtual host's, too, though there are some here
 };
 
 struct Redirect {
@@ -267,10 +288,20 @@ struct VirtualCluster {
 
 enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
 
+/// Routes that a matcher leads to: a part of VirtualHost::routes, in which the first that matches wins.
+struct MatcherRoutes {
+  uint32_t first = 0;
+  uint32_t count = 0;
+  std::string at;        // the path of the action, below the virtual host's
+  bool is_list = false;  // a RouteList; else the action is the only route
+};
+
 struct VirtualHost {
   std::string name;
   std::vector<std::string> domains;
   std::vector<Route> routes;
+  format::MatcherTree matcher;                // if there is one, it leads to the routes; its actions are numbers of
+  std::vector<MatcherRoutes> matcher_routes;  // these
   std::vector<VirtualCluster> virtual_clusters;
   TlsRequirement require_tls = TlsRequirement::kNone;
   Mutations mutations;
@@ -279,7 +310,11 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
   BodyLimits body_limits;
+  std::vector<RateLimit> rate_limits;
 };
+
+/// Where a route stands in its virtual host: `routes[3]`, or somewhere below `matcher`.
+std::string path_of(const VirtualHost& host, size_t route);
 
 struct RouteConfig {
   std::string name;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "route/request_hash.h"
 
 namespace weir::route {
 
@@ -33,9 +34,18 @@ bool path_matches(const PathMatch& match, std::string_view path, const HeaderMap
     case PathMatch::Kind::kTemplate:
       return match.path_template.matches(path);
     case PathMatch::Kind::kConnect:
+    case PathMatch::Kind::kNever:
       break;
   }
   return false;
+}
+
+/// What filters noted; without `info` they noted nothing.
+bool notes_match(const RouteMatch& match, const format::StreamInfo* info) {
+  const format::DynamicMetadata metadata = info == nullptr ? format::DynamicMetadata() : info->metadata;
+  const format::FilterState state = info == nullptr ? format::FilterState() : info->filter_state;
+  return std::ranges::all_of(match.dynamic_metadata, [&](const MetadataMatcher& each) { return each.matches(metadata); }) &&
+         std::ranges::all_of(match.filter_state, [&](const FilterStateMatcher& each) { return each.matches(state); });
 }
 
 bool tls_required(const VirtualHost& virtual_host, const HeaderMap& request, const MatchContext& context) {
@@ -43,12 +53,6 @@ bool tls_required(const VirtualHost& virtual_host, const HeaderMap& request, con
   const http::Header* proto = request.find(HeaderId::kForwardedProto);
   if (proto == nullptr || proto->value == "https") return false;
   return virtual_host.require_tls == TlsRequirement::kAll || !context.internal_request;
-}
-
-/// The start of `path` that routes look at: no query, no fragment, and no ";parameters" if those are to be ignored.
-std::string_view matched_path(std::string_view path, bool ignore_parameters) {
-  path = path.substr(0, path.find_first_of("?#"));
-  return ignore_parameters ? path.substr(0, path.find(';')) : path;
 }
 
 const WeightedCluster& by_weight(const WeightedClusters& clusters, const HeaderMap& request, uint64_t random) {
@@ -77,7 +81,11 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) 
                        "' is claimed twice in this route configuration");
       }
     }
-    table->paths_.emplace_back(hosts[i].routes);
+    std::vector<PathIndex>& lists = table->matcher_paths_.emplace_back();
+    for (const MatcherRoutes& list : hosts[i].matcher_routes) {
+      lists.emplace_back(std::span(hosts[i].routes).subspan(list.first, list.count));
+    }
+    table->paths_.emplace_back(hosts[i].matcher.empty() ? std::span(hosts[i].routes) : std::span<const Route>());
   }
   table->https_redirect_.action = Redirect{.https = true, .keep_port = true};
   return table;
@@ -95,9 +103,37 @@ Match RouteTable::find(const HeaderMap& request, const MatchContext& context) co
     match.tls_required = true;
     return match;
   }
-  const std::string_view path = matched_path(request.path(), config_.ignore_path_parameters_in_path_matching);
-  match.route = paths_[index].first(path, [&](const Route& route) { return route_matches(route.match, path, request, context); });
+  match.route = matched_route(index, matched_path(config_, request.path()), request, context);
   return match;
+}
+
+const Route* RouteTable::matched_route(uint32_t host, std::string_view path, const HeaderMap& request,
+                                       const MatchContext& context) const {
+  const PathIndex* index = &paths_[host];
+  if (const format::MatcherTree& matcher = config_.virtual_hosts[host].matcher; !matcher.empty()) {
+    const auto outcome = matcher.match(match_data(request, context.info));
+    if (outcome.state != format::MatcherTree::State::kMatch) return nullptr;
+    index = &matcher_paths_[host][outcome.action];
+  }
+  return index->first(path, [&](const Route& route) { return route_matches(route.match, path, request, context); });
+}
+
+/// No query, no fragment, and no ";parameters" if those are to be ignored.
+std::string_view matched_path(const RouteConfig& config, std::string_view path) {
+  path = path.substr(0, path.find_first_of("?#"));
+  return config.ignore_path_parameters_in_path_matching ? path.substr(0, path.find(';')) : path;
+}
+
+format::MatchData match_data(const HeaderMap& request, const format::StreamInfo* info) {
+  return {.request = &request, .info = info};
+}
+
+std::string path_of(const VirtualHost& host, size_t route) {
+  for (const MatcherRoutes& list : host.matcher_routes) {
+    if (route < list.first || route >= list.first + list.count) continue;
+    return list.is_list ? list.at + ".routes[" + std::to_string(route - list.first) + "]" : list.at;
+  }
+  return "routes[" + std::to_string(route) + "]";
 }
 
 bool route_matches(const RouteMatch& match, std::string_view path, const HeaderMap& request, const MatchContext& context) {
@@ -112,15 +148,25 @@ bool route_matches(const RouteMatch& match, std::string_view path, const HeaderM
   }
   if (match.tls_presented && *match.tls_presented != context.peer_certificate_presented) return false;
   if (match.tls_validated && *match.tls_validated != context.peer_certificate_validated) return false;
+  if (!match.dynamic_metadata.empty() || !match.filter_state.empty()) [[unlikely]]
+    return notes_match(match, context.info);
   return true;
 }
 
-ClusterChoice choose_cluster(const Forward& forward, const HeaderMap& request, uint64_t random) {
+ClusterChoice choose_cluster(const Forward& forward, const HeaderMap& request, uint64_t random, const format::StreamInfo& info) {
   if (const auto* cluster = std::get_if<ClusterRef>(&forward.cluster)) return {cluster, cluster->name, nullptr};
   if (const auto* header = std::get_if<http::HeaderName>(&forward.cluster)) {
     return {nullptr, http::first_value(request, *header), nullptr};
   }
-  const WeightedCluster& entry = by_weight(std::get<WeightedClusters>(forward.cluster), request, random);
+  if (const auto* plugin = std::get_if<std::shared_ptr<const MatchedCluster>>(&forward.cluster)) {
+    const auto outcome = (*plugin)->matcher.match(match_data(request, &info));
+    if (outcome.state != format::MatcherTree::State::kMatch) return {};
+    const ClusterRef& cluster = (*plugin)->clusters[outcome.action];
+    return {&cluster, cluster.name, nullptr};
+  }
+  const auto& clusters = std::get<WeightedClusters>(forward.cluster);
+  if (clusters.use_hash_policy) random = request_hash(forward.hash_policies, request, info).value_or(random);
+  const WeightedCluster& entry = by_weight(clusters, request, random);
   if (entry.header) return {nullptr, http::first_value(request, *entry.header), &entry};
   return {&entry.cluster, entry.cluster.name, &entry};
 }

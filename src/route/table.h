@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "format/stream_info.h"
 #include "http/header_map.h"
 #include "route/host_index.h"
 #include "route/path_index.h"
@@ -20,6 +21,7 @@ struct MatchContext {
   bool peer_certificate_presented = false;
   bool peer_certificate_validated = false;
   bool internal_request = false;
+  const format::StreamInfo* info = nullptr;  // what filters noted; null: nothing
 };
 
 struct Match {
@@ -51,16 +53,27 @@ class RouteTable {
   RouteTable(RouteConfig config) : config_(std::move(config)) {}
 
   RouteConfig config_;
+  const Route* matched_route(uint32_t host, std::string_view path, const http::HeaderMap& request,
+                             const MatchContext& context) const;
+
   HostIndex hosts_;
-  std::vector<PathIndex> paths_;  // one for each virtual host
+  std::vector<PathIndex> paths_;                       // one for each virtual host
+  std::vector<std::vector<PathIndex>> matcher_paths_;  // of each virtual host: one for each of its matcher_routes
   Route https_redirect_;
 };
+
+/// The start of a request's path that routes look at.
+std::string_view matched_path(const RouteConfig& config, std::string_view path);
+
+/// What matchers of routes see.
+format::MatchData match_data(const http::HeaderMap& request, const format::StreamInfo* info);
 
 /// Whether `route` itself accepts the request, whatever stands before it. `path` is without query.
 bool route_matches(const RouteMatch& match, std::string_view path, const http::HeaderMap& request, const MatchContext& context);
 
-/// `random` is the one of the MatchContext.
-ClusterChoice choose_cluster(const Forward& forward, const http::HeaderMap& request, uint64_t random);
+/// `random` is the one of the MatchContext, `info` what is known of the request.
+ClusterChoice choose_cluster(const Forward& forward, const http::HeaderMap& request, uint64_t random,
+                             const format::StreamInfo& info);
 
 /// The first virtual cluster whose conditions hold, "other" if there are some but none fits, "" if there are none at all.
 std::string_view virtual_cluster_name(const VirtualHost& virtual_host, const http::HeaderMap& request);

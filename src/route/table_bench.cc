@@ -52,6 +52,29 @@ void find_route(benchmark::State& state) {
 }
 BENCHMARK(find_route)->Arg(10)->Arg(1000)->Arg(100000);
 
+/// Regexes that begin with nothing to sort them by; the last one matches.
+void find_by_regex(benchmark::State& state) {
+  VirtualHost host;
+  host.name = "all";
+  host.domains = {"*"};
+  for (int64_t i = 0; i < state.range(0); ++i) {
+    Route route;
+    route.match.path = {.kind = PathMatch::Kind::kRegex, .regex = *Regex::compile("/[a-z]+/item" + std::to_string(i), 100)};
+    route.action = Forward{.cluster = ClusterRef{static_cast<uint32_t>(i), std::to_string(i)}};
+    host.routes.push_back(std::move(route));
+  }
+  RouteConfig config;
+  config.virtual_hosts.push_back(std::move(host));
+  const auto table = *RouteTable::build(std::move(config));
+  Arena arena;
+  http::HeaderMap request(arena);
+  request.set_pseudo(http::HeaderId::kAuthority, "example.com");
+  const std::string path = "/shop/item" + std::to_string(state.range(0) - 1);
+  request.set_pseudo(http::HeaderId::kPath, path);
+  for (auto _ : state) benchmark::DoNotOptimize(table->find(request, {}));
+}
+BENCHMARK(find_by_regex)->Arg(8)->Arg(15)->Arg(16)->Arg(100)->Arg(1000);
+
 void mutate_ten_literals(benchmark::State& state) {
   HeaderMutations mutations;
   for (int i = 0; i < 10; ++i) {

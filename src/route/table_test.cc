@@ -58,7 +58,7 @@ std::string cluster_of(const RouteTable& table, const Request& request, const Ma
   if (match.virtual_host == nullptr) return "no host";
   if (match.route == nullptr) return "no route";
   const Forward* forward = match.route->forward();
-  return forward == nullptr ? "no forward" : std::string(choose_cluster(*forward, request.headers, context.random).name);
+  return forward == nullptr ? "no forward" : std::string(choose_cluster(*forward, request.headers, context.random, {}).name);
 }
 
 std::string host_of(const RouteTable& table, std::string_view authority) {
@@ -218,10 +218,10 @@ TEST(WeightedClusters, TheRandomNumberDecidesModuloTheTotalWeight) {
   clusters.entries[1] = {.cluster = {1, "v2"}, .weight = 5};
   Forward forward{.cluster = clusters};
   const Request request("/");
-  EXPECT_EQ(choose_cluster(forward, request.headers, 94).name, "v1");
-  EXPECT_EQ(choose_cluster(forward, request.headers, 95).name, "v2");
-  EXPECT_EQ(choose_cluster(forward, request.headers, 1099).name, "v2");
-  EXPECT_EQ(choose_cluster(forward, request.headers, 1000).cluster->id, 0u);
+  EXPECT_EQ(choose_cluster(forward, request.headers, 94, {}).name, "v1");
+  EXPECT_EQ(choose_cluster(forward, request.headers, 95, {}).name, "v2");
+  EXPECT_EQ(choose_cluster(forward, request.headers, 1099, {}).name, "v2");
+  EXPECT_EQ(choose_cluster(forward, request.headers, 1000, {}).cluster->id, 0u);
 }
 
 }  // namespace

@@ -1,0 +1,127 @@
+// Reading rate limits.
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/metadata/v3/metadata.pb.h"
+#include "route/config_reader.h"
+
+// Envoy still accepts its deprecated fields, so they are read here.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace weir::route {
+
+namespace v3 = envoy::config::route::v3;
+using Path = ConfigReader::Path;
+
+namespace {
+
+MetadataKey metadata_key(const envoy::type::metadata::v3::MetadataKey& config) {
+  MetadataKey result{config.key(), {}};
+  for (const auto& segment : config.path()) result.path.push_back(segment.key());
+  return result;
+}
+
+RateLimitAction limit_action(ConfigReader& reader, const v3::RateLimit::Action& config, const Path& at) {
+  using Action = v3::RateLimit::Action;
+  using Kind = RateLimitAction::Kind;
+  RateLimitAction result;
+  switch (config.action_specifier_case()) {
+    case Action::kSourceCluster:
+      result.kind = Kind::kSourceCluster;
+      break;
+    case Action::kDestinationCluster:
+      result.kind = Kind::kDestinationCluster;
+      break;
+    case Action::kRequestHeaders:
+      result.kind = Kind::kRequestHeader;
+      result.header = http::HeaderName(config.request_headers().header_name());
+      result.key = config.request_headers().descriptor_key();
+      result.skip_if_absent = config.request_headers().skip_if_absent();
+      break;
+    case Action::kQueryParameters:
+      result.kind = Kind::kQueryParameter;
+      result.name = config.query_parameters().query_parameter_name();
+      result.key = config.query_parameters().descriptor_key();
+      result.skip_if_absent = config.query_parameters().skip_if_absent();
+      break;
+    case Action::kRemoteAddress:
+      result.kind = Kind::kRemoteAddress;
+      break;
+    case Action::kMaskedRemoteAddress: {
+      const auto& masked = config.masked_remote_address();
+      result.kind = Kind::kMaskedRemoteAddress;
+      if (masked.has_v4_prefix_mask_len()) result.v4_prefix_length = static_cast<uint8_t>(masked.v4_prefix_mask_len().value());
+      if (masked.has_v6_prefix_mask_len()) result.v6_prefix_length = static_cast<uint8_t>(masked.v6_prefix_mask_len().value());
+      break;
+    }
+    case Action::kGenericKey:
+      result.kind = Kind::kGenericKey;
+      result.key = config.generic_key().descriptor_key();
+      result.value = config.generic_key().descriptor_value();
+      break;
+    case Action::kHeaderValueMatch: {
+      const auto& match = config.header_value_match();
+      const Path here{&at, "header_value_match"};
+      const Path headers{&here, "headers"};
+      result.kind = Kind::kHeaderValueMatch;
+      result.key = match.descriptor_key();
+      result.value = match.descriptor_value();
+      result.expect_match = !match.has_expect_match() || match.expect_match().value();
+      for (int i = 0; i < match.headers_size(); ++i)
+        result.headers.push_back(reader.header_matcher(match.headers(i), {&headers, {}, i}));
+      break;
+    }
+    case Action::kQueryParameterValueMatch: {
+      const auto& match = config.query_parameter_value_match();
+      const Path here{&at, "query_parameter_value_match"};
+      const Path parameters{&here, "query_parameters"};
+      result.kind = Kind::kQueryParameterMatch;
+      result.key = match.descriptor_key();
+      result.value = match.descriptor_value();
+      result.expect_match = !match.has_expect_match() || match.expect_match().value();
+      for (int i = 0; i < match.query_parameters_size(); ++i)
+        result.query_parameters.push_back(reader.query_matcher(match.query_parameters(i), {&parameters, {}, i}));
+      break;
+    }
+    case Action::kDynamicMetadata:
+      result.kind = Kind::kMetadata;
+      result.key = config.dynamic_metadata().descriptor_key();
+      result.value = config.dynamic_metadata().default_value();
+      result.metadata = metadata_key(config.dynamic_metadata().metadata_key());
+      break;
+    case Action::kMetadata:
+      result.kind = Kind::kMetadata;
+      result.key = config.metadata().descriptor_key();
+      result.value = config.metadata().default_value();
+      result.metadata = metadata_key(config.metadata().metadata_key());
+      result.from_route = config.metadata().source() == Action::MetaData::ROUTE_ENTRY;
+      result.skip_if_absent = config.metadata().skip_if_absent();
+      break;
+    case Action::kExtension:
+    case Action::ACTION_SPECIFIER_NOT_SET:
+      break;  // refused by the support table, and by the constraints of the .proto file
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<RateLimit> ConfigReader::rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config,
+                                                 const Path& at) {
+  std::vector<RateLimit> result;
+  for (int i = 0; i < config.size(); ++i) {
+    const Path here{&at, {}, i};
+    const Path actions{&here, "actions"};
+    RateLimit& limit = result.emplace_back();
+    limit.stage = config[i].stage().value();
+    limit.disable_key = config[i].disable_key();
+    for (int j = 0; j < config[i].actions_size(); ++j)
+      limit.actions.push_back(limit_action(*this, config[i].actions(j), {&actions, {}, j}));
+    if (config[i].limit().has_dynamic_metadata()) limit.limit = metadata_key(config[i].limit().dynamic_metadata().metadata_key());
+    if (config[i].hits_addend().has_number()) limit.hits = config[i].hits_addend().number().value();
+    limit.hits_format = config[i].hits_addend().format();
+    limit.applies_when_stream_is_done = config[i].apply_on_stream_done();
+  }
+  return result;
+}
+
+}  // namespace weir::route
