@@ -76,7 +76,7 @@ def still(pair, hcm, q, kinds):
     try:
         if any(pair.configure(hcm)):
             return False
-    except OSError:
+    except (OSError, KeyError, TypeError, AttributeError):  # it has become no configuration at all
         return False
     return {k for k, _, _ in pair.compare(q)} & kinds
 

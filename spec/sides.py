@@ -114,7 +114,8 @@ class Side:
 
     def close_proxy(self):
         if self.proxy:
-            self.proxy.signal(9)
+            if self.proxy.process:
+                self.proxy.signal(9)
             self.proxy.stop()
             self.proxy = None
 

@@ -98,6 +98,7 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
   }
   local_reply_ = true;
   set_reply_body(body);
+  if (filters_ == nullptr && !connection_->spec().filters.empty()) make_filters();  // they see every answer
   step_ = Step::kResponseFilters;
   next_filter_ = 0;
   return Next::kGoOn;

@@ -88,6 +88,7 @@ void remove_untrusted(HeaderMap& request, bool edge) {
       case HeaderId::kEnvoyDownstreamServiceCluster:
       case HeaderId::kEnvoyDownstreamServiceNode:
       case HeaderId::kEnvoyOriginalPath:
+      case HeaderId::kEnvoyOriginalHost:
         return edge;
       case HeaderId::kEnvoyRetriableStatusCodes:
       case HeaderId::kEnvoyRetriableHeaderNames:
@@ -259,7 +260,10 @@ std::optional<LocalReply> admit_request(HeaderMap& request, const HttpConnection
 
 void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpConnectionSpec& spec, std::string_view date,
                       bool upgrade) {
-  if (!(upgrade && is_upgrade(response))) response.remove(HeaderId::kConnection);
+  if (!(upgrade && is_upgrade(response))) {
+    response.remove(HeaderId::kConnection);
+    response.remove(HeaderId::kUpgrade);
+  }
   response.remove(HeaderId::kTransferEncoding);
   response.remove(HeaderId::kKeepAlive);
   response.remove(HeaderId::kProxyConnection);

@@ -149,6 +149,11 @@ void read_timeouts(ConfigReader& reader, const v3::RouteAction& config, const Pa
       forward.grpc_timeout_header_max_ms);
   set(stream.has_grpc_timeout_header_offset(), stream.grpc_timeout_header_offset(), {&here, "grpc_timeout_header_offset"},
       forward.grpc_timeout_header_offset_ms);
+  // Where the stream's duration is limited, the older limits are not even looked at.
+  if (config.has_max_stream_duration()) {
+    forward.timeout_ms = 0;
+    forward.max_grpc_timeout_ms.reset();
+  }
 }
 
 Forward forward(ConfigReader& reader, const v3::RouteAction& config, const InheritedPolicies& inherited, const PathMatch& match,
