@@ -80,7 +80,7 @@ class Requests(Answers):
         q.pop('chunked', None)
         if q.get('body') == '':
             q.pop('body')
-        q['headers'] = [[k, v.strip(' ')] for k, v in q['headers']]
+        q['headers'] = [[k, v.strip(' ')] for k, v in q['headers'] if len(v) < 2000]
         if self.maybe(0.03):
             q['scheme'] = self.pick(['https', 'HTTP', 'ftp'])
         if self.maybe(0.03):

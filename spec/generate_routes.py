@@ -22,7 +22,7 @@ REGEX_REWRITES = [
     ('^/([^/]*)(.*)$', r'\2/\1'), ('a', 'Z'), ('/+', '/'), ('^/(api|a)/', r'/\1-new/'), ('[?].*', ''), ('x*', '-'), (r'^/(\w*)/(\w*)', r'/\2/\1?r=\0'), ('b$', r'/\\b'),
 ]  # fmt: skip
 ACTIONS = [None, None, 'APPEND_IF_EXISTS_OR_ADD', 'ADD_IF_ABSENT', 'OVERWRITE_IF_EXISTS_OR_ADD', 'OVERWRITE_IF_EXISTS']
-ADDED = ['x-a', 'x-b', 'x-new', 'x-other', 'x-up', 'user-agent', 'content-type', 'cookie', 'accept', 'x-forwarded-for', 'x-list', 'via', 'X-Case', 'set-cookie', 'x-request-id', 'te', 'x-second']
+ADDED = ['x-a', 'x-b', 'x-new', 'x-other', 'x-up', 'user-agent', 'content-type', 'cookie', 'accept', 'x-forwarded-for', 'x-list', 'via', 'X-Case', 'set-cookie', 'x-request-id', 'x-second']
 OPERATORS = [
     '%REQ(x-a)%', '%REQ(x-none?x-b)%', '%REQ(:PATH)%', '%REQ(:METHOD)%', '%REQ(:AUTHORITY)%', '%PROTOCOL%', '%REQ(x-a):2%', '%ROUTE_NAME%',
     '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%', '%UPSTREAM_CLUSTER%', 'plain', '100%%', 'pre-%REQ(x-b)%-post', '%REQ(host)%', '%REQ(:SCHEME)%',

@@ -174,6 +174,9 @@ Pipeline::Next Pipeline::find_route() {
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
     if (!may_upgrade(request_headers_, spec, *route)) {
       stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
+      if (route->forward() == nullptr) return reply_and_go_on(403, "", "upgrade_failed");
+      selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_);
+      if (const upstream::Cluster* cluster = chosen_cluster()) info.upstream_cluster = cluster->spec().stat_name;
       return reply_and_go_on(403, "", "upgrade_failed", RouteHeaders::kYes);
     }
     tunnel_ = true;

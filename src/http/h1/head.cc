@@ -34,6 +34,7 @@ constexpr ProtocolError kInvalidStatusLine = codec_error("http/1.1 protocol erro
 constexpr ProtocolError kTooManyHeaders = {431, "http1.too_many_headers", "http/1.1 protocol error: headers count exceeds limit"};
 constexpr ProtocolError kUnderscore = {400, "http1.unexpected_underscore",
                                        "http/1.1 protocol error: header name contains underscores"};
+constexpr ProtocolError kLowVersion = {426, "low_version", "neither HTTP/1.1 nor, as accept_http_10 is not set, HTTP/1.0"};
 constexpr ProtocolError kInvalidHost = {400, "http.invalid_authority", "http/1.1 protocol error: invalid characters in Host"};
 constexpr ProtocolError kBodyDisallowed = {400, "http1.body_disallowed", "http/1.1 protocol error: unsupported content length"};
 constexpr ProtocolError kChunkedHttp10 = codec_error("http/1.1 protocol error: Transfer-Encoding in HTTP/1.0");
@@ -203,15 +204,19 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
   char* const end = head + size;
   RequestLine line;
   if (auto error = parse_request_line(head, end, line)) return error;
-  facts.version = line.version;
   headers.set_pseudo(HeaderId::kMethod, line.method);
-  if (line.versionless) return resolve_target(line.target, line.method, options, headers);  // HTTP/0.9 has no header lines
+  if (line.versionless) {  // HTTP/0.9 has no header lines
+    if (!options.accept_http_10) return kLowVersion;
+    facts.version = line.version;
+    return resolve_target(line.target, line.method, options, headers);
+  }
 
   LineReader lines{headers, facts, limits, stats, true};
   if (auto error = lines.read_all(head + (line.end - head), end)) return error;
   const bool chunked = lines.encoding_seen && iequals(lines.encoding, "chunked");
   if (lines.length_unreadable && !chunked) return kInvalidLength;
   if (lines.objection != nullptr) return *lines.objection;
+  facts.version = line.version;  // from here on answers are in the client's version
 
   // RFC 9112 §6.1, §6.3: a message whose length could be read in two ways is refused, never guessed.
   const bool connect = line.method == "CONNECT";
@@ -236,6 +241,7 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
     if (auto error = settle_connection(headers, facts)) return error;
   }
   if (auto error = resolve_target(line.target, line.method, options, headers)) return error;
+  if (facts.version == Protocol::kHttp10 && !options.accept_http_10) return kLowVersion;
   if (!is_authority(headers.authority())) return kInvalidHost;
   return std::nullopt;
 }

@@ -19,7 +19,6 @@ constexpr ProtocolError kHeadersTooLarge = {431, "http1.headers_too_large",
 constexpr ProtocolError kBareLineFeed = {400, "http1.codec_error", "http/1.1 protocol error: a line must end with CRLF"};
 constexpr ProtocolError kNoHttp = {400, "http1.codec_error", "http/1.1 protocol error: HPE_INVALID_METHOD"};
 constexpr ProtocolError kHeadTimeout = {408, "request_header_timeout", "request header timeout"};
-constexpr ProtocolError kLowVersion = {426, "low_version", "HTTP/1.0 is not accepted here (accept_http_10)"};
 constexpr size_t kMaxBacklog = 64 * 1024;  // of pipelined requests, while one is being answered
 constexpr size_t kMaxLeadingBlank = 1024;  // empty lines before a request (RFC 9112 §2.2)
 
@@ -189,14 +188,9 @@ void Http1Server::begin_exchange(std::string_view head) {
   }
   head_request_ = headers.method() == "HEAD";
   connect_request_ = headers.method() == "CONNECT";
-  if (facts_.version == Protocol::kHttp10) {
-    if (!options_.accept_http_10) {
-      malformed(kLowVersion);
-      return;
-    }
-    if (!headers.has_pseudo(HeaderId::kAuthority) && !options_.default_host_for_http_10.empty()) {
-      headers.set_pseudo(HeaderId::kAuthority, options_.default_host_for_http_10);
-    }
+  if (facts_.version == Protocol::kHttp10 && !headers.has_pseudo(HeaderId::kAuthority) &&
+      !options_.default_host_for_http_10.empty()) {
+    headers.set_pseudo(HeaderId::kAuthority, options_.default_host_for_http_10);
   }
 
   const bool tunnel = connect_request_ || (facts_.connection_upgrade && headers.has(HeaderId::kUpgrade));

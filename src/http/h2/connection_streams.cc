@@ -74,7 +74,8 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
     signal(stream);
   } else if (error_code == NGHTTP2_REFUSED_STREAM) {
     reset_later(stream, Reset::kRemoteRefused, "http2.remote_refuse");
-  } else if (error_code == NGHTTP2_PROTOCOL_ERROR && !stream.reset_by_peer_) {  // nghttp2 found the message to be wrong
+  } else if (error_code == NGHTTP2_PROTOCOL_ERROR && !stream.reset_by_peer_ &&
+             !server()) {  // nghttp2 found the answer to be wrong
     reset_later(stream, Reset::kProtocolError, kMessagingRule);
   } else {
     reset_later(stream, Reset::kRemote, "http2.remote_reset");

@@ -124,8 +124,8 @@ TEST(H2Wire, ABodyThatDoesNotMatchItsContentLengthIsNeverCompleted) {
     EXPECT_EQ(count(peer.received(), kRst), 1);
     EXPECT_EQ(peer.stream(0).heads, 1);
     EXPECT_FALSE(peer.stream(0).ended);
-    EXPECT_EQ(peer.stream(0).reset, Reset::kProtocolError);
-    EXPECT_EQ(peer.stream(0).reset_details, "http2.violation.of.messaging.rule");
+    EXPECT_EQ(peer.stream(0).reset, Reset::kRemote);
+    EXPECT_EQ(peer.stream(0).reset_details, "http2.remote_reset");
   }
 }
 
