@@ -38,9 +38,10 @@ differential: build  ## random configurations and requests, Weir beside Envoy
 	@spec/differential.py --seed $(SEED) $(DIFFERENTIAL_ARGS)
 
 CORPUS ?= ../shared/corpus
-corpus: build     ## what Envoy and Weir think of every configuration in the folder CORPUS, and where they disagree
+MUTANTS ?= 300
+corpus: build     ## what Envoy and Weir think of every configuration in the folder CORPUS and of some wrong ones, and where they disagree
 	@tools/setup-tests.sh
-	@tools/corpus.py $(CORPUS) $(CORPUS_ARGS)
+	@tools/corpus.py $(CORPUS) --mutants $(MUTANTS) --seed $(SEED) $(CORPUS_ARGS)
 
 # The short set; BENCH_ARGS chooses others. Envoy takes part where BENCH_ENVOY names its binary.
 BENCH_ARGS ?= h1_64 h1_1 h2c_h1 grpc_h2h2 prefix_one mid_64k log_64 --rounds 2 --dur 3

@@ -3,6 +3,7 @@
 
     tools/corpus.py FOLDER                       # or: make corpus CORPUS=FOLDER
     tools/corpus.py FOLDER --weir BINARY --envoy BINARY --jobs 4 --verbose
+    tools/corpus.py FOLDER --mutants 400 --seed 1          # and about so many that are wrong on purpose (corpus_mutate.py)
 
 Without an Envoy (ENVOY names its binary, else it is fetched as for `make spec`) only Weir's own word is told. What Envoy accepts
 and Weir refuses must be named by Weir as known but not implemented; anything else is a bug, and the exit status is then 1. So it is
@@ -111,6 +112,13 @@ def what_is_missing(reason):
     return 'field ' + '.'.join(path.split('.')[-2:]) + (' = ' + value.group(1) if value else '')
 
 
+def mutation_of(path):
+    """What the first line of a mutant says."""
+    with open(path, encoding='utf-8', errors='replace') as f:
+        first = f.readline()
+    return '\n    ' + first[2:].strip() if re.match(r'# \S+: [\'"]', first) else ''
+
+
 def report(results, root, have_envoy, verbose):
     table = collections.Counter()
     missing = collections.Counter()
@@ -154,7 +162,7 @@ def report(results, root, have_envoy, verbose):
     if bugs:
         print('\nDisagreements:')
         for name, kind, reasons in bugs:
-            print('%s: %s' % (name, kind))
+            print('%s: %s%s' % (name, kind, mutation_of(os.path.join(root, name))))
             for reason in reasons[:4]:
                 print('    ' + short(reason))
     return bugs
@@ -162,7 +170,10 @@ def report(results, root, have_envoy, verbose):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder')
+    parser.add_argument('folder', nargs='?')
+    parser.add_argument('--mutants', type=int, default=0, help='ask about so many configurations that are wrong on purpose, too')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--keep', help='where mutants are left to be looked at')
     parser.add_argument('--weir', default=os.environ.get('WEIR', os.path.join(REPO, 'build/release/weir')))
     parser.add_argument('--envoy', help='the binary; "none" to leave it out')
     parser.add_argument('--only', help='only files whose path matches this regular expression')
@@ -170,19 +181,33 @@ def main():
     parser.add_argument('--verbose', action='store_true', help='every reason of every refusal')
     args = parser.parse_args()
     envoy = None if args.envoy == 'none' else args.envoy or find_envoy()
-    paths = files_of(args.folder, args.only)
-    if not paths:
-        sys.exit('corpus: no configurations in %s' % args.folder)
+    bugs = []
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.folder:
+            paths = files_of(args.folder, args.only)
+            if not paths:
+                sys.exit('corpus: no configurations in %s' % args.folder)
+            bugs += ask_about(paths, args.folder, envoy, args, scratch)
+        if args.mutants:
+            import corpus_mutate
 
-    with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            folder = args.keep or os.path.join(scratch, 'mutants')
+            corpus_mutate.make(folder, args.mutants, args.seed, args.folder)
+            print('%s%d mutants, seed %d:' % ('\n' if args.folder else '', args.mutants, args.seed))
+            bugs += ask_about(files_of(folder, args.only), folder, envoy, args, scratch)
+    return 1 if bugs else 0
+
+
+def ask_about(paths, folder, envoy, args, scratch):
+    """Prints the report of one folder and returns its disagreements."""
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
 
         def judge(path):
             path = os.path.abspath(path)
             return path, envoy and ask_envoy(envoy, path, scratch), ask_weir(os.path.abspath(args.weir), path, scratch)
 
         results = list(pool.map(judge, paths))
-    bugs = report(results, os.path.abspath(args.folder), envoy is not None, args.verbose)
-    return 1 if bugs else 0
+    return report(results, os.path.abspath(folder), envoy is not None, args.verbose)
 
 
 if __name__ == '__main__':

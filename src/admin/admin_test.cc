@@ -76,6 +76,12 @@ struct FakeProcess final : Subject {
     sections.push_back(std::move(secrets));
     return sections;
   }
+  std::vector<control::Runtime::View> runtime_layers() override { return {{"base", &base_layer}, {"admin", &admin_layer}}; }
+  Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) override {
+    if (!has_admin_layer) return failure("No admin layer specified");
+    for (const auto& [key, text] : changes) admin_layer[key] = control::read_runtime_text(text);
+    return {};
+  }
   void quit() override { quit_asked = true; }
   void drain_listeners(const Drain& drain) override { drains.push_back(drain); }
   void fail_health_checks(bool fail) override { failing = fail; }
@@ -85,6 +91,8 @@ struct FakeProcess final : Subject {
   std::vector<upstream::ClusterStatePtr> cluster_list;
   bool failing = false, quit_asked = false;
   int reopened = 0;
+  control::RuntimeEntries base_layer{{"a.b", {"5", RuntimeValue::number(5)}}}, admin_layer;
+  bool has_admin_layer = true;
   std::vector<Drain> drains;
 };
 

@@ -73,18 +73,6 @@ Response contention_page(Site&, const Request&) {
 
 Response certs_page(Site&, const Request&) { return Response::json("{\n \"certificates\": []\n}\n"); }
 
-Response runtime_page(Site&, const Request&) { return Response::json("{\n \"entries\": {},\n \"layers\": []\n}\n"); }
-
-Response runtime_modify(Site&, const Request& request) {
-  if (request.query.empty() && request.body.empty()) {
-    return Response::error(400,
-                           "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n"
-                           "       or send the parameters as form values\n"
-                           "use an empty value to remove a previously added override");
-  }
-  return Response::error(503, "No admin layer specified");
-}
-
 Response init_dump_page(Site&, const Request&) { return Response::json("{}\n"); }
 
 Response quit(Site& site, const Request&) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/runtime.h"
 #include "net/address.h"
 #include "upstream/cluster_state.h"
 
@@ -51,6 +52,10 @@ class Subject {
   /// [EndpointsConfigDump if `include_eds`], ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump, SecretsConfigDump.
   /// Secrets need not be hidden here.
   virtual std::vector<std::unique_ptr<google::protobuf::Message>> config_dump(bool include_eds) = 0;
+
+  virtual std::vector<control::Runtime::View> runtime_layers() = 0;
+  /// Sets values of the runtime; "" takes back what was set here. An error if the configuration has no layer for that.
+  virtual Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) = 0;
 
   /// The process ends soon, as after SIGTERM without a drain. The answer still has to go out: return first.
   virtual void quit() = 0;

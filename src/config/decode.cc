@@ -26,6 +26,10 @@ class Decoder {
       : schema_(schema), document_(document), unknown_fields_(unknown_fields), diagnostics_(diagnostics) {}
 
   void message(const Node& node, const MessageInfo& info, pb::Message& message, const FieldPath& path) {
+    const bool one_value = info.well_known == WellKnown::kWrapper || info.well_known == WellKnown::kDuration ||
+                           info.well_known == WellKnown::kTimestamp;
+    // Written out as {value: …} or {seconds: …, nanos: …} they are no JSON form of protobuf, but Envoy takes them.
+    if (one_value && node.kind == Kind::kMapping) return plain_message(node, info, message, path);
     switch (info.well_known) {
       case WellKnown::kNone:
         return plain_message(node, info, message, path);
@@ -128,9 +132,20 @@ class Decoder {
     if (!field.repeated) return singular(node, field, message, path);
     if (node.kind != Kind::kSequence) return singular(node, field, message, path);  // a single item without its list
     int index = 0;
+    items(node, field, message, path, index);
+  }
+
+  // A list in a list counts as if its items stood there, for the JSON reader that Envoy uses lets that pass.
+  void items(const Node& node, const FieldInfo& field, pb::Message& message, const FieldPath& path, int& index) {
+    const WellKnown kind = field.message == nullptr ? WellKnown::kNone : field.message->well_known;
+    const bool may_be_list = kind == WellKnown::kValue || kind == WellKnown::kListValue;
     for (const Node& item : node) {
       if (diagnostics_.full()) return;
-      singular(item, field, message, FieldPath{&path, {}, index++});
+      if (item.kind == Kind::kSequence && !may_be_list) {
+        items(item, field, message, path, index);
+      } else if (item.kind != Kind::kNull || field.message != nullptr) {  // a null is no text and no number
+        singular(item, field, message, FieldPath{&path, {}, index++});
+      }
     }
   }
 
@@ -176,9 +191,7 @@ class Decoder {
         bool result = false;
         if (node.kind == Kind::kBool)
           result = node.boolean;
-        else if (node.kind == Kind::kString && (node.text() == "true" || node.text() == "false"))
-          result = node.text() == "true";
-        else
+        else if (node.kind != Kind::kString || !bool_in(node.text(), result))
           return wrong_type(node, path, "true or false");
         return add ? reflection.AddBool(&message, field, result) : reflection.SetBool(&message, field, result);
       }
@@ -218,6 +231,18 @@ class Decoder {
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return;
     }
+  }
+
+  // A text that stands for a bool, as the JSON reader that Envoy uses takes them.
+  static bool bool_in(std::string_view text, bool& result) {
+    for (const std::string_view word : {"true", "t", "yes", "y", "1"}) {
+      if (iequals(text, word)) return result = true;
+    }
+    result = false;
+    for (const std::string_view word : {"false", "f", "no", "n", "0"}) {
+      if (iequals(text, word)) return true;
+    }
+    return false;
   }
 
   void string(const Node& node, const FieldDescriptor* field, pb::Message& message, const FieldPath& path) {

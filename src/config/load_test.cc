@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
@@ -330,6 +331,49 @@ TEST_F(Load, HostileFilesAreRefused) {
   EXPECT_NE(file("a.json", "{\"node\": {},,}").diagnostics.text().find("expected a key"), std::string::npos);
   EXPECT_FALSE(file("a.yaml", "").ok());
   EXPECT_FALSE(file("a.json", std::string(100000, '{')).ok());
+}
+
+TEST_F(Load, AFileThatIsTooLargeIsRefusedBeforeItIsRead) {
+  for (const std::string name : {"large.yaml", "large.json", "large.pb", "large.pb_text"}) {
+    const std::string path = testing::TempDir() + name;
+    std::ofstream(path).put(' ');
+    std::filesystem::resize_file(path, 100 << 20);  // a hole, which takes no room on the disk
+    const auto loaded = load_bootstrap(schema_, {.path = path});
+    EXPECT_EQ(loaded.diagnostics.text(), path + ": larger than 64 MiB");
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_F(Load, DeepNestingIsRefusedInEveryFormat) {
+  std::string block, flow = "{node: {metadata: {", text = "node { metadata { fields { value { ";
+  for (int i = 0; i < 200; ++i) {
+    block += std::string(static_cast<size_t>(i), ' ') + "a:\n";
+    flow += "a: {";
+    text += "struct_value { fields { value { ";
+  }
+  EXPECT_NE(error("node:\n  metadata: {}\n" + block).find("nested too deeply"), std::string::npos);
+  EXPECT_NE(error(flow).find("nested too deeply"), std::string::npos);
+  EXPECT_FALSE(file("a.json", std::string(200, '[')).ok());
+  EXPECT_FALSE(file("a.pb_text", text).ok());
+}
+
+TEST_F(Load, AKeyGivenTwiceIsRefusedInJsonToo) {
+  EXPECT_NE(file("a.json", R"({"node": {"id": "a"}, "node": {}})").diagnostics.text().find("occurs twice"), std::string::npos);
+}
+
+TEST_F(Load, WhatTheJsonReaderOfEnvoyLetsPassIsRead) {
+  const auto loaded = file("a.yaml", R"(
+static_resources:
+  clusters:
+  - [{name: a, connect_timeout: {seconds: 2}, per_connection_buffer_limit_bytes: {value: 7}}]
+  - []
+  - {name: b, ignore_health_on_host_removal: "YES"}
+)");
+  ASSERT_TRUE(loaded.ok()) << loaded.diagnostics.text();
+  ASSERT_EQ(loaded->static_resources().clusters_size(), 2);
+  EXPECT_EQ(loaded->static_resources().clusters(0).connect_timeout().seconds(), 2);
+  EXPECT_EQ(loaded->static_resources().clusters(0).per_connection_buffer_limit_bytes().value(), 7u);
+  EXPECT_TRUE(loaded->static_resources().clusters(1).ignore_health_on_host_removal());
 }
 
 TEST_F(Load, AMissingFileIsACleanError) {

@@ -129,10 +129,12 @@ class SupportWalk {
   void message(const pb::Message& message, const MessageInfo& info, const std::string& category, const FieldPath& path) {
     if (diagnostics_.full()) return;
     if (info.well_known == WellKnown::kAny) return any(message, category, path);
+    if (info.well_known == WellKnown::kDuration) return duration(message, path);
     if (info.well_known != WellKnown::kNone || info.descriptor->file()->package() == "google.protobuf") return;
     const MessageSupport* support = table_.find(info.descriptor);
     if (support == nullptr) return error(path, info.descriptor->full_name() + " is " + kNotYet);
     const pb::Reflection& reflection = *message.GetReflection();
+    if (!category.empty()) chosen(message, path);
     std::vector<const FieldDescriptor*> present;
     reflection.ListFields(message, &present);
     for (const FieldDescriptor* field : present) {
@@ -149,6 +151,47 @@ class SupportWalk {
     diagnostics_.error({{}, path.text(), std::move(message), "remove it"});
   }
 
+  /// An extension without a configuration: its name is a label and chooses nothing.
+  void chosen(const pb::Message& message, const FieldPath& path) {
+    const FieldDescriptor* config = message.GetDescriptor()->FindFieldByName("typed_config");
+    if (config == nullptr || message.GetReflection()->HasField(message, config)) return;
+    const pb::OneofDescriptor* oneof = config->containing_oneof();
+    if (oneof != nullptr && message.GetReflection()->HasOneof(message, oneof)) return;
+    diagnostics_.error({{},
+                        FieldPath{&path, "typed_config"}.text(),
+                        "is missing: its @type chooses the extension, the name is only a label",
+                        R"(give typed_config: {"@type": …})"});
+  }
+
+  /// The times in what is ignored, which must be right nevertheless.
+  void durations(const pb::Message& message, const FieldInfo& info, const FieldPath& path) {
+    if (info.message == nullptr || info.field->is_map()) return;
+    const pb::Reflection& reflection = *message.GetReflection();
+    const int size = info.field->is_repeated() ? reflection.FieldSize(message, info.field) : 1;
+    for (int i = 0; i < size; ++i) {
+      const pb::Message& item = info.field->is_repeated() ? reflection.GetRepeatedMessage(message, info.field, i)
+                                                          : reflection.GetMessage(message, info.field);
+      if (info.message->well_known == WellKnown::kDuration) duration(item, path);
+      if (info.message->well_known != WellKnown::kNone) continue;
+      std::vector<const FieldDescriptor*> present;
+      item.GetReflection()->ListFields(item, &present);
+      for (const FieldDescriptor* field : present) {
+        if (field->is_extension()) continue;
+        durations(item, info.message->fields[static_cast<size_t>(field->index())], FieldPath{&path, field->name()});
+      }
+    }
+  }
+
+  /// No time that Weir reads may be negative.
+  void duration(const pb::Message& duration, const FieldPath& path) {
+    const pb::Descriptor& type = *duration.GetDescriptor();
+    const pb::Reflection& reflection = *duration.GetReflection();
+    if (reflection.GetInt64(duration, type.FindFieldByNumber(1)) >= 0 &&
+        reflection.GetInt32(duration, type.FindFieldByNumber(2)) >= 0)
+      return;
+    diagnostics_.error({{}, path.text(), "must not be negative", ""});
+  }
+
   void field(const pb::Message& message, const FieldInfo& info, const MessageSupport::Field& support, const std::string& category,
              const FieldPath& path) {
     if (support.state == State::kUnknown) return error(path, kNotYet);
@@ -156,7 +199,7 @@ class SupportWalk {
       if (warned_.insert(info.field).second) {
         diagnostics_.warning({{}, path.text(), "Weir does not use this field", ""});
       }
-      return;
+      return durations(message, info, path);
     }
     if (!support.values.empty()) values(message, info, support, path);
     if (info.message == nullptr) return;

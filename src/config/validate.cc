@@ -16,6 +16,9 @@ using pb::FieldDescriptor;
 
 namespace {
 
+/// Values that were defaults once and must not be chosen any more, not even by saying nothing.
+constexpr std::string_view kRetired = "DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE";
+
 class Validator {
  public:
   Validator(Schema& schema, Diagnostics& diagnostics) : schema_(schema), diagnostics_(diagnostics) {}
@@ -81,6 +84,9 @@ class Validator {
       return child(reflection.GetMessage(message, field), info, info.rules, path);
     }
     if (info.rules == nullptr || (info.presence && !present)) return;
+    if (info.type == FieldDescriptor::CPPTYPE_ENUM && reflection.GetEnum(message, field)->name() == kRetired) {
+      return violation(path, "must be given: what it meant by default is gone");
+    }
     report(check_scalar(message, *field, -1, *info.rules, info.pattern.get()), path);
   }
 

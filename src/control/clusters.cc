@@ -63,7 +63,8 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
   }
   if (bootstrap.dynamic_resources().has_cds_config()) {
     const FieldPath dynamic{nullptr, "dynamic_resources"};
-    const auto source = read_source(bootstrap.dynamic_resources().cds_config(), FieldPath{&dynamic, "cds_config"}, diagnostics);
+    const auto source =
+        read_source(context_, bootstrap.dynamic_resources().cds_config(), FieldPath{&dynamic, "cds_config"}, diagnostics);
     if (!source) return false;
     cds_ =
         std::make_unique<FileSubscription>(context_, files_, *source, cds_stats_,
@@ -78,7 +79,9 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   std::shared_ptr<upstream::ClusterSpec> spec = upstream::read_cluster(cluster, at, diagnostics, bind_default_.get());
   if (spec == nullptr) return nullptr;
   const FieldPath eds{&at, "eds_cluster_config"};
-  if (spec->discovery == DiscoveryType::kEds && !check_exists(spec->eds_path, FieldPath{&eds, "eds_config"}, diagnostics)) {
+  const FieldPath eds_config{&eds, "eds_config"};
+  if (spec->discovery == DiscoveryType::kEds &&
+      (!check_node(context_, eds_config, diagnostics) || !check_exists(spec->eds_path, eds_config, diagnostics))) {
     return nullptr;
   }
   spec->id = context_.cluster_names.intern(spec->name);

@@ -7,7 +7,10 @@ namespace weir::control {
 Configuration::Configuration(Context context)
     : context_(std::move(context)),
       files_(context_.loop),
+      runtime_(context_, files_),
+      overload_(context_),
       routes_(context_, files_),
+      filters_(context_, files_),
       clusters_(
           context_, files_, [this] { changed(); },
           [this](uint32_t id, upstream::EndpointSetPtr endpoints) {
@@ -18,21 +21,26 @@ Configuration::Configuration(Context context)
 Configuration::~Configuration() = default;
 
 bool Configuration::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  const bool runtime = runtime_.load(bootstrap, diagnostics);
+  const bool overload = overload_.load(bootstrap, diagnostics);
   const bool clusters = clusters_.load(bootstrap, diagnostics);
-  if (!clusters) return false;  // routes would complain about clusters that are there
+  if (!runtime || !overload || !clusters) return false;  // routes would complain about clusters that are there
   return listeners_.load(bootstrap, diagnostics);
 }
 
 void Configuration::start(std::function<void(Result<>)> on_ready) {
   on_ready_ = std::move(on_ready);
+  runtime_.start();
   clusters_.start([this] { on_clusters_warm(); });
 }
 
 void Configuration::on_clusters_warm() {
   context_.log.info("upstream", "all clusters initialized");
   routes_.start();
+  filters_.start();
   Result<> bound = listeners_.start();
   if (bound) {
+    overload_.start();
     ready_ = true;
     publish();
   }
@@ -50,6 +58,7 @@ void Configuration::publish() {
   snapshot->listeners = listeners_.list();
   context_.publisher.publish(std::move(snapshot));
   routes_.sweep();
+  filters_.sweep();
 }
 
 std::vector<std::unique_ptr<google::protobuf::Message>> Configuration::dump(bool include_endpoints) const {
@@ -60,6 +69,7 @@ std::vector<std::unique_ptr<google::protobuf::Message>> Configuration::dump(bool
   };
   add(envoy::admin::v3::ClustersConfigDump(), clusters_);
   if (include_endpoints) add(envoy::admin::v3::EndpointsConfigDump(), clusters_);
+  if (!filters_.empty()) add(envoy::admin::v3::EcdsConfigDump(), filters_);
   add(envoy::admin::v3::ListenersConfigDump(), listeners_);
   result.push_back(std::make_unique<envoy::admin::v3::ScopedRoutesConfigDump>());
   add(envoy::admin::v3::RoutesConfigDump(), routes_);

@@ -8,8 +8,11 @@
 #include "control/clusters.h"
 #include "control/context.h"
 #include "control/file_watch.h"
+#include "control/filters.h"
 #include "control/listeners.h"
+#include "control/overload.h"
 #include "control/routes.h"
+#include "control/runtime.h"
 
 namespace google::protobuf {
 class Message;
@@ -17,8 +20,8 @@ class Message;
 
 namespace weir::control {
 
-/// load() ─▶ start() ─▶ clusters warm ─▶ CDS, its clusters warm ─▶ RDS, listeners bound, LDS ─▶ first snapshot ─▶ one more
-/// after every turn in which something changed.
+/// load() ─▶ start() ─▶ RTDS ─▶ clusters warm ─▶ CDS, its clusters warm ─▶ RDS, listeners bound, LDS ─▶ first snapshot ─▶ one
+/// more after every turn in which something changed.
 class Configuration final : private loop::NextTurn {
  public:
   explicit Configuration(Context context);
@@ -36,6 +39,9 @@ class Configuration final : private loop::NextTurn {
   Clusters& clusters() { return clusters_; }
   Listeners& listeners() { return listeners_; }
   Routes& routes() { return routes_; }
+  Filters& filters() { return filters_; }
+  Runtime& runtime() { return runtime_; }
+  OverloadMonitors& overload() { return overload_; }
   bool ready() const { return ready_; }
 
   /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump.
@@ -49,7 +55,10 @@ class Configuration final : private loop::NextTurn {
 
   const Context context_;
   FileWatch files_;
+  Runtime runtime_;
+  OverloadMonitors overload_;
   Routes routes_;
+  Filters filters_;
   Clusters clusters_;
   Listeners listeners_;
   std::function<void(Result<>)> on_ready_;

@@ -106,13 +106,14 @@ class ConfigurationTest : public testing::Test, private Publisher {
                         config::Diagnostics& diagnostics) { return configuration_->routes().find(rds, prefix, at, diagnostics); },
         .read_access_log = [](const auto&, const config::FieldPath&, config::Diagnostics&) { return nullptr; },
         .service_cluster = "",
-        .connection_limits = {}});
+        .runtime = &runtime_});
     configuration_ = std::make_unique<Configuration>(Context{
         .loop = loop_,
         .schema = schema_,
         .support = support_,
         .stats = registry_,
         .cluster_names = names_,
+        .runtime = runtime_,
         .log = log_,
         .publisher = *this,
         .workers = 1,
@@ -175,6 +176,7 @@ class ConfigurationTest : public testing::Test, private Publisher {
   config::SupportTable support_;
   stats::Registry registry_;
   Names names_;
+  RuntimeValues runtime_;
   Log log_;
   Random random_{1};
   proxy::StatScopes scopes_{registry_, 1};

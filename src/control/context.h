@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/result.h"
+#include "base/runtime.h"
 #include "config/decode.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
@@ -14,6 +15,7 @@
 #include "config/support.h"
 #include "loop/event_loop.h"
 #include "proxy/listener_spec.h"
+#include "proxy/overload.h"
 #include "proxy/snapshot.h"
 #include "route/source.h"
 #include "stats/registry.h"
@@ -36,6 +38,8 @@ class Publisher {
   virtual Result<> prepare(const proxy::ListenerSpecPtr& listener) = 0;
   /// A complete configuration; what is not in it any more drains.
   virtual void publish(proxy::SnapshotPtr snapshot) = 0;
+  /// Whether connections are taken from the listening sockets, or wait there.
+  virtual void accept_connections(bool accept) {}
   /// Between two snapshots a cluster's endpoints changed.
   virtual void publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) = 0;
 };
@@ -53,9 +57,13 @@ struct Context {
   const config::SupportTable& support;
   stats::Registry& stats;
   Names& cluster_names;
+  RuntimeValues& runtime;
   Log& log;
   Publisher& publisher;
   size_t workers;
+  proxy::Overload* overload = nullptr;  // what monitors write
+  bool has_node = true;                 // whether node.id and node.cluster are known
+  std::string service_cluster = {};     // of the node, for folders of the runtime
   config::UnknownFields dynamic_unknown_fields = config::UnknownFields::kWarn;
   CompileListener compile_listener;
   CompileRoutes compile_routes;  // of RDS: clusters need not exist

@@ -1,5 +1,7 @@
 #include "control/listeners.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "envoy/admin/v3/config_dump_shared.pb.h"
@@ -23,6 +25,14 @@ bool Listeners::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, c
   const FieldPath list{&resources, "listeners"};
   for (int i = 0; i < bootstrap.static_resources().listeners_size(); ++i) {
     const Listener& listener = bootstrap.static_resources().listeners(i);
+    if (!listener.name().empty() && find(listener.name()) != entries_.end()) {  // the first stays, as in Envoy
+      const FieldPath item{&list, {}, i};
+      diagnostics.warning({{},
+                           FieldPath{&item, "name"}.text(),
+                           "there is a listener named " + config::quoted(listener.name()) + " already: this one is left out",
+                           "give it another name"});
+      continue;
+    }
     auto spec = context_.compile_listener(listener, FieldPath{&list, {}, i}, diagnostics);
     if (spec == nullptr) {
       good = false;
@@ -35,8 +45,10 @@ bool Listeners::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, c
   good = good && diagnostics.errors().size() == errors;
   if (bootstrap.dynamic_resources().has_lds_config()) {
     const FieldPath dynamic{nullptr, "dynamic_resources"};
-    const auto source = read_source(bootstrap.dynamic_resources().lds_config(), FieldPath{&dynamic, "lds_config"}, diagnostics);
+    const auto source =
+        read_source_without_file(bootstrap.dynamic_resources().lds_config(), FieldPath{&dynamic, "lds_config"}, diagnostics);
     if (!source) return false;
+    lds_path_ = source->path;
     lds_ =
         std::make_unique<FileSubscription>(context_, files_, *source, lds_stats_,
                                            [this](const Update& found, config::Diagnostics& errors) { update(found, errors); });
@@ -52,7 +64,12 @@ Result<> Listeners::start() {
     stats_.listener_added.add();
   }
   stats_.total_listeners_active.set(static_cast<int64_t>(entries_.size()));
-  if (lds_ != nullptr) lds_->start();
+  if (lds_ == nullptr) return {};
+  if (!context_.has_node)
+    return failure("lds_config: node.id and node.cluster must be set, or --service-node and --service-cluster");
+  // Envoy looks for this one only when it serves, not when it validates.
+  if (access(lds_path_.c_str(), F_OK) != 0) return failure("lds_config: the file " + lds_path_ + " does not exist");
+  lds_->start();
   return {};
 }
 

@@ -51,6 +51,7 @@ class Listeners {
   ListenerManagerStats stats_;
   SubscriptionStats lds_stats_;
   std::unique_ptr<FileSubscription> lds_;
+  std::string lds_path_;
   std::string lds_version_;
   std::vector<stats::Registry::Registration> registrations_;
   std::vector<Entry> entries_;

@@ -14,7 +14,7 @@ using envoy::extensions::filters::network::http_connection_manager::v3::Rds;
 
 std::shared_ptr<route::TableSource> Routes::find(const Rds& rds, const std::string& stat_prefix, const FieldPath& at,
                                                  config::Diagnostics& diagnostics) {
-  const auto file = read_source(rds.config_source(), FieldPath{&at, "config_source"}, diagnostics);
+  const auto file = read_source(context_, rds.config_source(), FieldPath{&at, "config_source"}, diagnostics);
   if (!file) return nullptr;
   std::unique_ptr<Entry>& place = entries_[file->path + '\n' + file->watched_directory + '\n' + rds.route_config_name()];
   if (place != nullptr) {

@@ -24,7 +24,7 @@ struct SubscriptionStats {
   std::optional<std::string> version;  // of the last update that was taken whole
 };
 
-enum class DiscoveryKind : uint8_t { kClusters, kEndpoints, kListeners, kRoutes };
+enum class DiscoveryKind : uint8_t { kClusters, kEndpoints, kListeners, kRoutes, kRuntime, kFilters };
 
 /// Shows them as Envoy does, which differs a little from kind to kind.
 void visit(stats::StatVisitor& visitor, SubscriptionStats& stats, DiscoveryKind kind);
@@ -34,9 +34,14 @@ struct FileSource {
   std::string watched_directory;  // "": renames to `path` itself are watched
 };
 
-/// Nothing after reporting an error: the source is no file, or the file does not exist.
-std::optional<FileSource> read_source(const envoy::config::core::v3::ConfigSource& source, const config::FieldPath& at,
-                                      config::Diagnostics& diagnostics);
+/// Nothing after reporting an error: the source is no file, the file does not exist, or nobody knows who asks.
+std::optional<FileSource> read_source(const Context& context, const envoy::config::core::v3::ConfigSource& source,
+                                      const config::FieldPath& at, config::Diagnostics& diagnostics);
+/// The same, but neither the file nor the node need be there.
+std::optional<FileSource> read_source_without_file(const envoy::config::core::v3::ConfigSource& source,
+                                                   const config::FieldPath& at, config::Diagnostics& diagnostics);
+/// Reports a node without id or cluster: as for Envoy, who takes configuration must have a name, even from a file.
+bool check_node(const Context& context, const config::FieldPath& at, config::Diagnostics& diagnostics);
 /// Reports a file that does not exist.
 bool check_exists(const std::string& path, const config::FieldPath& at, config::Diagnostics& diagnostics);
 

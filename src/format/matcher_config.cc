@@ -20,7 +20,9 @@ void MatcherReader::error(const FieldPath& at, std::string message, std::string 
 }
 
 Regex MatcherReader::regex(const matcher::RegexMatcher& config, const FieldPath& at) {
-  Result<Regex> regex = Regex::compile(config.regex(), max_regex_program_size);
+  const bool own_limit = config.google_re2().has_max_program_size();
+  Result<Regex> regex =
+      Regex::compile(config.regex(), own_limit ? config.google_re2().max_program_size().value() : max_regex_program_size);
   if (regex) return std::move(*regex);
   error(FieldPath{&at, "regex"}, regex.error().message);
   return {};
@@ -97,6 +99,7 @@ void declare_matchers(config::SupportTable& table) {
   table.message<v3::HeaderMatcher>().all_fields();
   table.message<envoy::type::v3::Int64Range>().all_fields();
   table.message<matcher::RegexMatcher>().all_fields();
+  table.message<matcher::RegexMatcher::GoogleRE2>().all_fields();
   table.message<matcher::StringMatcher>().fields({"exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"});
 }
 

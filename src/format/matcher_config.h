@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/runtime.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
@@ -28,6 +29,7 @@ constexpr uint32_t kMaxRegexProgramSize = 100;
 struct MatcherReader {
   config::Diagnostics& diagnostics;
   uint32_t max_regex_program_size = kMaxRegexProgramSize;
+  RuntimeValues* runtime = nullptr;  // whose keys fractions follow
 
   Regex regex(const envoy::type::matcher::v3::RegexMatcher& config, const config::FieldPath& at);
   TextMatcher text(const envoy::type::matcher::v3::StringMatcher& config, const config::FieldPath& at);

@@ -215,7 +215,7 @@ class TreeReader {
       return result;
     }
     if (conditions::runtime_fraction::v3::RuntimeFraction m; unpack(any, m)) {
-      return InFraction{read_fraction(m.runtime_fraction()), m.seed()};
+      return InFraction{read_fraction(m.runtime_fraction(), matchers_.runtime), m.seed()};
     }
     if (conditions::consistent_hashing::v3::ConsistentHashing m; unpack(any, m)) {
       if (m.threshold() > m.modulo()) {
@@ -320,14 +320,14 @@ class TreeReader {
 
 }  // namespace
 
-Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) {
+Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config, RuntimeValues* runtime) {
   using Percent = envoy::type::v3::FractionalPercent;
   const Percent& percent = config.default_value();
   return {percent.numerator(),
           percent.denominator() == Percent::MILLION        ? 1'000'000u
           : percent.denominator() == Percent::TEN_THOUSAND ? 10'000u
                                                            : 100u,
-          config.runtime_key()};
+          config.runtime_key(), runtime == nullptr ? RuntimeKey() : runtime->key(config.runtime_key())};
 }
 
 ValueMatcher read_value_matcher(const envoy::type::matcher::v3::ValueMatcher& config, const FieldPath& at,

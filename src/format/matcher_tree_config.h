@@ -30,7 +30,8 @@ class Matcher;
 
 namespace weir::format {
 
-Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config);
+/// Follows its key of `runtime`, if that is not null.
+Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config, RuntimeValues* runtime);
 ValueMatcher read_value_matcher(const envoy::type::matcher::v3::ValueMatcher& config, const config::FieldPath& at,
                                 MatcherReader& matchers);
 MetadataMatcher read_metadata_matcher(const envoy::type::matcher::v3::MetadataMatcher& config, const config::FieldPath& at,

@@ -3,11 +3,15 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/text.h"
 #include "config/path.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/regex_engines/v3/google_re2.pb.h"
+#include "format/matcher_config.h"
 
 namespace weir::main {
 
@@ -48,22 +52,18 @@ net::AddressPtr read_admin_address(const envoy::config::core::v3::Address& addre
   return nullptr;
 }
 
-/// envoy.resource_limits.listener.<name>.connection_limit, in static layers (a later layer wins), as one key or as a tree.
-void read_connection_limits(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, BootstrapSpec& spec) {
-  constexpr std::string_view kBefore = "envoy.resource_limits.listener.", kAfter = ".connection_limit";
-  auto visit = [&](auto&& self, const google::protobuf::Struct& tree, const std::string& prefix) -> void {
-    for (const auto& [name, value] : tree.fields()) {
-      const std::string key = prefix + name;
-      if (value.has_struct_value()) {
-        self(self, value.struct_value(), key + ".");
-      } else if (key.starts_with(kBefore) && key.ends_with(kAfter) && key.size() > kBefore.size() + kAfter.size()) {
-        const auto limit = value.has_number_value() ? static_cast<uint32_t>(value.number_value())
-                                                    : parse_number<uint32_t>(value.string_value()).value_or(0);
-        spec.connection_limits[key.substr(kBefore.size(), key.size() - kBefore.size() - kAfter.size())] = limit;
-      }
-    }
-  };
-  for (const auto& layer : bootstrap.layered_runtime().layers()) visit(visit, layer.static_layer(), "");
+/// Zones only matter where both sides have one: until Weir knows how to prefer the nearest, that is refused.
+void read_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const BootstrapSpec& spec,
+                          config::Diagnostics& diagnostics) {
+  const std::string& local = bootstrap.cluster_manager().local_cluster_name();
+  if (local.empty()) return;
+  constexpr const char* kField = "cluster_manager.local_cluster_name";
+  const auto& clusters = bootstrap.static_resources().clusters();
+  if (std::ranges::none_of(clusters, [&](const auto& cluster) { return cluster.name() == local; })) {
+    diagnostics.error({{}, kField, "there is no cluster " + config::quoted(local) + " in static_resources", "name one of them"});
+  } else if (!spec.identity.zone.empty()) {
+    diagnostics.error({{}, kField, "known to Envoy, but Weir does not implement it yet: zones are not preferred", "remove it"});
+  }
 }
 
 }  // namespace
@@ -82,26 +82,48 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   spec.identity.node_id = either(bootstrap.node().id(), options.service_node);
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
   spec.identity.zone = either(bootstrap.node().locality().zone(), options.service_zone);
-  read_connection_limits(bootstrap, spec);
+  read_cluster_manager(bootstrap, spec, diagnostics);
+  constexpr std::string_view kOnlyInterface = "envoy.extensions.network.socket_interface.default_socket_interface";
+  if (!bootstrap.default_socket_interface().empty() && bootstrap.default_socket_interface() != kOnlyInterface) {
+    diagnostics.error({{}, "default_socket_interface", "only the default one is implemented yet", "remove it"});
+  }
+  if (bootstrap.application_log_config().has_log_format())
+    spec.log_format = bootstrap.application_log_config().log_format().text_format();
+  if (bootstrap.has_stats_server_version_override())
+    spec.stats_server_version = static_cast<int64_t>(bootstrap.stats_server_version_override().value());
   spec.identity.address = machine_address(options.local_address_v6 ? AF_INET6 : AF_INET);
   return spec;
+}
+
+uint32_t regex_program_limit(const RuntimeValues& runtime) {
+  const auto limit = runtime.value("re2.max_program_size.error_level").as_integer();
+  return limit ? static_cast<uint32_t>(std::min<uint64_t>(*limit, UINT32_MAX)) : format::kMaxRegexProgramSize;
 }
 
 void declare_bootstrap(config::SupportTable& table) {
   using namespace envoy::config;
   table.message<bootstrap::v3::Bootstrap>()
-      .fields(
-          {"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval", "stats_config", "layered_runtime"})
-      .harmless({"cluster_manager", "watchdog", "watchdogs", "overload_manager", "use_tcp_for_dns_lookups",
-                 "memory_allocator_manager"});
+      .fields({"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval", "stats_config",
+               "layered_runtime", "overload_manager", "cluster_manager", "application_log_config", "default_socket_interface",
+               "stats_server_version_override"})
+      .extensions("default_regex_engine", "envoy.regex_engines")
+      .extensions("listener_manager", "envoy.listener_manager_impl")
+      .harmless({"watchdog", "watchdogs", "use_tcp_for_dns_lookups", "memory_allocator_manager", "flags_path",
+                 "stats_flush_on_admin", "enable_dispatcher_stats", "perf_tracing_file_path", "inline_headers",
+                 "grpc_async_client_manager_config", "deferred_stat_options", "stats_eviction_interval", "node_context_params"});
+  table.extension<envoy::extensions::regex_engines::v3::GoogleRE2>("envoy.regex_engines", "envoy.regex_engines.google_re2");
+  table.extension<listener::v3::ListenerManager>("envoy.listener_manager_impl", "envoy.listener_manager_impl.default");
+  table.message<core::v3::TypedExtensionConfig>().fields({"name", "typed_config"});
+  table.message<bootstrap::v3::ClusterManager>()
+      .fields({"local_cluster_name", "upstream_bind_config", "enable_deferred_cluster_creation"})
+      .harmless({"outlier_detection", "load_stats_config"});
+  table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig>().fields({"log_format"});
+  table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig::LogFormat>().fields({"text_format"});
   table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters"});
   table.message<bootstrap::v3::Bootstrap::DynamicResources>().fields({"lds_config", "cds_config"});
   table.message<bootstrap::v3::Admin>()
       .fields({"address"})
       .harmless({"access_log", "access_log_path", "profile_path", "ignore_global_conn_limit"});
-  // Of the runtime only the listeners' connection limits are read; other keys are known to change nothing here.
-  table.message<bootstrap::v3::LayeredRuntime>().fields({"layers"});
-  table.message<bootstrap::v3::RuntimeLayer>().fields({"name", "static_layer"}).harmless({"admin_layer"});
   table.message<core::v3::Node>().all_fields();
   table.message<core::v3::Locality>().all_fields();
 }

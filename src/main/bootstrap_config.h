@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <string>
 
+#include "base/runtime.h"
 #include "config/support.h"
 #include "main/options.h"
 #include "net/address.h"
@@ -20,13 +21,16 @@ struct BootstrapSpec {
   net::AddressPtr admin_address;  // null: no admin
   int64_t stats_flush_interval_ms = 5000;
   proxy::LocalIdentity identity;
-  /// From the static runtime layers: envoy.resource_limits.listener.<name>.connection_limit, by listener name.
-  std::map<std::string, uint32_t> connection_limits;
+  std::optional<std::string> log_format;        // of the process's own log, unless the command line says it
+  std::optional<int64_t> stats_server_version;  // what server.version shows
 };
 
 /// Reads a validated bootstrap; the command line completes the node.
 BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const Options& options,
                              config::Diagnostics& diagnostics);
+
+/// The runtime key re2.max_program_size.error_level, or what it is without one.
+uint32_t regex_program_limit(const RuntimeValues& runtime);
 
 void declare_bootstrap(config::SupportTable& table);
 

@@ -60,6 +60,7 @@ bool DryRun::read() {
   } else {
     read_bootstrap_file();
     build();
+    read_runtime();
     read_static_clusters();
     read_dynamic_clusters();
     read_static_listeners();
@@ -143,9 +144,13 @@ void DryRun::build() {
                        .support = support_,
                        .stats = registry_,
                        .cluster_names = cluster_names_,
+                       .runtime = runtime_,
                        .log = log_,
                        .publisher = *this,
                        .workers = 1,
+                       .has_node = loaded_.message == nullptr ||
+                                   (!bootstrap_.identity.node_id.empty() && !bootstrap_.identity.node_cluster.empty()),
+                       .service_cluster = bootstrap_.identity.node_cluster,
                        .dynamic_unknown_fields = config::UnknownFields::kReject,
                        .compile_listener =
                            [this](const auto& listener, const FieldPath& at, Diagnostics& found) {
@@ -171,16 +176,18 @@ proxy::ListenerConfigContext DryRun::listener_context() {
                 auto source = configuration_->routes().find(rds, stat_prefix, at, found);
                 if (source == nullptr || source->table() != nullptr) return source;
                 Diagnostics known;  // find() has said already what is wrong with it
-                if (const auto file = control::read_source(rds.config_source(), at, known)) {
+                if (const auto file = control::read_source_without_file(rds.config_source(), at, known)) {
                   read_routes(file->path, rds.route_config_name(), *source);
                 }
                 return source;
               },
+          .find_filter = [this](const auto& source, const std::string& name, const FieldPath& at,
+                                Diagnostics& found) { return configuration_->filters().find(source, name, at, found); },
           .read_access_log = [this](const auto& log, const FieldPath& at,
-                                    Diagnostics& found) { return observe::read_access_log(log, logs_, at, found); },
+                                    Diagnostics& found) { return observe::read_access_log(log, logs_, &runtime_, at, found); },
           .node_id = bootstrap_.identity.node_id,
           .service_cluster = bootstrap_.identity.node_cluster,
-          .connection_limits = bootstrap_.connection_limits};
+          .runtime = &runtime_};
 }
 
 route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const FieldPath& at, bool clusters_must_exist,
@@ -194,10 +201,19 @@ route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const Fie
                                                 (reading_ != &loaded_.positions && clusters_.contains(name));
                                        },
                                    .validates_clusters = clusters_must_exist,
-                                   .read_filter_settings = filter::read_settings};
+                                   .read_filter_settings = filter::read_settings,
+                                   .max_regex_program_size = regex_program_limit(runtime_),
+                                   .runtime = &runtime_};
   auto table = route::compile(routes, context, found, at);
   if (table != nullptr) tables_[table.get()] = {at.text(), reading_};
   return table;
+}
+
+void DryRun::read_runtime() {
+  Diagnostics found;
+  configuration_->runtime().load(*loaded_, found);
+  configuration_->overload().load(*loaded_, found);
+  take(found, loaded_.positions);
 }
 
 void DryRun::read_static_clusters() {
@@ -225,7 +241,7 @@ void DryRun::read_static_listeners() {
 void DryRun::read_dynamic_clusters() {
   if (!loaded_->dynamic_resources().has_cds_config()) return;
   Diagnostics known;
-  const auto file = control::read_source(loaded_->dynamic_resources().cds_config(), {}, known);
+  const auto file = control::read_source_without_file(loaded_->dynamic_resources().cds_config(), {}, known);
   if (!file) return;
   const Response& response = this->response(file->path);
   Diagnostics found;
@@ -244,7 +260,7 @@ void DryRun::read_dynamic_clusters() {
 void DryRun::read_dynamic_listeners() {
   if (!loaded_->dynamic_resources().has_lds_config()) return;
   Diagnostics known;
-  const auto file = control::read_source(loaded_->dynamic_resources().lds_config(), {}, known);
+  const auto file = control::read_source_without_file(loaded_->dynamic_resources().lds_config(), {}, known);
   if (!file) return;
   const Response& response = this->response(file->path);
   reading_ = &response.positions;

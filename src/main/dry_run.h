@@ -72,6 +72,7 @@ class DryRun final : private control::Publisher {
   void build();
   proxy::ListenerConfigContext listener_context();
 
+  void read_runtime();
   void read_static_clusters();
   void read_dynamic_clusters();
   void read_static_listeners();
@@ -98,6 +99,7 @@ class DryRun final : private control::Publisher {
   config::Schema schema_;
   config::SupportTable support_;
   Names cluster_names_;
+  RuntimeValues runtime_;
   stats::Registry registry_;
   observe::LogFiles logs_;
   proxy::StatScopes scopes_;

@@ -19,6 +19,9 @@ void declare_all(config::SupportTable& table) {
   route::declare_support(table);
   observe::declare_access_logs(table);
   control::declare_discovery(table);
+  control::declare_filter_discovery(table);
+  control::declare_runtime(table);
+  control::declare_overload(table);
   stats::declare_stats_config(table);
 }
 

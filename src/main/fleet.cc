@@ -17,11 +17,11 @@ uint64_t random_seed() {
 
 }  // namespace
 
-Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry,
-             int64_t drain_time)
-    : registry_(registry), drain_time_(drain_time) {
+Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, const proxy::Overload& overload,
+             stats::Registry& registry, int64_t drain_time, bool gradually)
+    : registry_(registry), drain_time_(drain_time), drain_spread_(gradually ? drain_time : 0) {
   for (size_t i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<proxy::Worker>(i, random_seed(), identity, logs, connections_));
+    workers_.push_back(std::make_unique<proxy::Worker>(i, random_seed(), identity, logs, overload, connections_));
   }
 }
 
@@ -77,8 +77,9 @@ void Fleet::open(const proxy::ListenerSpecPtr& spec) {
 void Fleet::retire(size_t index) {
   const bool taken_over =
       std::ranges::any_of(prepared_, [&](const auto& entry) { return entry.second == listeners_[index]->sockets; });
-  for (auto& worker : workers_) worker->stop_listening(listeners_[index], true, !taken_over);
-  retired_.push_back({listeners_[index], monotonic_now() + drain_time_});
+  const MonotonicNs now = monotonic_now();
+  for (auto& worker : workers_) worker->stop_listening(listeners_[index], proxy::Drain{now, drain_spread_}, !taken_over);
+  retired_.push_back({listeners_[index], now + drain_time_});
   registrations_.erase(registrations_.begin() + static_cast<ptrdiff_t>(index));
   listeners_.erase(listeners_.begin() + static_cast<ptrdiff_t>(index));
 }
@@ -91,6 +92,10 @@ void Fleet::sweep(MonotonicNs now) {
   });
 }
 
+void Fleet::accept_connections(bool accept) {
+  for (auto& worker : workers_) worker->set_accepting(accept);
+}
+
 void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) {
   for (auto& worker : workers_) worker->adopt_endpoints(cluster_id, endpoints);
 }
@@ -98,7 +103,7 @@ void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endp
 void Fleet::stop_listening(bool inbound_only) {
   for (const auto& state : listeners_) {
     if (inbound_only && !state->spec->inbound) continue;
-    for (auto& worker : workers_) worker->stop_listening(state, false, true);
+    for (auto& worker : workers_) worker->stop_listening(state, std::nullopt, true);
   }
   if (!inbound_only) listening_ = false;
 }
@@ -107,8 +112,9 @@ void Fleet::set_draining(bool draining) {
   for (auto& worker : workers_) worker->set_draining(draining);
 }
 
-void Fleet::drain() {
-  for (auto& worker : workers_) worker->drain();
+void Fleet::drain(bool at_once) {
+  const proxy::Drain drain{monotonic_now(), at_once ? 0 : drain_spread_};
+  for (auto& worker : workers_) worker->drain(drain);
 }
 
 }  // namespace weir::main

@@ -17,9 +17,10 @@ namespace weir::main {
 /// Main thread only.
 class Fleet final : public control::Publisher {
  public:
-  /// Connections of listeners that are gone may stay for `drain_time` ns.
-  Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, stats::Registry& registry,
-        int64_t drain_time);
+  /// Connections of listeners that are gone may stay for `drain_time` ns; if `gradually`, they are asked to leave little by
+  /// little.
+  Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogFiles& logs, const proxy::Overload& overload,
+        stats::Registry& registry, int64_t drain_time, bool gradually);
   ~Fleet() override;
 
   /// Starts the threads; they take connections once a snapshot was published.
@@ -30,14 +31,15 @@ class Fleet final : public control::Publisher {
   // --- control::Publisher ---
   Result<> prepare(const proxy::ListenerSpecPtr& listener) override;
   void publish(proxy::SnapshotPtr snapshot) override;
+  void accept_connections(bool accept) override;
   void publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) override;
 
   /// No more connections (of inbound listeners only, if `inbound_only`); those that are open go on.
   void stop_listening(bool inbound_only);
   /// While set, every response says that its connection ends.
   void set_draining(bool draining);
-  /// Responses say close, GOAWAYs are sent.
-  void drain();
+  /// Responses say close, GOAWAYs are sent; `at_once`, or as it was said at the start.
+  void drain(bool at_once);
 
   /// Closes what is left of listeners whose drain time is over. Call it now and then.
   void sweep(MonotonicNs now);
@@ -62,6 +64,7 @@ class Fleet final : public control::Publisher {
   std::vector<stats::Registry::Registration> registrations_;  // of listeners_
   std::vector<Retired> retired_;
   const int64_t drain_time_;
+  const int64_t drain_spread_;
   bool listening_ = true;
 };
 

@@ -86,7 +86,9 @@ ParsedOptions parse_options(int argc, char** argv) {
   // How it ends.
   app.add_option("--drain-time-s", options.drain_time_s, "Seconds that draining connections may take");
   std::string drain_strategy = "gradual";
-  app.add_option("--drain-strategy", drain_strategy, "Accepted for compatibility: draining connections are always told at once")
+  app.add_option(
+         "--drain-strategy", drain_strategy,
+         "immediate, or gradual: the connections of a drained listener are told little by little until the drain time is over")
       ->check(one_of({"gradual", "immediate"}));
   app.add_option("--parent-shutdown-time-s", options.parent_shutdown_time_s,
                  "Accepted for compatibility; there is no hot restart");

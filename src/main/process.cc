@@ -126,6 +126,7 @@ bool Process::load_bootstrap() {
   bootstrap_ = read_bootstrap(*loaded_, options_, diagnostics);
   const config::FieldPath at{nullptr, "stats_config"};
   stats_settings_ = stats::read_stats_config(loaded_->stats_config(), options_.stats_tags, at, diagnostics);
+  if (bootstrap_.log_format && !options_.log_format_given) log_.set_pattern(*bootstrap_.log_format);
   return report(diagnostics);
 }
 
@@ -137,32 +138,35 @@ bool Process::build() {
   registrations_.push_back(registry_.add("weir.filesystem.", [this](stats::StatVisitor& visitor) { logs_->visit_own(visitor); }));
   scopes_ = std::make_unique<proxy::StatScopes>(registry_, workers_);
   stats_ = std::make_unique<ProcessStats>(registry_, workers_, started_);
-  fleet_ = std::make_unique<Fleet>(workers_, bootstrap_.identity, *logs_, registry_, options_.drain_time_s * kNsPerSecond);
+  if (bootstrap_.stats_server_version) stats_->set_version(*bootstrap_.stats_server_version);
+  fleet_ = std::make_unique<Fleet>(workers_, bootstrap_.identity, *logs_, overload_, registry_,
+                                   options_.drain_time_s * kNsPerSecond, !options_.drain_immediately);
   listener_context_ = std::make_unique<proxy::ListenerConfigContext>(listener_context());
 
-  configuration_ = std::make_unique<control::Configuration>(control::Context{
-      .loop = loop_,
-      .schema = schema_,
-      .support = support_,
-      .stats = registry_,
-      .cluster_names = cluster_names_,
-      .log = log_,
-      .publisher = *fleet_,
-      .workers = workers_,
-      .dynamic_unknown_fields = options_.reject_unknown_dynamic_fields   ? config::UnknownFields::kReject
-                                : options_.ignore_unknown_dynamic_fields ? config::UnknownFields::kIgnore
-                                                                         : config::UnknownFields::kWarn,
-      .compile_listener =
-          [this](const auto& listener, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            return proxy::read_listener(listener, at, *listener_context_, diagnostics);
-          },
-      .compile_routes =
-          [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            return route::compile(
-                routes,
-                {.schema = schema_, .clusters = cluster_names_, .has_cluster = has_cluster(), .validates_clusters = false},
-                diagnostics, at);
-          }});
+  configuration_ = std::make_unique<control::Configuration>(
+      control::Context{.loop = loop_,
+                       .schema = schema_,
+                       .support = support_,
+                       .stats = registry_,
+                       .cluster_names = cluster_names_,
+                       .runtime = runtime_,
+                       .log = log_,
+                       .publisher = *fleet_,
+                       .workers = workers_,
+                       .overload = &overload_,
+                       .has_node = !bootstrap_.identity.node_id.empty() && !bootstrap_.identity.node_cluster.empty(),
+                       .service_cluster = bootstrap_.identity.node_cluster,
+                       .dynamic_unknown_fields = options_.reject_unknown_dynamic_fields   ? config::UnknownFields::kReject
+                                                 : options_.ignore_unknown_dynamic_fields ? config::UnknownFields::kIgnore
+                                                                                          : config::UnknownFields::kWarn,
+                       .compile_listener =
+                           [this](const auto& listener, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+                             return proxy::read_listener(listener, at, *listener_context_, diagnostics);
+                           },
+                       .compile_routes =
+                           [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+                             return route::compile(routes, route_context(false), diagnostics, at);
+                           }});
   config::Diagnostics diagnostics;
   const bool built = configuration_->load(*loaded_, diagnostics);
   if (!report(diagnostics) || !built) return false;
@@ -172,8 +176,14 @@ bool Process::build() {
   return true;
 }
 
-std::function<bool(std::string_view)> Process::has_cluster() {
-  return [this](std::string_view name) { return configuration_->clusters().has(name); };
+route::ReadContext Process::route_context(bool clusters_must_exist) {
+  return {.schema = schema_,
+          .clusters = cluster_names_,
+          .has_cluster = [this](std::string_view name) { return configuration_->clusters().has(name); },
+          .validates_clusters = clusters_must_exist,
+          .read_filter_settings = filter::read_settings,
+          .max_regex_program_size = regex_program_limit(runtime_),
+          .runtime = &runtime_};
 }
 
 proxy::ListenerConfigContext Process::listener_context() {
@@ -183,11 +193,7 @@ proxy::ListenerConfigContext Process::listener_context() {
       .random = random_,
       .read_routes =
           [this](const auto& routes, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            const route::ReadContext context{.schema = schema_,
-                                             .clusters = cluster_names_,
-                                             .has_cluster = has_cluster(),
-                                             .read_filter_settings = filter::read_settings};
-            auto table = route::compile(routes, context, diagnostics, at);
+            auto table = route::compile(routes, route_context(true), diagnostics, at);
             if (table != nullptr) configuration_->routes().remember(table, routes);
             return table;
           },
@@ -195,12 +201,17 @@ proxy::ListenerConfigContext Process::listener_context() {
           [this](const auto& rds, const std::string& stat_prefix, const config::FieldPath& at, config::Diagnostics& diagnostics) {
             return configuration_->routes().find(rds, stat_prefix, at, diagnostics);
           },
-      .read_access_log = [this](
-                             const auto& log, const config::FieldPath& at,
-                             config::Diagnostics& diagnostics) { return observe::read_access_log(log, *logs_, at, diagnostics); },
+      .find_filter =
+          [this](const auto& source, const std::string& name, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+            return configuration_->filters().find(source, name, at, diagnostics);
+          },
+      .read_access_log =
+          [this](const auto& log, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+            return observe::read_access_log(log, *logs_, &runtime_, at, diagnostics);
+          },
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
-      .connection_limits = bootstrap_.connection_limits};
+      .runtime = &runtime_};
 }
 
 bool Process::start_admin() {
@@ -274,7 +285,7 @@ void Process::shut_down() {
   draining_ = true;
   stats_->set_live(false);
   fleet_->stop_listening(false);
-  fleet_->drain();
+  fleet_->drain(true);
   drain_deadline_ = loop_.now() + options_.drain_time_s * kNsPerSecond;
   check_drained();
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/random.h"
+#include "base/runtime.h"
 #include "config/load.h"
 #include "config/support.h"
 #include "control/configuration.h"
@@ -24,6 +25,10 @@
 #include "proxy/listener_config.h"
 #include "stats/registry.h"
 #include "stats/stats_config.h"
+
+namespace weir::route {
+struct ReadContext;
+}
 
 namespace weir::main {
 
@@ -45,7 +50,7 @@ class Process final : private admin::Subject {
   void on_ready(Result<> bound);
   bool report(config::Diagnostics& diagnostics);
   proxy::ListenerConfigContext listener_context();
-  std::function<bool(std::string_view)> has_cluster();
+  route::ReadContext route_context(bool clusters_must_exist);
 
   // --- ending ---
   void on_signal(int signal);
@@ -59,6 +64,8 @@ class Process final : private admin::Subject {
   std::vector<upstream::ClusterStatePtr> clusters() override;
   std::vector<admin::ListenerView> listeners() override;
   std::vector<std::unique_ptr<google::protobuf::Message>> config_dump(bool include_eds) override;
+  std::vector<control::Runtime::View> runtime_layers() override;
+  Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) override;
   void quit() override;
   void drain_listeners(const admin::Drain& drain) override;
   void fail_health_checks(bool fail) override;
@@ -79,6 +86,8 @@ class Process final : private admin::Subject {
   stats::Registry registry_;
   stats::StatsSettings stats_settings_;
   Names cluster_names_;
+  RuntimeValues runtime_;
+  proxy::Overload overload_;
   std::vector<stats::Registry::Registration> registrations_;
   std::unique_ptr<observe::LogFiles> logs_;
   std::unique_ptr<proxy::StatScopes> scopes_;

@@ -12,7 +12,6 @@ namespace weir::main {
 namespace {
 
 using Server = ProcessStats::ServerStats;
-using Runtime = ProcessStats::RuntimeStats;
 
 constexpr auto kServer = stats::table<Server>({
     {"compilation_settings.fips_mode", &Server::fips_mode},
@@ -40,18 +39,6 @@ constexpr auto kServer = stats::table<Server>({
     {"wip_protos", &Server::wip_protos},
 });
 
-constexpr auto kRuntime = stats::table<Runtime>({
-    {"admin_overrides_active", &Runtime::admin_overrides_active},
-    {"deprecated_feature_seen_since_process_start", &Runtime::deprecated_feature_seen_since_process_start},
-    {"deprecated_feature_use", &Runtime::deprecated_feature_use},
-    {"load_error", &Runtime::load_error},
-    {"load_success", &Runtime::load_success},
-    {"num_keys", &Runtime::num_keys},
-    {"num_layers", &Runtime::num_layers},
-    {"override_dir_exists", &Runtime::override_dir_exists},
-    {"override_dir_not_exists", &Runtime::override_dir_not_exists},
-});
-
 /// "0.1.2" as 0x000102.
 int64_t version_number() {
   int64_t number = 0;
@@ -75,15 +62,11 @@ ProcessStats::ProcessStats(stats::Registry& registry, size_t workers, MonotonicN
   server_.days_until_first_cert_expiring.set(UINT32_MAX);  // Envoy's "there is none"
   server_.version.set(version_number());
   for (stats::Gauge* gauge : {&server_.fips_mode, &server_.stats_recent_lookups, &server_.total_connections}) gauge->set(0);
-  runtime_.load_success.add();
-  runtime_.override_dir_not_exists.add();
   registrations_.push_back(registry.add("server.", [this](stats::StatVisitor& visitor) {
     stats::visit(visitor, kServer, server_);
     visit_watchdog(visitor, "main_thread.");
     for (size_t i = 0; i < workers_; ++i) visit_watchdog(visitor, "worker_" + std::to_string(i) + ".");
   }));
-  registrations_.push_back(
-      registry.add("runtime.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kRuntime, runtime_); }));
   registrations_.push_back(registry.add("main_thread.", [](stats::StatVisitor& visitor) { visit_watchdog(visitor, ""); }));
   registrations_.push_back(registry.add("workers.", [](stats::StatVisitor& visitor) { visit_watchdog(visitor, ""); }));
 }

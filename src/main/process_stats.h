@@ -1,4 +1,4 @@
-// ProcessStats: what is shown about the process as a whole: server.*, runtime.*, and the watchdogs' names.
+// ProcessStats: what is shown about the process as a whole: server.* and the watchdogs' names.
 #pragma once
 
 #include <vector>
@@ -17,6 +17,8 @@ class ProcessStats {
 
   /// `live` is 0 while draining or failing health checks.
   void set_live(bool live) { server_.live.set(live ? 1 : 0); }
+  /// Instead of Weir's own.
+  void set_version(int64_t version) { server_.version.set(version); }
   void count_initialization(int64_t milliseconds) { server_.initialization_time_ms.record(static_cast<uint64_t>(milliseconds)); }
   void count_unknown_static_fields(uint64_t fields) { server_.static_unknown_fields.add(fields); }
   void count_unknown_dynamic_fields(uint64_t fields) { server_.dynamic_unknown_fields.add(fields); }
@@ -32,14 +34,9 @@ class ProcessStats {
         stats_recent_lookups, total_connections, uptime, version;
     stats::Histogram initialization_time_ms;
   };
-  struct RuntimeStats {
-    stats::Counter deprecated_feature_use, load_error, load_success, override_dir_exists, override_dir_not_exists;
-    stats::Gauge admin_overrides_active, deprecated_feature_seen_since_process_start, num_keys, num_layers;
-  };
 
  private:
   ServerStats server_;
-  RuntimeStats runtime_;
   const size_t workers_;
   const MonotonicNs started_;
   std::vector<stats::Registry::Registration> registrations_;

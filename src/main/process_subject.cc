@@ -78,6 +78,12 @@ std::vector<std::unique_ptr<google::protobuf::Message>> Process::config_dump(boo
   return sections;
 }
 
+std::vector<control::Runtime::View> Process::runtime_layers() { return configuration_->runtime().layers(); }
+
+Result<> Process::modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) {
+  return configuration_->runtime().modify(changes);
+}
+
 void Process::quit() {
   loop_.post([this] { loop_.stop(); });
 }
@@ -88,7 +94,7 @@ void Process::drain_listeners(const admin::Drain& drain) {
     fleet_->stop_listening(drain.inbound_only);
     return;
   }
-  fleet_->drain();
+  fleet_->drain(false);
   stop_listening_after_drain_ = !drain.skip_exit;
   drain_timer_.arm(int64_t{options_.drain_time_s} * 1000);
 }

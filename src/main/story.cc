@@ -162,6 +162,8 @@ class Teller {
     const proxy::TerminalFilter& terminal = listener_->chains[chain].terminal;
     if (const auto* http = std::get_if<std::shared_ptr<const proxy::HttpConnectionSpec>>(&terminal)) {
       http_ = http->get();
+    } else if (std::holds_alternative<std::monostate>(terminal)) {
+      story_.ended = "the filter chain has no filters: the connection is closed";
     } else {
       const auto& tcp = *std::get<std::shared_ptr<const proxy::TcpProxySpec>>(terminal);
       std::string clusters;

@@ -71,11 +71,11 @@ Target read_target(const google::protobuf::Any& config, const FieldPath& at, con
 
 }  // namespace
 
-std::shared_ptr<AccessLog> read_access_log(const v3::AccessLog& config, LogFiles& files, const FieldPath& at,
-                                           config::Diagnostics& diagnostics) {
+std::shared_ptr<AccessLog> read_access_log(const v3::AccessLog& config, LogFiles& files, RuntimeValues* runtime,
+                                           const FieldPath& at, config::Diagnostics& diagnostics) {
   const size_t errors = diagnostics.errors().size();
   LogFilter filter;
-  if (config.has_filter()) filter = read_log_filter(config.filter(), FieldPath{&at, "filter"}, diagnostics);
+  if (config.has_filter()) filter = read_log_filter(config.filter(), runtime, FieldPath{&at, "filter"}, diagnostics);
   const FieldPath typed_config{&at, "typed_config"};
   Target target = read_target(config.typed_config(), typed_config, diagnostics);
   if (!target.format || diagnostics.errors().size() != errors) return nullptr;
@@ -88,10 +88,11 @@ std::shared_ptr<AccessLog> read_access_log(const v3::AccessLog& config, LogFiles
 }
 
 std::vector<std::shared_ptr<AccessLog>> read_access_logs(const google::protobuf::RepeatedPtrField<v3::AccessLog>& configs,
-                                                         LogFiles& files, const FieldPath& at, config::Diagnostics& diagnostics) {
+                                                         LogFiles& files, RuntimeValues* runtime, const FieldPath& at,
+                                                         config::Diagnostics& diagnostics) {
   std::vector<std::shared_ptr<AccessLog>> result;
   for (int i = 0; i < configs.size(); ++i) {
-    std::shared_ptr<AccessLog> log = read_access_log(configs[i], files, FieldPath{&at, {}, i}, diagnostics);
+    std::shared_ptr<AccessLog> log = read_access_log(configs[i], files, runtime, FieldPath{&at, {}, i}, diagnostics);
     if (log != nullptr) result.push_back(std::move(log));
   }
   return result;

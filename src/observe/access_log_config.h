@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/runtime.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
@@ -20,16 +21,17 @@ class AccessLogFilter;
 
 namespace weir::observe {
 
-/// Reads an access log that the loader has validated, and opens its file. Null after reporting an error.
+/// Reads an access log that the loader has validated, and opens its file. Numbers of its filter follow keys of `runtime`, if that
+/// is not null. Null after reporting an error.
 std::shared_ptr<AccessLog> read_access_log(const envoy::config::accesslog::v3::AccessLog& config, LogFiles& files,
-                                           const config::FieldPath& at, config::Diagnostics& diagnostics);
+                                           RuntimeValues* runtime, const config::FieldPath& at, config::Diagnostics& diagnostics);
 /// Leaves out those with errors.
 std::vector<std::shared_ptr<AccessLog>> read_access_logs(
     const google::protobuf::RepeatedPtrField<envoy::config::accesslog::v3::AccessLog>& configs, LogFiles& files,
-    const config::FieldPath& at, config::Diagnostics& diagnostics);
+    RuntimeValues* runtime, const config::FieldPath& at, config::Diagnostics& diagnostics);
 /// Also for what else is chosen by such filters (local replies).
-LogFilter read_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& config, const config::FieldPath& at,
-                          config::Diagnostics& diagnostics);
+LogFilter read_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& config, RuntimeValues* runtime,
+                          const config::FieldPath& at, config::Diagnostics& diagnostics);
 
 /// Says which access logs, filters and fields are implemented.
 void declare_access_logs(config::SupportTable& table);

@@ -46,7 +46,7 @@ class AccessLogTest : public testing::Test {
     errors_ = loaded.diagnostics.text();
     if (!loaded.ok()) return nullptr;
     config::Diagnostics diagnostics;
-    std::shared_ptr<AccessLog> log = read_access_log(*loaded, files, {}, diagnostics);
+    std::shared_ptr<AccessLog> log = read_access_log(*loaded, files, &runtime_, {}, diagnostics);
     errors_ = diagnostics.text();
     EXPECT_EQ(log == nullptr, diagnostics.failed());
     return log;
@@ -95,6 +95,7 @@ class AccessLogTest : public testing::Test {
   format::ConnectionInfo connection_;
   format::StreamInfo info_;
   std::string errors_;
+  RuntimeValues runtime_;
 
  private:
   config::Schema schema_;
@@ -259,6 +260,18 @@ TEST_F(AccessLogTest, ARuntimeFilterLogsAShareThatTheRequestIdDecides) {
   EXPECT_FALSE(passes("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 49, denominator: TEN_THOUSAND}}"));
   EXPECT_TRUE(passes("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 50, denominator: TEN_THOUSAND}}"));
   EXPECT_FALSE(passes("runtime_filter: {runtime_key: k}"));  // nobody said how many
+}
+
+TEST_F(AccessLogTest, TheRuntimeOverridesNumbersOfFilters) {
+  request_.add("x-request-id", "00000031-0000-4000-8000-000000000000");  // 49 of 100
+  info_.response_code = 404;
+  runtime_.assign({{"k", RuntimeValue::number(404)}});
+  EXPECT_TRUE(passes(status_filter("EQ", 200)));
+  runtime_.assign({{"k", RuntimeValue::number(50)}});
+  EXPECT_TRUE(passes("runtime_filter: {runtime_key: k}"));
+  // In parts of what the configuration says.
+  EXPECT_FALSE(passes("runtime_filter: {runtime_key: k, percent_sampled: {denominator: MILLION}}") &&
+               passes("runtime_filter: {runtime_key: other}"));
 }
 
 TEST_F(AccessLogTest, WithoutARequestIdChanceDecides) {

@@ -63,11 +63,11 @@ struct Evaluation {
   }
   bool operator()(const ResponseFlagFilter& filter) const { return (context.info.flags.bits() & filter.flags) != 0; }
   bool operator()(const ShareFilter& filter) const {
+    const uint64_t numerator = filter.runtime.integer(filter.numerator);
     // Where the filter stands makes it independent of the others.
-    if (filter.independent)
-      return mix(chance(context) + reinterpret_cast<uintptr_t>(&filter)) % filter.denominator < filter.numerator;
+    if (filter.independent) return mix(chance(context) + reinterpret_cast<uintptr_t>(&filter)) % filter.denominator < numerator;
     const std::optional<uint64_t> id = request_id_number(context);
-    return (id ? *id : chance(context)) % filter.denominator < filter.numerator;
+    return (id ? *id : chance(context)) % filter.denominator < numerator;
   }
   bool operator()(const GrpcStatusFilter& filter) const {
     const auto status = static_cast<uint64_t>(format::values::grpc_status_of(context).value_or(kGrpcUnknown));
@@ -89,13 +89,14 @@ struct Evaluation {
 }  // namespace
 
 bool Comparison::holds(uint64_t number) const {
+  const uint64_t other = runtime.integer(value);
   switch (op) {
     case Operator::kEqual:
-      return number == value;
+      return number == other;
     case Operator::kGreaterOrEqual:
-      return number >= value;
+      return number >= other;
     case Operator::kLessOrEqual:
-      return number <= value;
+      return number <= other;
   }
   return false;
 }

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/runtime.h"
 #include "format/header_matcher.h"
 #include "format/stream_info.h"
 
@@ -17,6 +18,7 @@ struct Comparison {
   enum class Operator : uint8_t { kEqual, kGreaterOrEqual, kLessOrEqual };
   Operator op = Operator::kEqual;
   uint64_t value = 0;
+  RuntimeKey runtime;  // may override the value
 
   bool holds(uint64_t number) const;
 };
@@ -43,6 +45,7 @@ struct ShareFilter {
   uint64_t numerator = 0;
   uint64_t denominator = 100;
   bool independent = false;
+  RuntimeKey runtime;  // may override the numerator
 };
 /// The response's gRPC status is one of these; bit n stands for status n. A response without one has that of its HTTP status.
 struct GrpcStatusFilter {

@@ -10,12 +10,14 @@ namespace {
 using config::FieldPath;
 namespace v3 = envoy::config::accesslog::v3;
 
-Comparison comparison(const v3::ComparisonFilter& config) {
+RuntimeKey key(RuntimeValues* runtime, const std::string& name) { return runtime == nullptr ? RuntimeKey() : runtime->key(name); }
+
+Comparison comparison(const v3::ComparisonFilter& config, RuntimeValues* runtime) {
   using Operator = Comparison::Operator;
   const Operator op = config.op() == v3::ComparisonFilter::GE   ? Operator::kGreaterOrEqual
                       : config.op() == v3::ComparisonFilter::LE ? Operator::kLessOrEqual
                                                                 : Operator::kEqual;
-  return {op, config.value().default_value()};
+  return {op, config.value().default_value(), key(runtime, config.value().runtime_key())};
 }
 
 ResponseFlagFilter response_flags(const v3::ResponseFlagFilter& config, const FieldPath& at, config::Diagnostics& diagnostics) {
@@ -37,13 +39,13 @@ ResponseFlagFilter response_flags(const v3::ResponseFlagFilter& config, const Fi
   return {flags.bits()};
 }
 
-ShareFilter share(const v3::RuntimeFilter& config) {
+ShareFilter share(const v3::RuntimeFilter& config, RuntimeValues* runtime) {
   using Percent = envoy::type::v3::FractionalPercent;
   const Percent& percent = config.percent_sampled();
   const uint64_t denominator = percent.denominator() == Percent::MILLION        ? 1'000'000
                                : percent.denominator() == Percent::TEN_THOUSAND ? 10'000
                                                                                 : 100;
-  return {percent.numerator(), denominator, config.use_independent_randomness()};
+  return {percent.numerator(), denominator, config.use_independent_randomness(), key(runtime, config.runtime_key())};
 }
 
 template <class Values>
@@ -54,10 +56,12 @@ uint32_t bit_set(const Values& values) {
 }
 
 template <class Filters>
-std::vector<LogFilter> filters(const Filters& configs, const FieldPath& at, config::Diagnostics& diagnostics) {
+std::vector<LogFilter> filters(const Filters& configs, RuntimeValues* runtime, const FieldPath& at,
+                               config::Diagnostics& diagnostics) {
   std::vector<LogFilter> result;
   const FieldPath list{&at, "filters"};
-  for (int i = 0; i < configs.size(); ++i) result.push_back(read_log_filter(configs[i], FieldPath{&list, {}, i}, diagnostics));
+  for (int i = 0; i < configs.size(); ++i)
+    result.push_back(read_log_filter(configs[i], runtime, FieldPath{&list, {}, i}, diagnostics));
   return result;
 }
 
@@ -65,23 +69,24 @@ std::vector<LogFilter> filters(const Filters& configs, const FieldPath& at, conf
 
 static_assert(static_cast<int>(format::LogType::kUdpSessionEnd) == envoy::data::accesslog::v3::UdpSessionEnd);
 
-LogFilter read_log_filter(const v3::AccessLogFilter& config, const FieldPath& at, config::Diagnostics& diagnostics) {
+LogFilter read_log_filter(const v3::AccessLogFilter& config, RuntimeValues* runtime, const FieldPath& at,
+                          config::Diagnostics& diagnostics) {
   using Filter = v3::AccessLogFilter;
   switch (config.filter_specifier_case()) {
     case Filter::kStatusCodeFilter:
-      return {StatusCodeFilter{comparison(config.status_code_filter().comparison())}};
+      return {StatusCodeFilter{comparison(config.status_code_filter().comparison(), runtime)}};
     case Filter::kDurationFilter:
-      return {DurationFilter{comparison(config.duration_filter().comparison())}};
+      return {DurationFilter{comparison(config.duration_filter().comparison(), runtime)}};
     case Filter::kNotHealthCheckFilter:
       return {FixedFilter{true}};  // nothing in Weir answers health checks itself
     case Filter::kTraceableFilter:
       return {FixedFilter{false}};  // nothing is traced
     case Filter::kRuntimeFilter:
-      return {share(config.runtime_filter())};
+      return {share(config.runtime_filter(), runtime)};
     case Filter::kAndFilter:
-      return {AllOf{filters(config.and_filter().filters(), FieldPath{&at, "and_filter"}, diagnostics)}};
+      return {AllOf{filters(config.and_filter().filters(), runtime, FieldPath{&at, "and_filter"}, diagnostics)}};
     case Filter::kOrFilter:
-      return {AnyOf{filters(config.or_filter().filters(), FieldPath{&at, "or_filter"}, diagnostics)}};
+      return {AnyOf{filters(config.or_filter().filters(), runtime, FieldPath{&at, "or_filter"}, diagnostics)}};
     case Filter::kResponseFlagFilter:
       return {response_flags(config.response_flag_filter(), FieldPath{&at, "response_flag_filter"}, diagnostics)};
     case Filter::kGrpcStatusFilter:

@@ -151,7 +151,12 @@ const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& r
 
 void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
   if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
-  if (state_ == State::kOpen && worker_.draining()) drain();
+  if (state_ != State::kOpen) return;
+  if (worker_.leaves() || listener_->leaves()) return drain();
+  if (listener_->spec().follows_overload && worker_.overload().hits(OverloadAction::kDisableHttpKeepalive, worker_.draw())) {
+    stats_.downstream_cx_overload_disable_keepalive.add();
+    drain();
+  }
 }
 
 void HttpConnection::on_protocol_error(const http::ProtocolError& error) {

@@ -47,8 +47,10 @@ class Reader {
     addresses();
     request_ids();
     good_ &= read_request_options(from_, at_, context_.node_id, diagnostics_, *spec_);
+    runtime_paths();
     if (from_.has_local_reply_config()) {
-      spec_->local_replies = read_local_replies(from_.local_reply_config(), FieldPath{&at_, "local_reply_config"}, diagnostics_);
+      spec_->local_replies =
+          read_local_replies(from_.local_reply_config(), context_.runtime, FieldPath{&at_, "local_reply_config"}, diagnostics_);
       good_ = good_ && spec_->local_replies != nullptr;
     }
     filters();
@@ -77,8 +79,26 @@ class Reader {
     spec_->scheme_matches_upstream = from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
   }
 
+  void runtime_paths() {
+    if (context_.runtime == nullptr) return;
+    spec_->path_rules.refuse_fragments = context_.runtime->key("envoy.reloadable_features.http_reject_path_with_fragment");
+    if (from_.has_normalize_path()) return;
+    const auto share = context_.runtime->value("http_connection_manager.normalize_path").as_share();
+    spec_->path_rules.normalize = share && share->numerator >= share->denominator;
+  }
+
   void limits() {
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
+    if (context_.runtime != nullptr) {  // what holds where the connection manager says nothing
+      RuntimeValues& runtime = *context_.runtime;
+      const auto number = [&](std::string_view key, auto otherwise) {
+        return static_cast<decltype(otherwise)>(
+            std::min<uint64_t>(runtime.value(key).as_integer().value_or(otherwise), UINT32_MAX));
+      };
+      http::CodecLimits& limits = spec_->limits;
+      limits.max_headers_kb = number("envoy.reloadable_features.max_request_headers_size_kb", limits.max_headers_kb);
+      limits.max_headers_count = number("envoy.reloadable_features.max_request_headers_count", limits.max_headers_count);
+    }
     if (from_.has_max_request_headers_kb()) spec_->limits.max_headers_kb = from_.max_request_headers_kb().value();
     if (common.has_max_headers_count()) spec_->limits.max_headers_count = common.max_headers_count().value();
     using Underscores = http::CodecLimits::Underscores;
@@ -141,12 +161,21 @@ class Reader {
   void filters() {
     const FieldPath list{&at_, "http_filters"};
     if (from_.http_filters().empty()) {
-      return wrong(list, "a connection manager needs at least one filter", "end the list with envoy.filters.http.router");
+      spec_->has_router = false;
+      diagnostics_.warning({{},
+                            list.text(),
+                            "a connection manager without filters answers every request with 404",
+                            "end the list with envoy.filters.http.router"});
+      return;
     }
     const int last = from_.http_filters_size() - 1;
     for (int i = 0; i <= last; ++i) {
       const v3::HttpFilter& filter = from_.http_filters(i);
       const FieldPath item{&list, {}, i};
+      if (filter.has_config_discovery() && context_.find_filter != nullptr) {
+        dynamic_filter(filter, item, i == last);
+        continue;
+      }
       if (!filter.has_typed_config()) {
         wrong(FieldPath{&item, "typed_config"}, "the filter " + config::quoted(filter.name()) + " has no configuration",
               "the @type of typed_config chooses the filter");
@@ -171,6 +200,17 @@ class Reader {
     Router router;
     filter.typed_config().UnpackTo(&router);
     spec_->suppress_envoy_headers = router.suppress_envoy_headers();
+  }
+
+  void dynamic_filter(const v3::HttpFilter& filter, const FieldPath& item, bool last) {
+    if (last) {
+      return wrong(item, "the last filter must be the router, which stands here and not elsewhere",
+                   "put envoy.filters.http.router last");
+    }
+    const FieldPath discovery{&item, "config_discovery"};
+    filter::FilterFactoryPtr factory = context_.find_filter(filter.config_discovery(), filter.name(), discovery, diagnostics_);
+    good_ = good_ && factory != nullptr;
+    if (factory != nullptr) spec_->filters.push_back({filter.name(), std::move(factory), filter.disabled()});
   }
 
   void http_filter(const v3::HttpFilter& filter, const FieldPath& item) {
@@ -266,7 +306,7 @@ void declare_http_connections(config::SupportTable& table) {
   table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite", "match_upstream"});
   table.message<core::CidrRange>().fields({"address_prefix", "prefix_len"});
   table.message<v3::Rds>().fields({"config_source", "route_config_name"});
-  table.message<v3::HttpFilter>().fields({"name", "typed_config", "is_optional", "disabled"});
+  table.message<v3::HttpFilter>().fields({"name", "typed_config", "config_discovery", "is_optional", "disabled"});
   table.message<v3::RequestIDExtension>().fields({"typed_config"});
   table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
       .fields({"pack_trace_reason"})

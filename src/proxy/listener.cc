@@ -119,6 +119,7 @@ class ActiveListener::Acceptor final : private loop::Source, private loop::NextT
   }
 
   void accept_all() {
+    if (!listener_.worker_.accepting() && listener_.spec().follows_overload) return;
     const uint32_t most = listener_.spec().max_accepts_per_event;
     uint32_t accepted = 0;
     for (; most == 0 || accepted < most; ++accepted) {
@@ -191,10 +192,35 @@ ListenerHttpStats& ActiveListener::http_stats(const HttpConnectionSpec& spec) {
   return state_->http.front().stats->mine(worker_.index());
 }
 
+bool ActiveListener::leaves() { return draining_ && draining_->strikes(worker_.loop().now(), worker_.random()); }
+
+void ActiveListener::accept_all() {
+  for (auto& acceptor : acceptors_) acceptor->accept_all();
+}
+
+/// Whether one more connection is welcome; counted if it is not. Workers that accept in the same moment may together exceed the
+/// limit of all listeners by one each.
+bool ActiveListener::has_room() {
+  const Overload& overload = worker_.overload();
+  if (spec().follows_overload && overload.hits(OverloadAction::kRejectIncomingConnections, worker_.draw())) {
+    stats_.downstream_cx_overload_reject.add();
+    return false;
+  }
+  const std::optional<uint64_t> limit = spec().connection_limit.value().as_integer();
+  if (limit && static_cast<uint64_t>(state_->connections.load()) >= *limit) {
+    stats_.downstream_cx_overflow.add();
+    return false;
+  }
+  if (spec().counts_globally && static_cast<uint64_t>(worker_.connections()) >= overload.max_connections()) {
+    stats_.downstream_global_cx_overflow.add();
+    return false;
+  }
+  return true;
+}
+
 void ActiveListener::take_socket(int fd) {
   const ListenerSpec& listener = spec();
-  if (listener.connection_limit != 0 && state_->connections.load() >= listener.connection_limit) {
-    stats_.downstream_cx_overflow.add();
+  if (!has_room()) {
     ::close(fd);
     return;
   }
@@ -227,6 +253,10 @@ void ActiveListener::open_connection(int fd, net::AddressPtr local, net::Address
     return;  // closes the socket
   }
   stats_.downstream_cx_total.add();
+  if (std::holds_alternative<std::monostate>(spec().chains[chain_number].terminal)) {
+    stats_.downstream_cx_destroy.add();
+    return;  // no filter wants it
+  }
   stats_.downstream_cx_active.add();
   ++open_connections_;
   state_->connections.fetch_add(1, std::memory_order_relaxed);

@@ -40,6 +40,18 @@ class ListenSockets {
   bool reuse_port_ = true;
 };
 
+/// Connections are asked to leave: all at once, or more and more of them until `spread` ns are over, so that their clients do not
+/// all come back in one moment.
+struct Drain {
+  MonotonicNs began = 0;
+  int64_t spread = 0;
+
+  bool strikes(MonotonicNs now, Random& random) const {
+    return spread <= 0 || now - began >= spread ||
+           random.below(static_cast<uint64_t>(spread)) < static_cast<uint64_t>(now - began);
+  }
+};
+
 /// One listener in operation, as all workers see it.
 struct ListenerState {
   ListenerState(ListenerSpecPtr spec, std::shared_ptr<ListenSockets> sockets, size_t workers);
@@ -77,12 +89,19 @@ class ActiveListener {
   ListenerStats& stats() { return stats_; }
   ListenerHttpStats& http_stats(const HttpConnectionSpec& spec);
 
+  /// Its connections are to leave.
+  void drain(Drain drain) { draining_ = drain; }
+  /// Whether the connection that is asking shall end.
+  bool leaves();
+  /// Those who had to wait while the worker did not accept.
+  void accept_all();
   /// A socket that was accepted, here or by another worker on our behalf.
   void take_socket(int fd);
   void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
 
  private:
   class Acceptor;
+  bool has_room();
   void log_unmatched(const format::ConnectionInfo& connection);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
 
@@ -91,6 +110,7 @@ class ActiveListener {
   ListenerStats& stats_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   size_t open_connections_ = 0;
+  std::optional<Drain> draining_;
 };
 
 }  // namespace weir::proxy

@@ -94,6 +94,11 @@ class Reader {
         return wrong(path, "the listener names the address " + address->text() + " twice", "remove one of them");
       }
     }
+    if (from.socket_address().ipv4_compat() && address->ip() != "::" && !address->ip().starts_with("::ffff:")) {
+      const FieldPath socket{&path, "socket_address"};
+      return wrong(FieldPath{&socket, "ipv4_compat"},
+                   "only :: and IPv6 addresses that stand for IPv4 ones can take IPv4 too, not " + address->text(), "remove it");
+    }
     if (from.socket_address().ipv4_compat() && address->family() == AF_INET6) {
       spec_->socket_options.push_back(int_option(IPPROTO_IPV6, IPV6_V6ONLY, 0));
     }
@@ -124,8 +129,11 @@ class Reader {
     if (from_.has_max_connections_to_accept_per_socket_event()) {
       spec_->max_accepts_per_event = from_.max_connections_to_accept_per_socket_event().value();
     }
-    const auto limit = context_.connection_limits.find(spec_->name);
-    if (limit != context_.connection_limits.end()) spec_->connection_limit = limit->second;
+    spec_->counts_globally = !from_.ignore_global_conn_limit();
+    spec_->follows_overload = !from_.bypass_overload_manager();
+    if (context_.runtime != nullptr) {
+      spec_->connection_limit = context_.runtime->key("envoy.resource_limits.listener." + spec_->name + ".connection_limit");
+    }
   }
 
   void chains() {
@@ -152,8 +160,12 @@ class Reader {
     chain.name = from.name();
     const FieldPath list{&at, "filters"};
     if (from.filters().empty()) {
-      return wrong(list, "the filter chain has no filters, so it would close every connection",
-                   "give envoy.filters.network.http_connection_manager or envoy.filters.network.tcp_proxy");
+      diagnostics_.warning({{},
+                            list.text(),
+                            "the filter chain has no filters, so it closes every connection",
+                            "give envoy.filters.network.http_connection_manager or envoy.filters.network.tcp_proxy"});
+      chain.terminal = std::monostate();
+      return;
     }
     if (from.filters_size() > 1)
       return wrong(FieldPath{&list, {}, 1}, "nothing can follow a filter that ends its chain", "remove it");
@@ -265,10 +277,12 @@ void declare_listeners(config::SupportTable& table) {
                "access_log",
                "tcp_backlog_size",
                "max_connections_to_accept_per_socket_event",
+               "ignore_global_conn_limit",
+               "bypass_overload_manager",
                "bind_to_port",
                "deprecated_v1"})
       .extensions("listener_filters", "envoy.filters.listener")
-      .harmless({"metadata", "drain_type", "reuse_port", "ignore_global_conn_limit", "bypass_overload_manager"});
+      .harmless({"metadata", "drain_type", "reuse_port"});
   table.message<v3::Listener::DeprecatedV1>().fields({"bind_to_port"});
   table.message<v3::Listener::ConnectionBalanceConfig>().fields({"exact_balance"});
   table.message<v3::Listener::ConnectionBalanceConfig::ExactBalance>();

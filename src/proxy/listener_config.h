@@ -2,22 +2,26 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/names.h"
 #include "base/random.h"
+#include "base/runtime.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
+#include "filter/filter.h"
 #include "proxy/listener_spec.h"
 #include "proxy/stat_scopes.h"
 #include "route/source.h"
 
 namespace envoy::config::accesslog::v3 {
 class AccessLog;
+}
+namespace envoy::config::core::v3 {
+class ExtensionConfigSource;
 }
 namespace envoy::config::listener::v3 {
 class Listener;
@@ -51,14 +55,18 @@ struct ListenerConfigContext {
                                                     const std::string& stat_prefix, const config::FieldPath&,
                                                     config::Diagnostics&)>
       find_rds;
+  /// An HTTP filter that ECDS keeps up to date; unset: there are none.
+  std::function<filter::FilterFactoryPtr(const envoy::config::core::v3::ExtensionConfigSource&, const std::string& name,
+                                         const config::FieldPath&, config::Diagnostics&)>
+      find_filter;
   std::function<std::shared_ptr<observe::AccessLog>(const envoy::config::accesslog::v3::AccessLog&, const config::FieldPath&,
                                                     config::Diagnostics&)>
       read_access_log;
 
   std::string node_id;          // for Proxy-Status
   std::string service_cluster;  // --service-cluster or the node's, for add_user_agent
-  /// The runtime's `envoy.resource_limits.listener.<name>.connection_limit`, by listener name.
-  std::map<std::string, uint32_t> connection_limits;
+  /// Keys of the runtime that values hold; null: they never hold anything.
+  RuntimeValues* runtime = nullptr;
 };
 
 /// Reads a listener that the loader has validated. Null after reporting an error; the paths of errors begin with `at` (a default

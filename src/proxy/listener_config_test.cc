@@ -36,7 +36,7 @@ class ListenerConfig : public testing::Test {
       return std::make_shared<route::TableSource>(rds_asked_, nullptr);
     };
     context_.read_access_log = [this](const auto& log, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-      return observe::read_access_log(log, logs_, at, diagnostics);
+      return observe::read_access_log(log, logs_, nullptr, at, diagnostics);
     };
   }
 

@@ -16,8 +16,9 @@
 
 namespace weir::proxy {
 
-/// What becomes of a connection: HTTP, or bytes passed on.
-using TerminalFilter = std::variant<std::shared_ptr<const HttpConnectionSpec>, std::shared_ptr<const TcpProxySpec>>;
+/// What becomes of a connection: HTTP, bytes passed on, or nothing (it is closed).
+using TerminalFilter =
+    std::variant<std::shared_ptr<const HttpConnectionSpec>, std::shared_ptr<const TcpProxySpec>, std::monostate>;
 
 struct FilterChain {
   std::string name;
@@ -37,7 +38,9 @@ struct ListenerSpec {
   int backlog = 0;                     // 0: the system's
   uint32_t max_accepts_per_event = 0;  // 0: all that wait
   size_t buffer_limit = 1024 * 1024;
-  uint32_t connection_limit = 0;  // 0: none
+  RuntimeKey connection_limit;  // without a value there is none
+  bool counts_globally = true;  // whether the limit of all listeners together holds for it, too
+  bool follows_overload = true;
   std::vector<upstream::SocketOption> socket_options;
   upstream::TcpKeepalive keepalive;
 

@@ -24,9 +24,10 @@ std::optional<ReplyFormat> read_reply_format(const core::SubstitutionFormatStrin
   return ReplyFormat{std::move(*format), from.content_type().empty() ? usual : from.content_type()};
 }
 
-ReplyMapper read_mapper(const v3::ResponseMapper& from, const FieldPath& at, config::Diagnostics& diagnostics) {
+ReplyMapper read_mapper(const v3::ResponseMapper& from, RuntimeValues* runtime, const FieldPath& at,
+                        config::Diagnostics& diagnostics) {
   ReplyMapper mapper;
-  mapper.filter = observe::read_log_filter(from.filter(), FieldPath{&at, "filter"}, diagnostics);
+  mapper.filter = observe::read_log_filter(from.filter(), runtime, FieldPath{&at, "filter"}, diagnostics);
   if (from.has_status_code()) mapper.status = static_cast<int>(from.status_code().value());
   if (from.has_body()) mapper.body = config::read_data_source(from.body(), kMaxBodySize, FieldPath{&at, "body"}, diagnostics);
   if (from.has_body_format_override()) {
@@ -43,13 +44,13 @@ ReplyMapper read_mapper(const v3::ResponseMapper& from, const FieldPath& at, con
 
 }  // namespace
 
-std::shared_ptr<const LocalReplyRules> read_local_replies(const v3::LocalReplyConfig& from, const FieldPath& at,
-                                                          config::Diagnostics& diagnostics) {
+std::shared_ptr<const LocalReplyRules> read_local_replies(const v3::LocalReplyConfig& from, RuntimeValues* runtime,
+                                                          const FieldPath& at, config::Diagnostics& diagnostics) {
   const size_t errors = diagnostics.errors().size();
   auto rules = std::make_shared<LocalReplyRules>();
   const FieldPath mappers{&at, "mappers"};
   for (int i = 0; i < from.mappers_size(); ++i) {
-    rules->mappers.push_back(read_mapper(from.mappers(i), FieldPath{&mappers, {}, i}, diagnostics));
+    rules->mappers.push_back(read_mapper(from.mappers(i), runtime, FieldPath{&mappers, {}, i}, diagnostics));
   }
   if (from.has_body_format()) rules->format = read_reply_format(from.body_format(), FieldPath{&at, "body_format"}, diagnostics);
   return diagnostics.errors().size() == errors ? std::move(rules) : nullptr;

@@ -14,10 +14,10 @@ class LocalReplyConfig;
 
 namespace weir::proxy {
 
-/// Null after reporting errors.
+/// Numbers of the filters follow keys of `runtime`, if that is not null. Null after reporting errors.
 std::shared_ptr<const LocalReplyRules> read_local_replies(
-    const envoy::extensions::filters::network::http_connection_manager::v3::LocalReplyConfig& from, const config::FieldPath& at,
-    config::Diagnostics& diagnostics);
+    const envoy::extensions::filters::network::http_connection_manager::v3::LocalReplyConfig& from, RuntimeValues* runtime,
+    const config::FieldPath& at, config::Diagnostics& diagnostics);
 
 void declare_local_replies(config::SupportTable& table);
 

@@ -211,8 +211,12 @@ std::string_view unescape_slashes(Arena& arena, std::string_view path) {
 }
 
 PathVerdict apply_path_rules(http::HeaderMap& request, const PathRules& rules) {
-  const std::string_view whole = request.path();
-  if (whole.find('#') != std::string_view::npos) return PathVerdict::kReject;
+  std::string_view whole = request.path();
+  if (const size_t fragment = whole.find('#'); fragment != std::string_view::npos) {
+    if (rules.refuse_fragments.flag(true)) return PathVerdict::kReject;
+    whole = whole.substr(0, fragment);
+    request.set_pseudo(HeaderId::kPath, whole);
+  }
   if (!rules.normalize && !rules.merge_slashes && rules.escaped_slashes == EscapedSlashes::kKeep) return PathVerdict::kGoOn;
   if (whole.empty()) return PathVerdict::kGoOn;
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/runtime.h"
 #include "http/header_map.h"
 
 namespace weir::proxy {
@@ -16,6 +17,7 @@ struct PathRules {
   bool normalize = false;      // see normalize_path()
   bool merge_slashes = false;  // see merge_slashes()
   EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
+  RuntimeKey refuse_fragments;  // a path with '#' is refused; if false, what follows it is cut off
 };
 
 enum class PathVerdict : uint8_t {
@@ -24,8 +26,8 @@ enum class PathVerdict : uint8_t {
   kRedirect  // :path says where to
 };
 
-/// Applies the rules to :path, in Envoy's order: fragments are refused, then slashes are unescaped, then the path is normalized,
-/// then slashes are merged. The query is never touched. A request without :path goes on.
+/// Applies the rules to :path, in Envoy's order: fragments are refused (or cut off), then slashes are unescaped, then the path is
+/// normalized, then slashes are merged. The query is never touched. A request without :path goes on.
 PathVerdict apply_path_rules(http::HeaderMap& request, const PathRules& rules);
 
 /// RFC 3986 §6.2.2 as the URL standard of browsers does it: dot segments are resolved (also %2e), backslashes become slashes,

@@ -93,7 +93,14 @@ TEST_F(PathRulesTest, ARedirectThatAlsoNormalizesLeadsToTheNormalPath) {
   EXPECT_EQ(apply({.normalize = true, .escaped_slashes = EscapedSlashes::kRedirect}, "/a/../b"), "/b");
 }
 
-TEST_F(PathRulesTest, AFragmentIsRefusedWhateverTheRules) { EXPECT_EQ(apply({}, "/a#b"), "refused"); }
+TEST_F(PathRulesTest, AFragmentIsRefusedUnlessTheRuntimeSaysThatItIsCutOff) {
+  EXPECT_EQ(apply({}, "/a#b"), "refused");
+  RuntimeValues runtime;
+  const PathRules rules{.refuse_fragments = runtime.key("k")};
+  EXPECT_EQ(apply(rules, "/a#b"), "refused");
+  runtime.assign({{"k", RuntimeValue::flag(false)}});
+  EXPECT_EQ(apply(rules, "/a?c#b"), "/a?c");
+}
 
 TEST_F(PathRulesTest, PortsAreStripped) {
   const HostRules any{.port = HostRules::Port::kStripAny}, matching{.port = HostRules::Port::kStripMatching};

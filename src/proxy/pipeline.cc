@@ -151,7 +151,12 @@ Pipeline::Next Pipeline::normalise() {
     info.response_code = 100;  // until there is a better one
     request_headers_.remove(HeaderId::kExpect);
   }
+  if (worker_.overload().saturated(OverloadAction::kStopAcceptingRequests) && connection_->listener().spec().follows_overload) {
+    connection_->stats().downstream_rq_overload_close.add();
+    return reply_and_go_on(503, "envoy overloaded", "overload");
+  }
   if (auto refusal = admit_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) return refuse(*refusal);
+  if (!spec.has_router) return reply_and_go_on(404, "", "no_router");
   return Next::kGoOn;
 }
 

@@ -121,7 +121,7 @@ class TcpProxyTest : public testing::Test {
     auto sockets = ListenSockets::open(*listener, 1);
     ASSERT_TRUE(sockets) << sockets.error().message;
     address_ = (*sockets)->addresses()[0];
-    worker_ = std::make_unique<Worker>(0, 1, identity_, *logs_, connections_);
+    worker_ = std::make_unique<Worker>(0, 1, identity_, *logs_, overload_, connections_);
     worker_->adopt(snapshot);
     worker_->listen(std::make_shared<ListenerState>(listener, *sockets, 1));
     worker_->start(10'000);
@@ -152,6 +152,7 @@ class TcpProxyTest : public testing::Test {
   std::atomic<int64_t> connections_ = 0;
   upstream::ClusterStatePtr state_;
   net::AddressPtr address_;
+  Overload overload_;
   std::unique_ptr<Worker> worker_;
 };
 

@@ -16,10 +16,11 @@ constexpr int64_t kSweepIntervalMs = 1000;
 }
 
 Worker::Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs,
-               std::atomic<int64_t>& connections)
+               const Overload& overload, std::atomic<int64_t>& connections)
     : index_(index),
       identity_(identity),
       logs_(logs),
+      overload_(overload),
       connection_count_(connections),
       loop_(random_seed),
       random_(random_seed ^ 0x5bf03635f0b8a1c5),
@@ -134,13 +135,15 @@ void Worker::listen(ListenerStatePtr listener) {
   });
 }
 
-void Worker::stop_listening(ListenerStatePtr listener, bool drain_connections, bool close_sockets) {
-  loop_.post([this, listener = std::move(listener), drain_connections, close_sockets] {
+void Worker::stop_listening(ListenerStatePtr listener, std::optional<Drain> drain, bool close_sockets) {
+  loop_.post([this, listener = std::move(listener), drain, close_sockets] {
     for (auto& active : listeners_) {
       if (active->state() != listener) continue;
       active->stop(close_sockets);
       sweep_later();
-      if (!drain_connections) continue;
+      if (!drain) continue;
+      active->drain(*drain);
+      if (drain->spread > 0) continue;  // their next responses tell them
       connections_.for_each([&](Connection& connection) {
         if (&connection.listener() == active.get()) connection.drain();
       });
@@ -167,13 +170,22 @@ void Worker::close_connections(ListenerStatePtr listener) {
   });
 }
 
-void Worker::set_draining(bool draining) {
-  loop_.post([this, draining] { draining_ = draining; });
+void Worker::set_accepting(bool accepting) {
+  loop_.post([this, accepting] {
+    accepting_ = accepting;
+    if (!accepting) return;
+    for (auto& listener : listeners_) listener->accept_all();
+  });
 }
 
-void Worker::drain() {
-  loop_.post([this] {
-    draining_ = true;
+void Worker::set_draining(bool draining) {
+  loop_.post([this, draining] { draining_ = draining ? std::optional(Drain{}) : std::nullopt; });
+}
+
+void Worker::drain(Drain drain) {
+  loop_.post([this, drain] {
+    draining_ = drain;
+    if (drain.spread > 0) return;  // their next responses tell them
     connections_.for_each([](Connection& connection) { connection.drain(); });
   });
 }

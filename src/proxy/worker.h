@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "proxy/connection.h"
 #include "proxy/listener.h"
 #include "proxy/mirror.h"
+#include "proxy/overload.h"
 #include "proxy/pipeline.h"
 #include "proxy/request_rules.h"
 #include "proxy/snapshot.h"
@@ -26,8 +28,8 @@ namespace weir::proxy {
 
 class Worker {
  public:
-  /// `identity` and `logs` outlive the worker. `connections` counts those of all workers.
-  Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs,
+  /// `identity`, `logs` and `overload` outlive the worker. `connections` counts those of all workers.
+  Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs, const Overload& overload,
          std::atomic<int64_t>& connections);
   ~Worker();
 
@@ -42,18 +44,28 @@ class Worker {
   /// Another worker accepted a socket of an exactly balanced listener for us.
   void take_balanced(ListenerStatePtr listener, int fd);
   /// Stops accepting for a listener; its connections go on, or drain. `close_sockets`: nobody will take the sockets over.
-  void stop_listening(ListenerStatePtr listener, bool drain_connections, bool close_sockets);
+  /// For a drain, see Drain.
+  void stop_listening(ListenerStatePtr listener, std::optional<Drain> drain, bool close_sockets);
   /// Ends what connections a listener still has.
   void close_connections(ListenerStatePtr listener);
   /// While set, every response says that its connection ends (a failed health check).
   void set_draining(bool draining);
+  /// While not, new connections wait in the backlog of their sockets.
+  void set_accepting(bool accepting);
   /// Everything drains: responses say close, GOAWAYs are sent.
-  void drain();
+  void drain(Drain drain);
   loop::EventLoop& loop() { return loop_; }
 
   // --- on the worker's own thread ---
   size_t index() const { return index_; }
-  bool draining() const { return draining_; }
+  /// Whether the connection that is asking shall end.
+  bool leaves() { return draining_ && draining_->strikes(loop_.now(), random_); }
+  bool accepting() const { return accepting_; }
+  const Overload& overload() const { return overload_; }
+  Random& random() { return random_; }
+  uint64_t draw() { return random_.next(); }
+  /// Connections of all workers.
+  int64_t connections() const { return connection_count_.load(std::memory_order_relaxed); }
   const LocalIdentity& identity() const { return identity_; }
   uint64_t next_stream_id() { return random_.next(); }
   uint64_t next_connection_id() { return next_connection_id_++ * 1024 + index_; }
@@ -82,6 +94,7 @@ class Worker {
   const size_t index_;
   const LocalIdentity& identity_;
   observe::LogFiles& logs_;
+  const Overload& overload_;
   std::atomic<int64_t>& connection_count_;
   loop::EventLoop loop_;
   Random random_;
@@ -98,7 +111,8 @@ class Worker {
   std::vector<Pipeline*> free_pipelines_;
   List<Connection> connections_;
   List<Mirror> mirrors_;
-  bool draining_ = false;
+  std::optional<Drain> draining_;
+  bool accepting_ = true;
 
   int64_t date_second_ = 0;
   char date_[32];

@@ -29,7 +29,7 @@ WeightedCluster weighted_cluster(ConfigReader& reader, const v3::WeightedCluster
   }
   if (!config.has_weight()) reader.error({&at, "weight"}, "is missing", "a weight of 0 has to be said, too");
   result.weight = config.weight().value();
-  if (!prefix.empty()) result.runtime_key = prefix + "." + config.name();
+  if (!prefix.empty()) result.runtime_weight = reader.runtime_key(prefix + "." + config.name());
   result.mutations = reader.mutations(config, at);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   if (config.host_rewrite_specifier_case() == v3::WeightedCluster::ClusterWeight::kHostRewriteLiteral) {
@@ -51,6 +51,7 @@ WeightedClusters weighted_clusters(ConfigReader& reader, const v3::WeightedClust
   } else if (result.total_weight > std::numeric_limits<uint32_t>::max()) {
     reader.error(clusters, "the weights sum up to " + std::to_string(result.total_weight) + ", more than 4294967295");
   }
+  result.weights_change = !config.runtime_key_prefix().empty();
   if (!config.header_name().empty()) result.random_header = http::HeaderName(config.header_name());
   result.use_hash_policy = config.use_hash_policy().value();
   return result;

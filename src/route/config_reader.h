@@ -16,6 +16,7 @@
 
 #include "base/names.h"
 #include "base/result.h"
+#include "base/runtime.h"
 #include "config/data_source.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
@@ -63,6 +64,8 @@ struct ReadContext {
       read_filter_settings = refuse_filter_settings;
   /// The runtime key re2.max_program_size.error_level.
   uint32_t max_regex_program_size = format::kMaxRegexProgramSize;
+  /// Whose keys values may follow; null: they follow none.
+  RuntimeValues* runtime = nullptr;
 };
 
 /// What a route takes from its virtual host, or that from the route configuration, if it says nothing itself.
@@ -113,7 +116,9 @@ class ConfigReader {
     return matchers().header(config, at);
   }
   QueryMatcher query_matcher(const envoy::config::route::v3::QueryParameterMatcher& config, const Path& at);
-  Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) { return format::read_fraction(config); }
+  Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config) {
+    return format::read_fraction(config, context_.runtime);
+  }
   RouteMatch route_match(const envoy::config::route::v3::RouteMatch& config, const Path& at);
 
   // mutation_config.cc
@@ -168,10 +173,13 @@ class ConfigReader {
   // rate_limit_config.cc
   std::vector<RateLimit> rate_limits(const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RateLimit>& config,
                                      const Path& at);
+  RuntimeKey runtime_key(const std::string& name) {
+    return context_.runtime == nullptr ? RuntimeKey() : context_.runtime->key(name);
+  }
 
   const ReadContext& context() const { return context_; }
   config::Diagnostics& diagnostics() { return diagnostics_; }
-  format::MatcherReader matchers() { return {diagnostics_, context_.max_regex_program_size}; }
+  format::MatcherReader matchers() { return {diagnostics_, context_.max_regex_program_size, context_.runtime}; }
 
   /// Whether clusters that routes name must exist; not those in actions of matchers.
   bool validates_clusters = true;

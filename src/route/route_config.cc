@@ -277,7 +277,7 @@ void declare_support(config::SupportTable& table) {
       .extensions("early_data_policy", "envoy.route.early_data_policy")
       .harmless({"metadata_match", "flush_timeout", "cors"});
   table.extension<envoy::extensions::early_data::v3::DefaultEarlyDataPolicy>("envoy.route.early_data_policy",
-                                                                            "envoy.route.early_data_policy.default");
+                                                                             "envoy.route.early_data_policy.default");
   table.message<v3::RouteAction::HashPolicy>().all_fields();
   table.message<v3::RouteAction::HashPolicy::Header>().all_fields();
   table.message<v3::RouteAction::HashPolicy::Cookie>().all_fields();
@@ -289,9 +289,8 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::RouteAction::UpgradeConfig>().fields({"upgrade_type", "enabled", "connect_config"});
   table.message<v3::RouteAction::UpgradeConfig::ConnectConfig>().fields({"allow_post"});
   table.message<v3::RouteAction::MaxStreamDuration>().all_fields();
-  table.message<v3::WeightedCluster>()
-      .fields({"clusters", "total_weight", "header_name", "use_hash_policy"})
-      .harmless({"runtime_key_prefix"});
+  table.message<v3::WeightedCluster>().fields(
+      {"clusters", "total_weight", "header_name", "use_hash_policy", "runtime_key_prefix"});
   table.message<v3::WeightedCluster::ClusterWeight>()
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "cluster_header", "weight", "request_headers_to_add", "request_headers_to_remove",

@@ -102,7 +102,7 @@ struct WeightedCluster {
   ClusterRef cluster;                      // unless:
   std::optional<http::HeaderName> header;  // the request names the cluster
   uint64_t weight = 0;
-  std::string runtime_key;  // may override the weight; "" if there is none
+  RuntimeKey runtime_weight;  // may override the weight
   Mutations mutations;
   FilterOverrides filters;
   std::optional<std::string> host_rewrite;
@@ -111,6 +111,7 @@ struct WeightedCluster {
 struct WeightedClusters {
   std::vector<WeightedCluster> entries;
   uint64_t total_weight = 0;                      // of all entries; never 0
+  bool weights_change = false;                    // whether they have runtime keys
   std::optional<http::HeaderName> random_header;  // whose number is used instead of chance
   bool use_hash_policy = false;                   // the hash policies' number is
 };

@@ -55,10 +55,29 @@ bool tls_required(const VirtualHost& virtual_host, const HeaderMap& request, con
   return virtual_host.require_tls == TlsRequirement::kAll || !context.internal_request;
 }
 
+/// By the weights that the runtime gives, against their own sum; a sum of 0 says nothing, so the configured ones count.
+const WeightedCluster* by_runtime_weight(const WeightedClusters& clusters, uint64_t selected) {
+  const auto weight = [](const WeightedCluster& entry) {
+    return std::min<uint64_t>(entry.runtime_weight.integer(entry.weight), UINT32_MAX);
+  };
+  uint64_t total = 0;
+  for (const WeightedCluster& entry : clusters.entries) total += weight(entry);
+  if (total == 0) return nullptr;
+  selected %= total;
+  for (const WeightedCluster& entry : clusters.entries) {
+    if (selected < weight(entry)) return &entry;
+    selected -= weight(entry);
+  }
+  return nullptr;  // they changed meanwhile
+}
+
 const WeightedCluster& by_weight(const WeightedClusters& clusters, const HeaderMap& request, uint64_t random) {
   uint64_t selected = random;
   if (clusters.random_header) {
     selected = parse_number<uint64_t>(http::first_value(request, *clusters.random_header)).value_or(random);
+  }
+  if (clusters.weights_change) {
+    if (const WeightedCluster* entry = by_runtime_weight(clusters, selected)) return *entry;
   }
   selected %= clusters.total_weight;
   for (const WeightedCluster& entry : clusters.entries) {

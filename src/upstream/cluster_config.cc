@@ -245,6 +245,11 @@ class Reader {
 
   void balancer() {
     const FieldPath policy{&at_, "lb_policy"};
+    if (from_.common_lb_config().consistent_hashing_lb_config().use_hostname_for_hashing() &&
+        spec_->discovery != DiscoveryType::kStrictDns && spec_->discovery != DiscoveryType::kLogicalDns) {
+      const FieldPath common{&at_, "common_lb_config"}, hashing{&common, "consistent_hashing_lb_config"};
+      error(FieldPath{&hashing, "use_hostname_for_hashing"}, "only clusters of DNS names have names to hash", "remove it");
+    }
     if (from_.common_lb_config().has_healthy_panic_threshold()) {
       spec_->healthy_panic_percent = std::round(from_.common_lb_config().healthy_panic_threshold().value());
     }
