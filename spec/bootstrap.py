@@ -61,9 +61,20 @@ def cluster(name, kind, port):
     c = {
         'name': name, 'type': 'STATIC', 'connect_timeout': '1s', 'load_assignment': endpoints(name, port),
     }  # fmt: skip
-    if kind == 'h2':
+    if kind in ('h2', 'h2s'):
         c['typed_extension_protocol_options'] = http_options(http2_protocol_options={})
+    if kind in ('h1s', 'h2s'):
+        c['transport_socket'] = transport('Upstream', {})
     return c
+
+
+TLS = TYPE + 'extensions.transport_sockets.tls.v3.'
+
+
+def transport(kind, fields):
+    """A TLS transport socket; `kind` is Downstream or Upstream."""
+    config = dict({'@type': TLS + kind + 'TlsContext'}, **copy.deepcopy(fields))
+    return {'name': 'envoy.transport_sockets.tls', 'typed_config': config}
 
 
 def router():
@@ -91,13 +102,19 @@ def hcm(fields):
     return {'name': 'envoy.filters.network.http_connection_manager', 'typed_config': config}
 
 
-def expand(short, upstreams, listeners=None, clusters=(), extra=None):
+def expand(short, upstreams, listeners=None, clusters=(), extra=None, tls=None, upstream_tls=None, main_fields=None):
     """A whole bootstrap as a value. `upstreams` maps names to kinds; `clusters` replaces those of the same name."""
+    chain = {'filters': [hcm(short or {})]}
+    if tls is not None:
+        chain['transport_socket'] = transport('Downstream', tls)
     main = listeners or [
-        {'name': 'main', 'address': address('${port}'), 'filter_chains': [{'filters': [hcm(short or {})]}]}
+        dict({'name': 'main', 'address': address('${port}'), 'filter_chains': [chain]}, **(main_fields or {}))
     ]
     named = {c['name'] for c in clusters}
     made = [cluster(n, k, '${%s}' % n) for n, k in upstreams.items() if n not in named]
+    for c in made:
+        if c['name'] in (upstream_tls or {}):
+            c['transport_socket'] = transport('Upstream', upstream_tls[c['name']])
     b = {
         'admin': {'address': address('${admin}')},
         'static_resources': {'listeners': main, 'clusters': made + list(clusters)},
@@ -121,6 +138,9 @@ def render(file, values):
             file.get('listeners'),
             file.get('clusters') or (),
             file.get('extra'),
+            file.get('tls'),
+            file.get('upstream_tls'),
+            file.get('main'),
         )
     if isinstance(b, str):
         return fill(b, values)

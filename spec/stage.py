@@ -52,6 +52,8 @@ class Stage:
         self.hammer = None
 
     def start(self):
+        if '${certs}' in str(self.file):
+            self.values['certs'] = upstreams.certs()
         for name, kind in self.file.get('upstreams', {}).items():
             if kind == 'nginx' and not find_program('nginx'):
                 raise Skip('nginx is not installed')
@@ -377,6 +379,8 @@ class Stage:
                 check('upstream ' + k, '' if want[k] is None else want[k], s.get(k, ''))
         if 'name' in want:
             check('upstream', want['name'], s['upstream'])
+        for k, v in want.get('tls', {}).items():
+            check('upstream tls ' + k, v, s.get('tls', {}).get(k, '(no TLS)'))
         if 'count' in want:
             check('number of requests upstream', want['count'], len(seen))
         if 'body_length' in want:

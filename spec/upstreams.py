@@ -3,7 +3,7 @@
 An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser, or python-h2: nothing of Weir is in it.
 """
 
-import json, os, shutil, socket, subprocess, tempfile, threading, time
+import json, os, shutil, socket, ssl, subprocess, tempfile, threading, time
 
 import h2.config, h2.connection, h2.events, h2.exceptions, h2.settings
 
@@ -27,7 +27,9 @@ class Upstream:
         self.given, self.script, self.further = {}, {}, []
         self.connections = 0
         self.lock = threading.Lock()
+        self.local = threading.local()  # `facts` of the connection that a thread serves
         self.stopping = False
+        self.tls_failures = []
         self.open = set()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,6 +53,8 @@ class Upstream:
     def guard(self, s):
         try:
             self.serve(s)
+        except ssl.SSLError as e:
+            self.tls_failures.append(e.reason)
         except (OSError, ValueError, EOFError, h2.exceptions.ProtocolError):
             pass
         finally:
@@ -59,6 +63,7 @@ class Upstream:
             s.close()
 
     def record(self, **what):
+        what.update(getattr(self.local, 'facts', {}))
         with self.lock:
             self.seen.append(dict(what, upstream=self.name))
             script = dict(self.script)
@@ -402,8 +407,53 @@ class BlackHole(Refused):
             s.close()
 
 
+def certs():
+    """The folder of the certificates; made when it is first needed."""
+    folder = '%s/weir-spec-certs-%d' % (tempfile.gettempdir(), os.getuid())
+    subprocess.run([os.path.dirname(os.path.abspath(__file__)) + '/certs.sh', folder], check=True)
+    return folder
+
+
+class Tls:
+    """Mixed in: the connection begins with a handshake. `tls` in the record says what the client asked for and showed."""
+
+    protocols = []
+    version = None
+
+    def serve(self, s):
+        folder = certs()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder + '/server.crt', folder + '/server.key')
+        context.load_verify_locations(folder + '/ca.crt')
+        context.verify_mode = ssl.CERT_OPTIONAL
+        asked = {}
+        context.sni_callback = lambda _, name, __: asked.update(sni=name)
+        if self.protocols:
+            context.set_alpn_protocols(self.protocols)
+        t = context.wrap_socket(s, server_side=True, suppress_ragged_eofs=True)
+        peer = t.getpeercert() or {}
+        names = [v for k, v in peer.get('subjectAltName', ()) if k == 'URI']
+        self.local.facts = {
+            'tls': {
+                'sni': asked.get('sni') or '', 'alpn': t.selected_alpn_protocol() or '', 'version': t.version(),
+                'uri': names[0] if names else '', 'reused': t.session_reused,
+            }
+        }  # fmt: skip
+        super().serve(t)
+
+
+class H1TlsUpstream(Tls, H1Upstream):
+    protocols = ['http/1.1']
+
+
+class H2TlsUpstream(Tls, H2Upstream):
+    protocols = ['h2']
+
+
 def start(name, spec, port):
     kinds = {
+        'h1s': H1TlsUpstream,
+        'h2s': H2TlsUpstream,
         'h1': H1Upstream,
         'h2': H2Upstream,
         'tcp': TcpUpstream,

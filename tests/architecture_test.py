@@ -17,6 +17,7 @@ DOORS = {
                  lambda f: f.parts[0] in ('config', 'control', 'admin', 'main') or re.search(r'_config\.(cc|h)$|_test\.cc$|_support\.cc$|config_reader\.h$', f.name)),
     'nghttp2': (re.compile(r'^nghttp2/'), lambda f: f.parts[:2] == ('http', 'h2')),
     'c-ares': (re.compile(r'^ares\.h'), lambda f: f.parts[0] == 'net'),
+    'OpenSSL': (re.compile(r'^openssl/'), lambda f: f.parts[:2] == ('net', 'tls')),
     'YAML': (re.compile(r'^yaml\.h'), lambda f: f.parts[0] == 'config'),
     'CLI11': (re.compile(r'^CLI/'), lambda f: f.parts[0] == 'main'),
     'RE2': (re.compile(r'^re2/'), lambda f: f.parts[0] in ('config', 'format', 'route', 'stats', 'admin')),

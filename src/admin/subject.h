@@ -18,6 +18,10 @@ namespace envoy::admin::v3 {
 class ServerInfo;
 }
 
+namespace weir::net {
+struct TlsConfigContext;
+}
+
 namespace weir::admin {
 
 /// ServerInfo.State.
@@ -56,6 +60,8 @@ class Subject {
   virtual std::vector<control::Runtime::View> runtime_layers() = 0;
   /// Sets values of the runtime; "" takes back what was set here. An error if the configuration has no layer for that.
   virtual Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) = 0;
+  /// What is in use of TLS; null for nothing.
+  virtual const net::TlsConfigContext* tls() { return nullptr; }
 
   /// The process ends soon, as after SIGTERM without a drain. The answer still has to go out: return first.
   virtual void quit() = 0;

@@ -31,9 +31,9 @@ bool is_dns(DiscoveryType discovery) { return discovery == DiscoveryType::kStric
 
 }  // namespace
 
-Clusters::Clusters(const Context& context, FileWatch& files, std::function<void()> on_change,
+Clusters::Clusters(const Context& context, FileWatch& files, TlsSources& tls, std::function<void()> on_change,
                    std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints)
-    : context_(context), files_(files), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
+    : context_(context), files_(files), tls_(tls), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
   own_registrations_.push_back(register_stats(context_.stats, stats_));
   own_registrations_.push_back(context_.stats.add(
       "dns.cares.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kResolver, resolver_stats_); }));
@@ -76,7 +76,11 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
 }
 
 Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics) {
-  std::shared_ptr<upstream::ClusterSpec> spec = upstream::read_cluster(cluster, at, diagnostics, bind_default_.get());
+  std::shared_ptr<upstream::ClusterSpec> spec =
+      upstream::read_cluster(cluster, at, diagnostics, bind_default_.get(),
+                             [this](const auto& message, const FieldPath& where, config::Diagnostics& found) {
+                               return tls_.client(message, where, found);
+                             });
   if (spec == nullptr) return nullptr;
   const FieldPath eds{&at, "eds_cluster_config"};
   const FieldPath eds_config{&eds, "eds_config"};

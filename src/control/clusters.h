@@ -12,6 +12,7 @@
 #include "control/kept.h"
 #include "control/stat_names.h"
 #include "control/subscription.h"
+#include "control/tls_sources.h"
 #include "net/resolver.h"
 #include "upstream/dns_discovery.h"
 
@@ -31,7 +32,7 @@ namespace weir::control {
 class Clusters {
  public:
   /// `on_change`: the set of active clusters is another. `on_endpoints`: that of one active cluster.
-  Clusters(const Context& context, FileWatch& files, std::function<void()> on_change,
+  Clusters(const Context& context, FileWatch& files, TlsSources& tls, std::function<void()> on_change,
            std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints);
   ~Clusters();
 
@@ -81,6 +82,7 @@ class Clusters {
 
   const Context& context_;
   FileWatch& files_;
+  TlsSources& tls_;
   std::function<void()> on_change_;
   std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints_;
   std::function<void()> on_warm_;

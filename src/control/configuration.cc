@@ -9,10 +9,11 @@ Configuration::Configuration(Context context)
       files_(context_.loop),
       runtime_(context_, files_),
       overload_(context_),
+      tls_(context_, files_),
       routes_(context_, files_),
       filters_(context_, files_),
       clusters_(
-          context_, files_, [this] { changed(); },
+          context_, files_, tls_, [this] { changed(); },
           [this](uint32_t id, upstream::EndpointSetPtr endpoints) {
             if (ready_) context_.publisher.publish_endpoints(id, std::move(endpoints));
           }),
@@ -23,6 +24,7 @@ Configuration::~Configuration() = default;
 bool Configuration::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   const bool runtime = runtime_.load(bootstrap, diagnostics);
   const bool overload = overload_.load(bootstrap, diagnostics);
+  if (!tls_.load(bootstrap, diagnostics)) return false;
   const bool clusters = clusters_.load(bootstrap, diagnostics);
   if (!runtime || !overload || !clusters) return false;  // routes would complain about clusters that are there
   return listeners_.load(bootstrap, diagnostics);
@@ -31,6 +33,7 @@ bool Configuration::load(const envoy::config::bootstrap::v3::Bootstrap& bootstra
 void Configuration::start(std::function<void(Result<>)> on_ready) {
   on_ready_ = std::move(on_ready);
   runtime_.start();
+  tls_.start();
   clusters_.start([this] { on_clusters_warm(); });
 }
 

@@ -13,6 +13,7 @@
 #include "control/overload.h"
 #include "control/routes.h"
 #include "control/runtime.h"
+#include "control/tls_sources.h"
 
 namespace google::protobuf {
 class Message;
@@ -42,6 +43,7 @@ class Configuration final : private loop::NextTurn {
   Filters& filters() { return filters_; }
   Runtime& runtime() { return runtime_; }
   OverloadMonitors& overload() { return overload_; }
+  TlsSources& tls() { return tls_; }
   bool ready() const { return ready_; }
 
   /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump.
@@ -57,6 +59,7 @@ class Configuration final : private loop::NextTurn {
   FileWatch files_;
   Runtime runtime_;
   OverloadMonitors overload_;
+  TlsSources tls_;
   Routes routes_;
   Filters filters_;
   Clusters clusters_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "format/operator_values.h"
+#include "format/tls_values.h"
 
 namespace weir::format {
 
@@ -48,6 +49,12 @@ Value milliseconds(Values, Context c, Scratch&) {
   return from == 0 || to == 0 ? Value() : Value::of_number((to - from) / kNsPerMs);
 }
 
+/// As in Envoy, requests know nothing of it; the listener's log does.
+Value handshake_duration(Values, Context c, Scratch&) {
+  if (c.request != nullptr || c.info.connection == nullptr || !c.info.connection->handshake_ms) return {};
+  return Value::of_number(*c.info.connection->handshake_ms);
+}
+
 Value upstream_host_name(Values, Context c, Scratch&) {
   return c.info.upstream_host_name.empty() ? address(c.info.upstream_remote_address) : Value::of(c.info.upstream_host_name);
 }
@@ -61,7 +68,7 @@ Value upstream_host_name_without_port(Values, Context c, Scratch&) {
   return Value::of(has_port ? name.substr(0, colon) : name);
 }
 
-// Sorted by name. What belongs to TLS, tracing, metadata or filter state has no value on a plain connection without such
+// Sorted by name. What belongs to tracing, metadata or filter state has no value without such
 // filters; the subsystem that brings values replaces values::missing here.
 constexpr OperatorEntry kOperators[] = {
     {"ACCESS_LOG_TYPE", Syntax::kNothing, values::log_type},
@@ -91,7 +98,7 @@ constexpr OperatorEntry kOperators[] = {
      [](Values, Context c, Scratch&) { return address_only(of_connection<&ConnectionInfo::direct_remote_address>(c)); }},
     {"DOWNSTREAM_DIRECT_REMOTE_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return port(of_connection<&ConnectionInfo::direct_remote_address>(c)); }},
-    {"DOWNSTREAM_HANDSHAKE_DURATION", Syntax::kNothing, values::missing},
+    {"DOWNSTREAM_HANDSHAKE_DURATION", Syntax::kNothing, handshake_duration},
     {"DOWNSTREAM_HEADER_BYTES_RECEIVED", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return number(c.info.request_header_bytes); }},
     {"DOWNSTREAM_HEADER_BYTES_SENT", Syntax::kNothing,
@@ -100,37 +107,37 @@ constexpr OperatorEntry kOperators[] = {
      [](Values, Context c, Scratch&) { return address(of_connection<&ConnectionInfo::local_address>(c)); }},
     {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return address_only(of_connection<&ConnectionInfo::local_address>(c)); }},
-    {"DOWNSTREAM_LOCAL_DNS_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_LOCAL_EMAIL_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_LOCAL_IP_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", Syntax::kNothing, values::missing},
+    {"DOWNSTREAM_LOCAL_DNS_SAN", Syntax::kNothing, tls::local_names<tls::downstream, &net::CertificateFacts::dns_sans>},
+    {"DOWNSTREAM_LOCAL_EMAIL_SAN", Syntax::kNothing, tls::local_names<tls::downstream, &net::CertificateFacts::email_sans>},
+    {"DOWNSTREAM_LOCAL_IP_SAN", Syntax::kNothing, tls::local_names<tls::downstream, &net::CertificateFacts::ip_sans>},
+    {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", Syntax::kNothing, tls::local_names<tls::downstream, &net::CertificateFacts::other_names>},
     {"DOWNSTREAM_LOCAL_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return port(of_connection<&ConnectionInfo::local_address>(c)); }},
-    {"DOWNSTREAM_LOCAL_SUBJECT", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_LOCAL_URI_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_CERT", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_CERT_V_END", Syntax::kTimeUtc, values::missing},
-    {"DOWNSTREAM_PEER_CERT_V_START", Syntax::kTimeUtc, values::missing},
-    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_CHAIN_SERIALS", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_DNS_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_EMAIL_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_FINGERPRINT_1", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_FINGERPRINT_256", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_IP_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_ISSUER", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_OTHERNAME_SAN", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_SERIAL", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_SUBJECT", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_PEER_URI_SAN", Syntax::kNothing, values::missing},
+    {"DOWNSTREAM_LOCAL_SUBJECT", Syntax::kNothing, tls::local_text<tls::downstream, &net::CertificateFacts::subject>},
+    {"DOWNSTREAM_LOCAL_URI_SAN", Syntax::kNothing, tls::local_names<tls::downstream, &net::CertificateFacts::uri_sans>},
+    {"DOWNSTREAM_PEER_CERT", Syntax::kNothing, tls::peer_pem<tls::downstream>},
+    {"DOWNSTREAM_PEER_CERT_V_END", Syntax::kTimeUtc, tls::peer_time<tls::downstream, &net::CertificateFacts::valid_until_s>},
+    {"DOWNSTREAM_PEER_CERT_V_START", Syntax::kTimeUtc, tls::peer_time<tls::downstream, &net::CertificateFacts::valid_from_s>},
+    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", Syntax::kNothing, tls::chain<tls::downstream, &net::TlsInfo::chain_fingerprints_1>},
+    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", Syntax::kNothing, tls::chain<tls::downstream, &net::TlsInfo::chain_fingerprints_256>},
+    {"DOWNSTREAM_PEER_CHAIN_SERIALS", Syntax::kNothing, tls::chain<tls::downstream, &net::TlsInfo::chain_serials>},
+    {"DOWNSTREAM_PEER_DNS_SAN", Syntax::kNothing, tls::peer_names<tls::downstream, &net::CertificateFacts::dns_sans>},
+    {"DOWNSTREAM_PEER_EMAIL_SAN", Syntax::kNothing, tls::peer_names<tls::downstream, &net::CertificateFacts::email_sans>},
+    {"DOWNSTREAM_PEER_FINGERPRINT_1", Syntax::kNothing, tls::peer_text<tls::downstream, &net::CertificateFacts::sha1>},
+    {"DOWNSTREAM_PEER_FINGERPRINT_256", Syntax::kNothing, tls::peer_text<tls::downstream, &net::CertificateFacts::sha256>},
+    {"DOWNSTREAM_PEER_IP_SAN", Syntax::kNothing, tls::peer_names<tls::downstream, &net::CertificateFacts::ip_sans>},
+    {"DOWNSTREAM_PEER_ISSUER", Syntax::kNothing, tls::peer_text<tls::downstream, &net::CertificateFacts::issuer>},
+    {"DOWNSTREAM_PEER_OTHERNAME_SAN", Syntax::kNothing, tls::peer_names<tls::downstream, &net::CertificateFacts::other_names>},
+    {"DOWNSTREAM_PEER_SERIAL", Syntax::kNothing, tls::peer_text<tls::downstream, &net::CertificateFacts::serial>},
+    {"DOWNSTREAM_PEER_SUBJECT", Syntax::kNothing, tls::peer_text<tls::downstream, &net::CertificateFacts::subject>},
+    {"DOWNSTREAM_PEER_URI_SAN", Syntax::kNothing, tls::peer_names<tls::downstream, &net::CertificateFacts::uri_sans>},
     {"DOWNSTREAM_REMOTE_ADDRESS", Syntax::kNothing, [](Values, Context c, Scratch&) { return address(client(c)); }},
     {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return address_only(client(c)); }},
     {"DOWNSTREAM_REMOTE_PORT", Syntax::kNothing, [](Values, Context c, Scratch&) { return port(client(c)); }},
-    {"DOWNSTREAM_TLS_CIPHER", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_TLS_SESSION_ID", Syntax::kNothing, values::missing},
-    {"DOWNSTREAM_TLS_VERSION", Syntax::kNothing, values::missing},
+    {"DOWNSTREAM_TLS_CIPHER", Syntax::kNothing, tls::text<tls::downstream, &net::TlsInfo::cipher>},
+    {"DOWNSTREAM_TLS_SESSION_ID", Syntax::kNothing, tls::text<tls::downstream, &net::TlsInfo::session_id>},
+    {"DOWNSTREAM_TLS_VERSION", Syntax::kNothing, tls::text<tls::downstream, &net::TlsInfo::version>},
     {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", Syntax::kNothing,
      [](Values, Context c, Scratch& scratch) {
        if (c.info.connection == nullptr) return Value();
@@ -211,28 +218,28 @@ constexpr OperatorEntry kOperators[] = {
      [](Values, Context c, Scratch&) { return address(c.info.upstream_local_address); }},
     {"UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return address_only(c.info.upstream_local_address); }},
-    {"UPSTREAM_LOCAL_DNS_SAN", Syntax::kNothing, values::missing},
-    {"UPSTREAM_LOCAL_IP_SAN", Syntax::kNothing, values::missing},
+    {"UPSTREAM_LOCAL_DNS_SAN", Syntax::kNothing, tls::local_names<tls::upstream, &net::CertificateFacts::dns_sans>},
+    {"UPSTREAM_LOCAL_IP_SAN", Syntax::kNothing, tls::local_names<tls::upstream, &net::CertificateFacts::ip_sans>},
     {"UPSTREAM_LOCAL_PORT", Syntax::kNothing, [](Values, Context c, Scratch&) { return port(c.info.upstream_local_address); }},
-    {"UPSTREAM_LOCAL_URI_SAN", Syntax::kNothing, values::missing},
+    {"UPSTREAM_LOCAL_URI_SAN", Syntax::kNothing, tls::local_names<tls::upstream, &net::CertificateFacts::uri_sans>},
     {"UPSTREAM_METADATA", Syntax::kMetadata, values::missing},
-    {"UPSTREAM_PEER_CERT", Syntax::kNothing, values::missing},
-    {"UPSTREAM_PEER_CERT_V_END", Syntax::kTimeUtc, values::missing},
-    {"UPSTREAM_PEER_CERT_V_START", Syntax::kTimeUtc, values::missing},
-    {"UPSTREAM_PEER_DNS_SAN", Syntax::kNothing, values::missing},
-    {"UPSTREAM_PEER_IP_SAN", Syntax::kNothing, values::missing},
-    {"UPSTREAM_PEER_ISSUER", Syntax::kNothing, values::missing},
-    {"UPSTREAM_PEER_SUBJECT", Syntax::kNothing, values::missing},
-    {"UPSTREAM_PEER_URI_SAN", Syntax::kNothing, values::missing},
+    {"UPSTREAM_PEER_CERT", Syntax::kNothing, tls::peer_pem<tls::upstream>},
+    {"UPSTREAM_PEER_CERT_V_END", Syntax::kTimeUtc, tls::peer_time<tls::upstream, &net::CertificateFacts::valid_until_s>},
+    {"UPSTREAM_PEER_CERT_V_START", Syntax::kTimeUtc, tls::peer_time<tls::upstream, &net::CertificateFacts::valid_from_s>},
+    {"UPSTREAM_PEER_DNS_SAN", Syntax::kNothing, tls::peer_names<tls::upstream, &net::CertificateFacts::dns_sans>},
+    {"UPSTREAM_PEER_IP_SAN", Syntax::kNothing, tls::peer_names<tls::upstream, &net::CertificateFacts::ip_sans>},
+    {"UPSTREAM_PEER_ISSUER", Syntax::kNothing, tls::peer_text<tls::upstream, &net::CertificateFacts::issuer>},
+    {"UPSTREAM_PEER_SUBJECT", Syntax::kNothing, tls::peer_text<tls::upstream, &net::CertificateFacts::subject>},
+    {"UPSTREAM_PEER_URI_SAN", Syntax::kNothing, tls::peer_names<tls::upstream, &net::CertificateFacts::uri_sans>},
     {"UPSTREAM_PROTOCOL", Syntax::kNothing, [](Values, Context c, Scratch&) { return protocol(c.info.upstream_protocol); }},
     {"UPSTREAM_REMOTE_ADDRESS", Syntax::kNothing, [](Values, Context c, Scratch&) { return address(connected(c)); }},
     {"UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Syntax::kNothing,
      [](Values, Context c, Scratch&) { return address_only(connected(c)); }},
     {"UPSTREAM_REMOTE_PORT", Syntax::kNothing, [](Values, Context c, Scratch&) { return port(connected(c)); }},
     {"UPSTREAM_REQUEST_ATTEMPT_COUNT", Syntax::kNothing, [](Values, Context c, Scratch&) { return number(c.info.attempts); }},
-    {"UPSTREAM_TLS_CIPHER", Syntax::kNothing, values::missing},
-    {"UPSTREAM_TLS_SESSION_ID", Syntax::kNothing, values::missing},
-    {"UPSTREAM_TLS_VERSION", Syntax::kNothing, values::missing},
+    {"UPSTREAM_TLS_CIPHER", Syntax::kNothing, tls::text<tls::upstream, &net::TlsInfo::cipher>},
+    {"UPSTREAM_TLS_SESSION_ID", Syntax::kNothing, tls::text<tls::upstream, &net::TlsInfo::session_id>},
+    {"UPSTREAM_TLS_VERSION", Syntax::kNothing, tls::text<tls::upstream, &net::TlsInfo::version>},
     {"UPSTREAM_TRANSPORT_FAILURE_REASON", Syntax::kNothing,
      [](Values, Context c,
         Scratch&

@@ -12,6 +12,10 @@
 #include "http/stream.h"
 #include "net/address.h"
 
+namespace weir::net {
+class TlsInfo;
+}
+
 namespace weir::format {
 
 /// Why a response is not the upstream's own, or a stream ended early. The order is Envoy's bit order (access log docs,
@@ -85,8 +89,10 @@ struct ConnectionInfo {
   std::string requested_server_name;      // SNI, lower case
   std::string transport_failure_reason;
   std::string termination_details;
+  std::optional<int64_t> handshake_ms;
   std::string_view filter_chain_name;
   bool tls = false;
+  std::shared_ptr<const net::TlsInfo> tls_info;  // null on a plain connection
 };
 
 /// Everything text-like lives in the request's arena or in configuration that outlives the request.
@@ -133,6 +139,7 @@ struct StreamInfo {
   std::string_view upstream_host_name;
   std::optional<http::Protocol> upstream_protocol;
   std::string_view upstream_transport_failure_reason;
+  std::shared_ptr<const net::TlsInfo> upstream_tls;
   uint64_t upstream_connection_id = 0;
   uint32_t attempts = 0;
   /// How long the request waited for a connection of its pool.

@@ -119,7 +119,7 @@ void declare_bootstrap(config::SupportTable& table) {
       .harmless({"outlier_detection", "load_stats_config"});
   table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig>().fields({"log_format"});
   table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig::LogFormat>().fields({"text_format"});
-  table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters"});
+  table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters", "secrets"});
   table.message<bootstrap::v3::Bootstrap::DynamicResources>().fields({"lds_config", "cds_config"});
   table.message<bootstrap::v3::Admin>()
       .fields({"address"})

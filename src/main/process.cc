@@ -209,6 +209,9 @@ proxy::ListenerConfigContext Process::listener_context() {
           [this](const auto& log, const config::FieldPath& at, config::Diagnostics& diagnostics) {
             return observe::read_access_log(log, *logs_, &runtime_, at, diagnostics);
           },
+      .read_tls = [this](
+                      const auto& message, const auto& names, const config::FieldPath& at,
+                      config::Diagnostics& diagnostics) { return configuration_->tls().server(message, names, at, diagnostics); },
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .runtime = &runtime_};

@@ -63,6 +63,7 @@ class Process final : private admin::Subject {
   void describe(envoy::admin::v3::ServerInfo& info) override;
   std::vector<upstream::ClusterStatePtr> clusters() override;
   std::vector<admin::ListenerView> listeners() override;
+  const net::TlsConfigContext* tls() override { return &configuration_->tls().in_use(); }
   std::vector<std::unique_ptr<google::protobuf::Message>> config_dump(bool include_eds) override;
   std::vector<control::Runtime::View> runtime_layers() override;
   Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) override;

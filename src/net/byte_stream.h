@@ -12,6 +12,8 @@
 
 namespace weir::net {
 
+class TlsInfo;
+
 /// How a stream ended before its time.
 struct StreamFailure {
   enum class Kind { kConnect, kConnectTimeout, kReset, kTransport };
@@ -26,7 +28,7 @@ class ByteStream : public loop::TurnEnd, public loop::NextTurn, public loop::Dis
  public:
   class Handler {
    public:
-    /// A stream opened with connect() is ready for use.
+    /// A stream opened with connect() is ready for use; one with TLS is, on both sides, when its handshake is over.
     virtual void on_connected() {}
     /// Bytes arrived; they are valid until the handler returns, and all of them count as taken.
     virtual void on_bytes(std::string_view bytes) = 0;
@@ -86,6 +88,8 @@ class ByteStream : public loop::TurnEnd, public loop::NextTurn, public loop::Dis
 
   virtual const AddressPtr& local_address() const = 0;
   virtual const AddressPtr& remote_address() const = 0;
+  /// What is known of the encryption, also of one that failed; null without any.
+  virtual std::shared_ptr<const TlsInfo> tls() const { return nullptr; }
 
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_sent() const { return bytes_sent_; }

@@ -53,6 +53,11 @@ class MemoryStream final : public ByteStream {
     inbox_ += bytes;
     on_next_turn();
   }
+  /// For a stream that stands for one being connected.
+  void deliver_connected() {
+    paused_ = false;
+    handler_->on_connected();
+  }
   void deliver_end() {
     if (!closed_) handler_->on_end();
   }

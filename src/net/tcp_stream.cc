@@ -50,6 +50,7 @@ std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr 
     return stream;
   }
   loop.watch(fd, *stream, kEvents);
+  stream->watched_ = true;
   stream->connect_timer_ = loop::Timer::make<&TcpStream::on_connect_timeout>(loop.timers(), *stream);
   stream->connect_timer_->arm(timeout_ms);
   return stream;
@@ -58,7 +59,8 @@ std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr 
 void TcpStream::start() {
   CHECK(state_ == State::kOpen);
   paused_ = false;
-  loop_.watch(fd_, *this, kEvents);
+  if (!std::exchange(watched_, true)) loop_.watch(fd_, *this, kEvents);
+  if (readable_ || !unread_.empty()) loop_.at_next_turn(*this);
 }
 
 void TcpStream::on_ready(uint32_t epoll_events) {
@@ -103,7 +105,12 @@ void TcpStream::on_connect_timeout() {
 }
 
 void TcpStream::read_available() {
+  if (!unread_.empty() && !paused_) {
+    const std::string first = std::exchange(unread_, {});
+    handler_->on_bytes(first);
+  }
   for (int reads = 0; readable_ && !paused_ && fd_ >= 0; ++reads) {
+    if (!unread_.empty()) return read_available();
     if (reads == kReadsPerEvent) {
       loop_.at_next_turn(*this);
       return;
@@ -130,7 +137,7 @@ void TcpStream::read_available() {
 
 void TcpStream::resume() {
   if (!std::exchange(paused_, false)) return;
-  if (readable_) loop_.at_next_turn(*this);
+  if (readable_ || !unread_.empty()) loop_.at_next_turn(*this);
 }
 
 void TcpStream::on_next_turn() {
@@ -139,7 +146,7 @@ void TcpStream::on_next_turn() {
     fail(state_ == State::kConnecting ? StreamFailure::Kind::kConnect : StreamFailure::Kind::kReset, error);
     return;
   }
-  if (fd_ >= 0 && state_ == State::kOpen && !paused_ && readable_) read_available();
+  if (fd_ >= 0 && state_ == State::kOpen && !paused_ && (readable_ || !unread_.empty())) read_available();
 }
 
 void TcpStream::write(std::string_view bytes) {

@@ -23,6 +23,8 @@ class TcpStream final : public ByteStream, private loop::Source {
                                             const std::function<void(int fd)>& prepare = {});
 
   void start() override;
+  /// Bytes that were read and belong to the next handler: it gets them first.
+  void unread(std::string bytes) { unread_ = std::move(bytes); }
   void write(std::string_view bytes) override;
   void flush() override;
   void pause() override { paused_ = true; }
@@ -50,6 +52,7 @@ class TcpStream final : public ByteStream, private loop::Source {
   int fd_;
   State state_ = State::kOpen;
   bool paused_ = true;
+  bool watched_ = false;
   bool readable_ = false;    // the kernel may have bytes for us
   bool peer_ended_ = false;  // EPOLLRDHUP was seen: read until the end
   bool end_told_ = false;
@@ -57,6 +60,7 @@ class TcpStream final : public ByteStream, private loop::Source {
   bool finishing_ = false;
   bool write_failed_ = false;
   int pending_error_ = 0;
+  std::string unread_;
   mutable AddressPtr local_;
   AddressPtr remote_;
   std::unique_ptr<loop::Timer> connect_timer_;

@@ -3,11 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "proxy/connection_wishes.h"
+
 namespace weir::proxy {
 
-void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream) {
+void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream,
+                    const http::HeaderMap& request) {
   if (!choose_host(cluster, priority)) return;
-  pool_ = &cluster.pool(*host_, downstream, priority);
+  pool_ = &cluster.pool(*host_, downstream, priority, connection_wishes(cluster.spec(), request));
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
@@ -58,7 +61,9 @@ void Attempt::on_tunnel_open() {
 
 void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
   const bool timeout = failure.kind == net::StreamFailure::Kind::kConnectTimeout;
-  const std::string reason = timeout ? std::string() : "delayed connect error: " + failure.reason;
+  std::string reason = failure.reason;
+  if (timeout) reason.clear();
+  if (failure.kind == net::StreamFailure::Kind::kConnect) reason = "delayed connect error: " + failure.reason;
   fail({.reason = timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, .transport_reason = reason});
 }
 
@@ -76,6 +81,7 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   info_.upstream_request_start = now;
   info_.upstream_local_address = connection.local_address();
   info_.upstream_connection_id = connection.id();
+  info_.upstream_tls = connection.tls();
   stream_ = &connection.open_stream(*this);
   info_.upstream_protocol = stream_->protocol();
   events_.on_connected();

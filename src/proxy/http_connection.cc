@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/tls/tls_info.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
 
@@ -24,6 +25,10 @@ HttpConnection::HttpConnection(Worker& worker, Accepted accepted, std::shared_pt
       opened_at_(idle_since_) {
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();
+  if (info_.tls) {
+    stats_.downstream_cx_ssl_total.add();
+    stats_.downstream_cx_ssl_active.add();
+  }
   stream_->set_handler(*this);
 }
 
@@ -41,6 +46,14 @@ void HttpConnection::start() {
 }
 
 // --- bytes in ---
+
+/// The handshake of TLS is over. AUTO follows what was negotiated in it, if that is a protocol we speak.
+void HttpConnection::on_connected() {
+  info_.handshake_ms = (worker_.loop().now() - opened_at_) / kNsPerMs;
+  if (codec_ != nullptr || state_ == State::kGone) return;
+  if (info_.tls_info->alpn == "h2") make_codec(http::Protocol::kHttp2);
+  if (info_.tls_info->alpn == "http/1.1") make_codec(http::Protocol::kHttp11);
+}
 
 void HttpConnection::on_bytes(std::string_view bytes) {
   if (state_ == State::kClosing) return;  // we are only waiting for the peer to hang up
@@ -109,7 +122,10 @@ void HttpConnection::on_end() {
   gone(true);
 }
 
-void HttpConnection::on_failure(const net::StreamFailure&) {
+void HttpConnection::on_failure(const net::StreamFailure& failure) {
+  using Kind = net::StreamFailure::Kind;
+  if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
+  if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
   if (codec_ != nullptr) codec_->connection_lost();
   gone(true);
 }
@@ -271,6 +287,7 @@ void HttpConnection::gone(bool by_peer) {
   count_bytes();
   const bool active = !exchanges_.empty();
   stats_.downstream_cx_active.subtract();
+  if (info_.tls) stats_.downstream_cx_ssl_active.subtract();
   stats_.downstream_cx_destroy.add();
   (by_peer ? stats_.downstream_cx_destroy_remote : stats_.downstream_cx_destroy_local).add();
   if (active) {

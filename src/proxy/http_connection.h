@@ -46,6 +46,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   enum class State : uint8_t { kOpen, kDraining, kClosing, kGone };
 
   // net::ByteStream::Handler
+  void on_connected() override;
   void on_bytes(std::string_view bytes) override;
   void on_end() override;
   void on_failure(const net::StreamFailure& failure) override;

@@ -74,6 +74,13 @@ class Reader {
     if (from_.codec_type() == HttpConnectionManager::HTTP2) spec_->codec = CodecKind::kHttp2;
     spec_->http1 = http::read_http1_options(from_.http_protocol_options());
     spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
+    spec_->client_cert_mode = static_cast<ClientCertMode>(from_.forward_client_cert_details());
+    const auto& details = from_.set_current_client_cert_details();
+    spec_->client_cert_details = {.subject = details.subject().value(),
+                                  .certificate = details.cert(),
+                                  .chain = details.chain(),
+                                  .dns = details.dns(),
+                                  .uri = details.uri()};
     spec_->proxy_100_continue = from_.proxy_100_continue();
     spec_->scheme_to_overwrite = from_.scheme_header_transformation().scheme_to_overwrite();
     spec_->scheme_matches_upstream = from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
@@ -293,10 +300,9 @@ void declare_http_connections(config::SupportTable& table) {
                "preserve_external_request_id",
                "always_set_request_id_in_response",
                "proxy_100_continue",
+               "forward_client_cert_details",
                "set_current_client_cert_details"})
       .values("codec_type", {"AUTO", "HTTP1", "HTTP2"})
-      // Without TLS all of these remove x-forwarded-client-cert.
-      .values("forward_client_cert_details", {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET"})
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .harmless({"tracing", "http3_protocol_options", "access_log_flush_interval", "flush_access_log_on_new_request",

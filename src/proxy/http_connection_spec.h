@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "observe/access_log.h"
 #include "proxy/client_address.h"
+#include "proxy/client_certificate.h"
 #include "proxy/http_stats.h"
 #include "proxy/local_reply_rules.h"
 #include "proxy/path_rules.h"
@@ -55,6 +56,9 @@ struct HttpConnectionSpec {
   std::vector<AddressDetection> address_detections;  // asked in order; not together with use_remote_address
   std::vector<net::Cidr> internal_addresses;
   bool unix_sockets_are_internal = false;
+
+  ClientCertMode client_cert_mode = ClientCertMode::kSanitize;
+  ClientCertDetails client_cert_details;
 
   bool generate_request_id = true;
   bool preserve_external_request_id = false;

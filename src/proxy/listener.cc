@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "net/tcp_stream.h"
+#include "net/tls/tls_stream.h"
 #include "proxy/http_connection.h"
 #include "proxy/tcp_proxy.h"
 #include "proxy/worker.h"
@@ -99,6 +101,7 @@ bool ListenSockets::fit(const ListenerSpec& spec) const {
 ListenerState::ListenerState(ListenerSpecPtr spec, std::shared_ptr<ListenSockets> sockets, size_t workers)
     : spec(std::move(spec)), sockets(std::move(sockets)), stats(workers), connections_of_worker(workers) {
   for (const FilterChain& chain : this->spec->chains) {
+    if (chain.tls != nullptr && tls_stats == nullptr) tls_stats = std::make_unique<stats::Sharded<net::TlsStats>>(workers);
     const auto* managed = std::get_if<std::shared_ptr<const HttpConnectionSpec>>(&chain.terminal);
     if (managed == nullptr) continue;
     const std::string& prefix = (*managed)->stat_prefix;
@@ -171,7 +174,9 @@ class ActiveListener::Acceptor final : private loop::Source, private loop::NextT
 ActiveListener::ActiveListener(Worker& worker, ListenerStatePtr state)
     : worker_(worker), state_(std::move(state)), stats_(state_->stats.mine(worker.index())) {}
 
-ActiveListener::~ActiveListener() = default;
+ActiveListener::~ActiveListener() {
+  while (!pending_.empty()) pending_.front().close();
+}
 
 void ActiveListener::start() {
   for (int fd : state_->sockets->of_worker(worker_.index())) acceptors_.push_back(std::make_unique<Acceptor>(*this, fd));
@@ -238,30 +243,77 @@ void ActiveListener::take_socket(int fd) {
 }
 
 void ActiveListener::open_connection(int fd, net::AddressPtr local, net::AddressPtr remote) {
-  const size_t chain_number = spec().index.find({.destination = *local, .source = *remote, .direct_source = *remote});
-  Accepted accepted;
-  accepted.stream = std::make_unique<net::TcpStream>(worker_.loop(), fd, local, remote);
-  accepted.stream->set_buffer_limit(spec().buffer_limit);
-  accepted.listener = this;
-  format::ConnectionInfo& info = accepted.info;
+  auto stream = std::make_unique<net::TcpStream>(worker_.loop(), fd, local, remote);
+  format::ConnectionInfo info;
   info.id = worker_.next_connection_id();
   info.local_address = info.direct_local_address = std::move(local);
   info.remote_address = info.direct_remote_address = std::move(remote);
+  if (spec().filters.empty()) return choose_chain(std::move(stream), std::move(info), nullptr);
+  auto pending = std::make_unique<PendingConnection>(*this, worker_.loop(), std::move(stream), std::move(info));
+  stats_.downstream_pre_cx_active.add();
+  PendingConnection& started = *pending.release();  // owned by the list: on_filtered() and on_pending_gone() dispose of it
+  pending_.push_back(started);
+  started.start();
+}
+
+void ActiveListener::on_pending_gone(PendingConnection& pending) {
+  stats_.downstream_pre_cx_active.subtract();
+  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+  pending.ListNode<PendingConnection>::unlink();
+  worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
+}
+
+void ActiveListener::on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+                                 const ListenerFindings& findings) {
+  stats_.downstream_pre_cx_active.subtract();
+  pending.ListNode<PendingConnection>::unlink();
+  choose_chain(std::move(stream), std::move(info), &findings);
+  worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
+}
+
+/// `findings`: of the listener filters, or null without any.
+void ActiveListener::choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+                                  const ListenerFindings* findings) {
+  ConnectionFacts facts{
+      .destination = *info.local_address, .source = *info.remote_address, .direct_source = *info.direct_remote_address};
+  if (findings != nullptr) {
+    facts.server_name = findings->server_name;
+    facts.transport_protocol = findings->transport_protocol;
+    facts.application_protocols = &findings->application_protocols;
+  }
+  const size_t chain_number = spec().index.find(facts);
   if (chain_number == FilterChainIndex::kNone) {
     stats_.no_filter_chain_match.add();
-    log_unmatched(info);
-    return;  // closes the socket
+    log(info, worker_.loop().now(), false);
+    return turn_away(std::move(stream));
   }
-  stats_.downstream_cx_total.add();
-  if (std::holds_alternative<std::monostate>(spec().chains[chain_number].terminal)) {
+  Accepted accepted;
+  accepted.stream = std::move(stream);
+  accepted.stream->set_buffer_limit(spec().buffer_limit);
+  accepted.listener = this;
+  accepted.info = std::move(info);
+  enter(std::move(accepted), spec().chains[chain_number]);
+}
+
+/// Closes a connection that nobody takes.
+void ActiveListener::turn_away(std::unique_ptr<net::ByteStream> stream) {
+  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+  stream->close();
+  worker_.loop().dispose(std::move(stream));  // its bytes may have brought us here
+}
+
+void ActiveListener::enter(Accepted accepted, const FilterChain& chain) {
+  accepted.info.filter_chain_name = chain.name;
+  if (std::holds_alternative<std::monostate>(chain.terminal)) {  // no filter wants it
+    stats_.downstream_cx_total.add();
     stats_.downstream_cx_destroy.add();
-    return;  // no filter wants it
+    return turn_away(std::move(accepted.stream));
   }
+  if (chain.tls != nullptr && !encrypt(accepted, chain)) return turn_away(std::move(accepted.stream));
+  stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();
   ++open_connections_;
   state_->connections.fetch_add(1, std::memory_order_relaxed);
-  const FilterChain& chain = spec().chains[chain_number];
-  info.filter_chain_name = chain.name;
   if (const auto* http = std::get_if<std::shared_ptr<const HttpConnectionSpec>>(&chain.terminal)) {
     auto connection = std::make_unique<HttpConnection>(worker_, std::move(accepted), *http);
     HttpConnection& opened = *connection;
@@ -276,20 +328,39 @@ void ActiveListener::open_connection(int fd, net::AddressPtr local, net::Address
   }
 }
 
-/// The listener's own access logs hear of connections that no filter chain wanted.
-void ActiveListener::log_unmatched(const format::ConnectionInfo& connection) {
+/// Puts TLS between the socket and whoever takes the connection; false if a secret is missing.
+bool ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
+  net::TlsContextPtr context = chain.tls->context();
+  if (context == nullptr) {
+    chain.tls->count_not_ready();
+    return false;
+  }
+  accepted.stream = net::TlsStream::accept(worker_.loop(), std::move(accepted.stream), std::move(context),
+                                           state_->tls_stats->mine(worker_.index()), chain.handshake_timeout_ms);
+  accepted.stream->set_buffer_limit(spec().buffer_limit);
+  accepted.info.tls = true;
+  accepted.info.tls_info = accepted.stream->tls();
+  return true;
+}
+
+/// The listener's own access logs hear of every connection when it ends, also of those that no filter chain wanted.
+void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched) {
   if (spec().access_logs.empty()) return;
   format::StreamInfo info;
   info.connection = &connection;
-  info.start = info.end = worker_.loop().now();
-  info.start_wall = worker_.loop().wall();
-  info.flags.set(format::ResponseFlag::kNoRouteFound);
-  info.response_code_details = "filter_chain_not_found";
+  info.start = opened_at;
+  info.end = worker_.loop().now();
+  info.start_wall = worker_.loop().wall() - (info.end - info.start);
+  if (!matched) {
+    info.flags.set(format::ResponseFlag::kNoRouteFound);
+    info.response_code_details = "filter_chain_not_found";
+  }
   for (const auto& log : spec().access_logs) log->log({nullptr, nullptr, nullptr, info}, worker_.index());
 }
 
-void ActiveListener::on_connection_gone(const Connection&, MonotonicNs opened_at) {
+void ActiveListener::on_connection_gone(const Connection& connection, MonotonicNs opened_at) {
   --open_connections_;
+  log(connection.info(), opened_at, true);
   stats_.downstream_cx_active.subtract();
   stats_.downstream_cx_destroy.add();
   stats_.downstream_cx_length_ms.record((worker_.loop().now() - opened_at) / kNsPerMs);

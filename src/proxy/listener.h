@@ -8,9 +8,11 @@
 
 #include "base/result.h"
 #include "loop/event_loop.h"
+#include "net/tls/tls_stats.h"
 #include "proxy/connection.h"
 #include "proxy/http_stats.h"
 #include "proxy/listener_spec.h"
+#include "proxy/pending_connection.h"
 
 namespace weir::proxy {
 
@@ -63,7 +65,8 @@ struct ListenerState {
     std::string stat_prefix;
     std::unique_ptr<stats::Sharded<ListenerHttpStats>> stats;
   };
-  std::vector<HttpShare> http;  // one for each stat_prefix used in it
+  std::vector<HttpShare> http;                               // one for each stat_prefix used in it
+  std::unique_ptr<stats::Sharded<net::TlsStats>> tls_stats;  // null if no filter chain has TLS
   std::atomic<int64_t> connections = 0;
   std::vector<std::atomic<int64_t>> connections_of_worker;  // for exact balance
   std::vector<Worker*> balance_among;                       // all workers, if the listener balances exactly
@@ -81,7 +84,7 @@ class ActiveListener {
   /// closed, so that new connections are refused.
   void stop(bool close_sockets);
   /// Stopped, and no connection is left that could refer to it.
-  bool finished() const { return stopped() && open_connections_ == 0; }
+  bool finished() const { return stopped() && open_connections_ == 0 && pending_.empty(); }
   bool stopped() const { return acceptors_.empty(); }
 
   const ListenerStatePtr& state() const { return state_; }
@@ -98,17 +101,26 @@ class ActiveListener {
   /// A socket that was accepted, here or by another worker on our behalf.
   void take_socket(int fd);
   void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
+  /// The listener filters are through with a connection, or have given it up.
+  void on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+                   const ListenerFindings& findings);
+  void on_pending_gone(PendingConnection& pending);
 
  private:
   class Acceptor;
   bool has_room();
-  void log_unmatched(const format::ConnectionInfo& connection);
+  void enter(Accepted accepted, const FilterChain& chain);
+  void turn_away(std::unique_ptr<net::ByteStream> stream);
+  bool encrypt(Accepted& accepted, const FilterChain& chain);
+  void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
+  void choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, const ListenerFindings* findings);
 
   Worker& worker_;
   ListenerStatePtr state_;
   ListenerStats& stats_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  List<PendingConnection> pending_;
   size_t open_connections_ = 0;
   std::optional<Drain> draining_;
 };

@@ -4,13 +4,16 @@
 #include <netinet/tcp.h>
 
 #include "base/text.h"
+#include "config/duration.h"
 #include "config/schema.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "net/address_config.h"
 #include "net/cidr_config.h"
+#include "net/tls/tls_config.h"
 #include "proxy/access_logs_config.h"
 #include "stats/registry.h"
 
@@ -45,6 +48,7 @@ class Reader {
     socket();
     connections();
     chains();
+    good_ = read_listener_filters(from_, at_, *spec_, diagnostics_) && good_;
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
       good_ = false;
     }
@@ -158,6 +162,10 @@ class Reader {
   void chain(const v3::FilterChain& from, const FieldPath& at) {
     FilterChain& chain = spec_->chains.emplace_back();
     chain.name = from.name();
+    if (from.has_transport_socket_connect_timeout()) {
+      chain.handshake_timeout_ms = config::milliseconds(from.transport_socket_connect_timeout());
+    }
+    if (from.has_transport_socket()) transport(from, FieldPath{&at, "transport_socket"}, chain);
     const FieldPath list{&at, "filters"};
     if (from.filters().empty()) {
       diagnostics_.warning({{},
@@ -187,6 +195,22 @@ class Reader {
       wrong(filter.has_typed_config() ? config : item,
             "the filter " + config::quoted(filter.name()) + " has no configuration that is implemented",
             "the @type of typed_config chooses the filter");
+    }
+  }
+
+  void transport(const v3::FilterChain& from, const FieldPath& at, FilterChain& chain) {
+    const FieldPath config{&at, "typed_config"};
+    const google::protobuf::Any& any = from.transport_socket().typed_config();
+    envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext tls;
+    if (!from.transport_socket().has_typed_config()) {
+      wrong(at, "a transport socket is chosen by the type of its configuration", "give typed_config");
+    } else if (any.UnpackTo(&tls)) {
+      const auto& names = from.filter_chain_match().server_names();
+      chain.tls = context_.read_tls ? context_.read_tls(tls, {names.begin(), names.end()}, config, diagnostics_)
+                                    : std::make_shared<net::TlsSource>(nullptr);
+      good_ = good_ && chain.tls != nullptr;
+    } else if (!any.Is<envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer>()) {
+      wrong(config, "only envoy.transport_sockets.tls and envoy.transport_sockets.raw_buffer are implemented yet");
     }
   }
 
@@ -287,7 +311,7 @@ void declare_listeners(config::SupportTable& table) {
   table.message<v3::Listener::ConnectionBalanceConfig>().fields({"exact_balance"});
   table.message<v3::Listener::ConnectionBalanceConfig::ExactBalance>();
   table.message<v3::AdditionalAddress>().fields({"address"});
-  table.message<v3::ListenerFilter>().fields({"name", "typed_config"});
+  declare_listener_filters(table);
   table.message<v3::FilterChain>()
       .fields({"filter_chain_match", "transport_socket_connect_timeout", "name"})
       .extensions("filters", "envoy.filters.network")
@@ -304,6 +328,7 @@ void declare_listeners(config::SupportTable& table) {
       .fields({"description", "level", "name", "int_value", "buf_value"})
       .values("state", {"STATE_PREBIND"});
   net::declare_addresses(table);
+  net::declare_tls(table);
   declare_http_connections(table);
   declare_tcp_proxies(table);
 }

@@ -33,6 +33,9 @@ namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
 class Rds;
 }  // namespace envoy::extensions::filters::network::http_connection_manager::v3
+namespace envoy::extensions::transport_sockets::tls::v3 {
+class DownstreamTlsContext;
+}
 namespace envoy::extensions::filters::network::tcp_proxy::v3 {
 class TcpProxy;
 }
@@ -63,6 +66,11 @@ struct ListenerConfigContext {
                                                     config::Diagnostics&)>
       read_access_log;
 
+  /// The source of a TLS context for a filter chain with these server names.
+  std::function<net::TlsSourcePtr(const envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext&,
+                                  const std::vector<std::string>& server_names, const config::FieldPath&, config::Diagnostics&)>
+      read_tls;
+
   std::string node_id;          // for Proxy-Status
   std::string service_cluster;  // --service-cluster or the node's, for add_user_agent
   /// Keys of the runtime that values hold; null: they never hold anything.
@@ -87,9 +95,14 @@ std::shared_ptr<TcpProxySpec> read_tcp_proxy(const envoy::extensions::filters::n
 void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config::FieldPath& list,
                      config::Diagnostics& diagnostics);
 
+/// Reads `listener_filters` and what belongs to them; false after reporting an error.
+bool read_listener_filters(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at, ListenerSpec& spec,
+                           config::Diagnostics& diagnostics);
+
 /// Say which fields and extensions are implemented; the first calls the others.
 void declare_listeners(config::SupportTable& table);
 void declare_http_connections(config::SupportTable& table);
+void declare_listener_filters(config::SupportTable& table);
 void declare_tcp_proxies(config::SupportTable& table);
 
 }  // namespace weir::proxy

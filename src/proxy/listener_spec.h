@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "net/address.h"
+#include "net/tls/tls_source.h"
 #include "observe/access_log.h"
 #include "proxy/filter_chain_index.h"
 #include "proxy/http_connection_spec.h"
+#include "proxy/listener_filter.h"
 #include "proxy/tcp_proxy_spec.h"
 #include "upstream/spec.h"
 
@@ -23,6 +25,8 @@ using TerminalFilter =
 struct FilterChain {
   std::string name;
   TerminalFilter terminal;
+  net::TlsSourcePtr tls;             // null: plain
+  int64_t handshake_timeout_ms = 0;  // 0: none
 };
 
 struct ListenerSpec {
@@ -46,6 +50,9 @@ struct ListenerSpec {
 
   std::vector<FilterChain> chains;
   FilterChainIndex index;  // finds one of `chains`
+  std::vector<ListenerFilterSpec> filters;
+  int64_t filters_timeout_ms = 15'000;  // 0: none
+  bool continue_on_filters_timeout = false;
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
 };
 using ListenerSpecPtr = std::shared_ptr<const ListenerSpec>;

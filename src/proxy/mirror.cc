@@ -41,7 +41,7 @@ Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shado
 
 void Mirror::start(upstream::Cluster& cluster, bool end_stream) {
   if (end_stream) request_complete();
-  attempt_.start(cluster, upstream::Priority::kDefault, http::Protocol::kHttp11);
+  attempt_.start(cluster, upstream::Priority::kDefault, http::Protocol::kHttp11, request_);
 }
 
 void Mirror::on_connected() {

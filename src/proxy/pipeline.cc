@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "net/tls/tls_info.h"
 #include "proxy/filter_overrides.h"
 #include "proxy/http_connection.h"
 #include "proxy/worker.h"
@@ -180,7 +181,7 @@ Pipeline::Next Pipeline::find_route() {
     if (!may_upgrade(request_headers_, spec, *route)) {
       stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
       if (route->forward() == nullptr) return reply_and_go_on(403, "", "upgrade_failed");
-      selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_);
+      selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
       if (const upstream::Cluster* cluster = chosen_cluster()) info.upstream_cluster = cluster->spec().stat_name;
       return reply_and_go_on(403, "", "upgrade_failed", RouteHeaders::kYes);
     }
@@ -342,7 +343,13 @@ size_t Pipeline::replay_limit() const {
 }
 
 route::MatchContext Pipeline::match_context() const {
-  return {.random = random_value_, .tls = info.connection->tls, .internal_request = info.internal_request, .info = &info};
+  const net::TlsInfo* tls = info.connection->tls_info.get();
+  return {.random = random_value_,
+          .tls = info.connection->tls,
+          .peer_certificate_presented = tls != nullptr && tls->has_peer(),
+          .peer_certificate_validated = tls != nullptr && tls->peer_validated,
+          .internal_request = info.internal_request,
+          .info = &info};
 }
 
 // --- filters that wait ---

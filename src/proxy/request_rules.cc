@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "http/url.h"
 #include "proxy/client_address.h"
+#include "proxy/client_certificate.h"
 
 namespace weir::proxy {
 
@@ -208,7 +209,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   if (!spec.via.empty()) append_via(request, spec.via);
   if (edge && client->is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(client->ip()));
   if (spec.generate_request_id) set_request_id(request, spec, edge, random);
-  request.remove(HeaderId::kForwardedClientCert);
+  forward_client_certificate(request, spec.client_cert_mode, spec.client_cert_details, *info.connection);
   return std::nullopt;
 }
 

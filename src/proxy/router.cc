@@ -65,7 +65,7 @@ void Router::try_once(upstream::Cluster& cluster) {
   if (pipeline_.ends_connect()) {
     attempt_.start_tunnel(cluster, priority);
   } else {
-    attempt_.start(cluster, priority, pipeline_.downstream_protocol());
+    attempt_.start(cluster, priority, pipeline_.downstream_protocol(), pipeline_.request);
   }
 }
 

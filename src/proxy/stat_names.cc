@@ -38,6 +38,21 @@ stats::Registry::Registration register_listener(stats::Registry& registry, Liste
   const std::string prefix = "listener." + listener->spec->stat_prefix + ".";
   return registry.add(prefix, [listener = std::move(listener)](stats::StatVisitor& visitor) {
     visit(visitor, listener->stats);
+    if (listener->tls_stats != nullptr) {
+      net::visit(visitor, *listener->tls_stats);
+      uint64_t updates = 0, not_ready = 0;
+      for (const FilterChain& chain : listener->spec->chains) {
+        if (chain.tls == nullptr) continue;
+        updates += chain.tls->updates();
+        not_ready += chain.tls->not_ready();
+      }
+      if (!visitor.resets_counters()) {
+        const auto scope = visitor.scope("server_ssl_socket_factory.");
+        visitor.counter("downstream_context_secrets_not_ready", not_ready);
+        visitor.counter("ssl_context_update_by_sds", updates);
+        visitor.counter("upstream_context_secrets_not_ready", 0);
+      }
+    }
     for (const ListenerState::HttpShare& share : listener->http) {
       const auto scope = visitor.scope("http." + share.stat_prefix + ".");
       visit(visitor, *share.stats);

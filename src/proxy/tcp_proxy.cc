@@ -90,6 +90,11 @@ void TcpProxy::give_up(ResponseFlag flag) {
   gone(false);
 }
 
+void TcpProxy::on_connected(Side& side) {
+  if (&side == &upstream_) return on_upstream_connected();
+  info_.handshake_ms = (worker_.loop().now() - stream_info_.start) / kNsPerMs;
+}
+
 void TcpProxy::on_upstream_connected() {
   state_ = State::kOpen;
   upstream_.stream = &upstream_connection_->stream();
@@ -97,6 +102,7 @@ void TcpProxy::on_upstream_connected() {
   stream_info_.upstream_connect_complete = now;
   stream_info_.upstream_local_address = upstream_.stream->local_address();
   stream_info_.upstream_connection_id = upstream_connection_->id();
+  stream_info_.upstream_tls = upstream_.stream->tls();
   last_activity_ = now;
   if (spec_->idle_timeout_ms > 0) idle_timer_.arm(spec_->idle_timeout_ms);
   stream_->start();
@@ -106,6 +112,9 @@ void TcpProxy::on_connect_failure(const net::StreamFailure& failure) {
   stream_info_.flags.set(ResponseFlag::kUpstreamConnectionFailure);
   if (failure.kind == net::StreamFailure::Kind::kConnect) {
     failure_reason_ = "delayed connect error: " + failure.reason;
+    stream_info_.upstream_transport_failure_reason = failure_reason_;
+  } else if (failure.kind == net::StreamFailure::Kind::kTransport) {
+    failure_reason_ = failure.reason;
     stream_info_.upstream_transport_failure_reason = failure_reason_;
   }
   worker_.loop().dispose(std::move(upstream_connection_));  // it is still telling us this
@@ -153,6 +162,12 @@ void TcpProxy::on_finished(Side& to) {
 
 /// The other side still gets what was sent to it, then it is closed too.
 void TcpProxy::on_failure(Side& side, const net::StreamFailure& failure) {
+  if (&side == &downstream_) {
+    using Kind = net::StreamFailure::Kind;
+    if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
+    if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+    if (state_ == State::kConnecting) return gone(false);
+  }
   if (state_ == State::kConnecting) return on_connect_failure(failure);
   Side& left = other(side);
   if (state_ == State::kFlushing || left.stream->unsent() == 0) return gone(&side == &upstream_);

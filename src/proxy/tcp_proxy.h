@@ -36,7 +36,7 @@ class TcpProxy final : public Connection {
   /// One of the two connections, as it tells of itself.
   struct Side final : net::ByteStream::Handler {
     explicit Side(TcpProxy& proxy) : proxy(proxy) {}
-    void on_connected() override { proxy.on_upstream_connected(); }
+    void on_connected() override { proxy.on_connected(*this); }
     void on_bytes(std::string_view bytes) override { proxy.pass_on(*this, bytes); }
     void on_end() override { proxy.on_end(*this); }
     void on_failure(const net::StreamFailure& failure) override { proxy.on_failure(*this, failure); }
@@ -54,6 +54,7 @@ class TcpProxy final : public Connection {
   void choose_cluster();
   void connect();
   void give_up(format::ResponseFlag flag);
+  void on_connected(Side& side);
   void on_upstream_connected();
   void on_connect_failure(const net::StreamFailure& failure);
 

@@ -1,4 +1,5 @@
 // ClusterLoadAssignment becomes Assignment.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -6,6 +7,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "net/address_config.h"
 #include "upstream/cluster_config.h"
+#include "upstream/match_values.h"
 
 namespace weir::upstream {
 
@@ -75,6 +77,8 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
   result.weight = from.has_load_balancing_weight() ? from.load_balancing_weight().value() : 1;
   result.health = health(from.health_status());
   result.canary = is_canary(from.metadata());
+  const auto match = from.metadata().filter_metadata().find("envoy.transport_socket_match");
+  if (match != from.metadata().filter_metadata().end()) result.transport_match = match_values(match->second);
   if (is_dns(discovery)) return read_name(from.endpoint().address(), address, diagnostics, result);
   result.address = net::read_address(from.endpoint().address(), address, diagnostics,
                                      "give an IP address, or set the cluster's type to STRICT_DNS or LOGICAL_DNS");
@@ -82,6 +86,13 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
 }
 
 }  // namespace
+
+MatchValues match_values(const google::protobuf::Struct& fields) {
+  MatchValues result;
+  for (const auto& [name, value] : fields.fields()) result.emplace_back(name, value.SerializeAsString());
+  std::ranges::sort(result);
+  return result;
+}
 
 bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, DiscoveryType discovery, const FieldPath& at,
                      Diagnostics& diagnostics, Assignment& result) {

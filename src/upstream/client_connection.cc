@@ -4,10 +4,20 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/tls/tls_info.h"
 #include "upstream/pool.h"
-#include "upstream/prepare_socket.h"
 
 namespace weir::upstream {
+
+namespace {
+
+/// What the handshake of TLS offers for a protocol; both without one.
+std::string_view alpn_for(std::optional<http::Protocol> protocol) {
+  if (!protocol) return "\x02h2\x08http/1.1";
+  return *protocol == http::Protocol::kHttp2 ? "\x02h2" : "\x08http/1.1";
+}
+
+}  // namespace
 
 ClientConnection::ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease)
     : pool_(pool),
@@ -15,18 +25,23 @@ ClientConnection::ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease)
       lease_(std::move(lease)),
       idle_timer_(loop::Timer::calling<&ClientConnection::on_idle_timeout>(pool.context().loop.timers(), *this)),
       connect_start_(pool.context().loop.now()) {
-  const ClusterSpec& spec = pool_.spec();
-  loop::EventLoop& loop = pool_.context().loop;
-  stream_ = net::TcpStream::connect(loop, pool_.endpoint().address, spec.connect_timeout_ms,
-                                    [&](int fd) { prepare_socket(fd, spec, pool_.context().cluster.membership.bind_errors); });
+  stream_ = connect_to(pool_.context(), pool_.endpoint(), pool_.transport(), pool_.wishes(), alpn_for(pool_.protocol()));
   stream_->set_handler(*this);
-  stream_->set_buffer_limit(spec.buffer_limit);
+  stream_->set_buffer_limit(pool_.spec().buffer_limit);
   ClusterStats& stats = pool_.context().stats;
   stats.upstream_cx_total.add();
   stats.upstream_cx_active.add();
   pool_.endpoint_stats().cx_total.add();
   pool_.endpoint_stats().cx_active.add();
-  if (pool_.protocol() == http::Protocol::kHttp2) {
+  if (pool_.protocol()) make_codec(*pool_.protocol());
+}
+
+void ClientConnection::make_codec(http::Protocol protocol) {
+  protocol_ = protocol;
+  const ClusterSpec& spec = pool_.spec();
+  loop::EventLoop& loop = pool_.context().loop;
+  ClusterStats& stats = pool_.context().stats;
+  if (protocol == http::Protocol::kHttp2) {
     stats.upstream_cx_http2_total.add();
     codec_ = http::make_http2_client(*stream_, loop, *this, spec.http2, spec.limits, stats.http2);
   } else {
@@ -67,6 +82,10 @@ void ClientConnection::update_readiness() {
 }
 
 void ClientConnection::on_connected() {
+  if (codec_ == nullptr) {
+    const auto tls = stream_->tls();
+    make_codec(tls != nullptr && tls->alpn == "h2" ? http::Protocol::kHttp2 : http::Protocol::kHttp11);
+  }
   connected_at_ = pool_.context().loop.now();
   pool_.context().stats.upstream_cx_connect_ms.record((connected_at_ - connect_start_) / kNsPerMs);
   const ClusterSpec& spec = pool_.spec();
@@ -84,11 +103,11 @@ void ClientConnection::on_connected() {
 void ClientConnection::on_bytes(std::string_view bytes) { codec_->receive(bytes); }
 
 void ClientConnection::on_end() {
-  const bool active = codec_->active_streams() != 0;
+  const bool active = active_streams() != 0;
   stream_closed_ = false;
-  codec_->receive_end();
+  if (codec_ != nullptr) codec_->receive_end();
   // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
-  gone(true, active && !(stream_closed_ && pool_.protocol() != http::Protocol::kHttp2));
+  gone(true, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
 }
 
 void ClientConnection::on_failure(const net::StreamFailure& failure) {
@@ -99,7 +118,9 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
     stats.upstream_cx_connect_fail.add();
     pool_.endpoint_stats().cx_connect_fail.add();
     if (timeout) stats.upstream_cx_connect_timeout.add();
-    const std::string reason = timeout ? std::string() : "delayed connect error: " + failure.reason;
+    std::string reason = failure.reason;
+    if (timeout) reason.clear();
+    if (failure.kind == Kind::kConnect) reason = "delayed connect error: " + failure.reason;
     Pool& pool = pool_;
     const bool was_closed = std::exchange(closed_, true);
     CHECK(!was_closed);
@@ -121,6 +142,10 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
 }
 
 void ClientConnection::before_flush() {
+  if (codec_ == nullptr) {
+    if (state_ == State::kDraining) gone(false, false);
+    return;
+  }
   codec_->before_flush();
   if (closed_) return;
   count_bytes();
@@ -144,7 +169,7 @@ void ClientConnection::on_stream_closed() {
 
 void ClientConnection::on_goaway() {
   if (state_ == State::kConnecting) return;
-  pool_.context().stats.upstream_cx_close_notify.add(pool_.protocol() == http::Protocol::kHttp2 ? 1 : 0);
+  pool_.context().stats.upstream_cx_close_notify.add(protocol_ == http::Protocol::kHttp2 ? 1 : 0);
   drain();
 }
 
@@ -188,8 +213,8 @@ void ClientConnection::drain() {
 
 void ClientConnection::close() {
   if (closed_) return;
-  const bool active = codec_->active_streams() != 0;
-  codec_->connection_lost(http::Reset::kConnectionTermination, "");
+  const bool active = active_streams() != 0;
+  if (codec_ != nullptr) codec_->connection_lost(http::Reset::kConnectionTermination, "");
   gone(false, active);
 }
 
@@ -211,7 +236,7 @@ void ClientConnection::gone(bool by_peer, bool active) {
   }
   pool_.endpoint_stats().cx_active.subtract();
   lease_.give_back();
-  codec_->connection_lost(http::Reset::kConnectionTermination, "");
+  if (codec_ != nullptr) codec_->connection_lost(http::Reset::kConnectionTermination, "");
   stream_->close();
   pool_.on_connection_gone(*this);
 }

@@ -9,7 +9,6 @@
 #include "loop/event_loop.h"
 #include "loop/timer.h"
 #include "net/byte_stream.h"
-#include "net/tcp_stream.h"
 #include "upstream/cluster_state.h"
 
 namespace weir::upstream {
@@ -33,6 +32,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   http::ClientCodec& codec() { return *codec_; }
   const net::AddressPtr& local_address() const { return stream_->local_address(); }
   uint64_t id() const { return id_; }
+  http::Protocol protocol() const { return protocol_; }
+  std::shared_ptr<const net::TlsInfo> tls() const { return stream_->tls(); }
   MonotonicNs connect_start() const { return connect_start_; }
   MonotonicNs connected_at() const { return connected_at_; }
   uint64_t bytes_sent() const { return stream_->bytes_sent(); }
@@ -48,7 +49,9 @@ class ClientConnection final : public ListNode<ClientConnection>,
   void on_bytes(std::string_view bytes) override;
   void on_end() override;
   void on_failure(const net::StreamFailure& failure) override;
-  void on_drained() override { codec_->on_drained(); }
+  void on_drained() override {
+    if (codec_ != nullptr) codec_->on_drained();
+  }
   void before_flush() override;
   // http::ClientEvents
   void on_stream_closed() override;
@@ -56,6 +59,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   void on_protocol_error(const http::ProtocolError& error) override;
   void on_max_streams(uint32_t) override;
 
+  void make_codec(http::Protocol protocol);
+  size_t active_streams() const { return codec_ == nullptr ? 0 : codec_->active_streams(); }
   void update_readiness();
   void on_idle_timeout();
   void on_duration_timeout();
@@ -66,8 +71,9 @@ class ClientConnection final : public ListNode<ClientConnection>,
   Pool& pool_;
   const uint64_t id_;
   Budget::Lease lease_;
-  std::unique_ptr<net::TcpStream> stream_;
-  std::unique_ptr<http::ClientCodec> codec_;
+  std::unique_ptr<net::ByteStream> stream_;
+  http::Protocol protocol_ = http::Protocol::kHttp11;
+  std::unique_ptr<http::ClientCodec> codec_;  // null until the protocol is known
   loop::Timer idle_timer_;
   std::unique_ptr<loop::Timer> duration_timer_;
   State state_ = State::kConnecting;

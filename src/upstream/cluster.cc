@@ -2,7 +2,22 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace weir::upstream {
+
+namespace {
+constexpr size_t kMostNamedPools = 64;  // of an endpoint, before unused ones are looked for
+}
+
+const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
+  for (const TransportMatch& match : transport_matches) {
+    const bool fits =
+        std::ranges::all_of(match.criteria, [&](const auto& each) { return std::ranges::find(values, each) != values.end(); });
+    if (fits) return match.transport;
+  }
+  return transport;
+}
 
 Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id)
     : loop_(loop),
@@ -29,16 +44,9 @@ void Cluster::update(EndpointSetPtr endpoints) {
       }
     }
   }
-  std::erase_if(leaving_, [](const auto& host) {
-    return std::ranges::all_of(host->pools,
-                               [](auto& row) { return std::ranges::all_of(row, [](auto& p) { return !p || p->empty(); }); });
-  });
+  std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
   for (auto& [endpoint, host] : known) {
-    for (auto& row : host->pools) {
-      for (auto& pool : row) {
-        if (pool) pool->drain();
-      }
-    }
+    host->for_each_pool([](Pool& pool) { pool.drain(); });
     leaving_.push_back(std::move(host));
   }
   endpoints_ = std::move(endpoints);
@@ -93,32 +101,46 @@ Host* Cluster::choose() {
   return level.hosts[level.balancer->pick()];
 }
 
-Pool& Cluster::pool(Host& host, http::Protocol downstream, Priority priority) {
-  http::Protocol protocol = http::Protocol::kHttp11;
+Pool& Cluster::pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes) {
+  std::optional<http::Protocol> protocol = http::Protocol::kHttp11;
+  if (spec().protocol == UpstreamProtocol::kByAlpn) protocol.reset();
   if (spec().protocol == UpstreamProtocol::kHttp2) protocol = http::Protocol::kHttp2;
   if (spec().protocol == UpstreamProtocol::kAsDownstream && downstream == http::Protocol::kHttp2)
     protocol = http::Protocol::kHttp2;
-  auto& place = host.pools[protocol == http::Protocol::kHttp2 ? 1 : 0][static_cast<size_t>(priority)];
-  if (place == nullptr) place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority);
+  const size_t kind = !protocol ? 2 : *protocol == http::Protocol::kHttp2 ? 1 : 0;
+  if (!wishes.server_name.empty() || !wishes.expected_san.empty()) return named_pool(host, kind, protocol, priority, wishes);
+  auto& place = host.pools[kind][static_cast<size_t>(priority)];
+  if (place == nullptr) {
+    place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
+                                   spec().transport_for(host.endpoint->transport_match));
+  }
+  return *place;
+}
+
+/// Connections to different names are different connections, even to the same endpoint.
+Pool& Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
+                          const ConnectionWishes& wishes) {
+  std::string key = std::to_string(kind * kPriorities + static_cast<size_t>(priority));
+  for (const std::string& wish : {wishes.server_name, wishes.expected_san}) (key += '\n') += lower(wish);
+  // Clients choose the names: those that nobody uses any more must not pile up.
+  if (host.named_pools.size() >= kMostNamedPools) {
+    std::erase_if(host.named_pools, [&](const auto& item) { return item.first != key && item.second->unused(); });
+  }
+  auto& place = host.named_pools[key];
+  if (place == nullptr) {
+    place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
+                                   spec().transport_for(host.endpoint->transport_match), wishes);
+  }
   return *place;
 }
 
 void Cluster::drain() {
-  for (auto& host : hosts_) {
-    for (auto& row : host->pools) {
-      for (auto& pool : row) {
-        if (pool) pool->drain();
-      }
-    }
-  }
+  for (auto& host : hosts_) host->for_each_pool([](Pool& pool) { pool.drain(); });
 }
 
 bool Cluster::idle() const {
   if (users != 0) return false;
-  auto host_idle = [](const auto& host) {
-    return std::ranges::all_of(host->pools,
-                               [](auto& row) { return std::ranges::all_of(row, [](auto& p) { return !p || p->empty(); }); });
-  };
+  const auto host_idle = [](const auto& host) { return host->idle(); };
   return std::ranges::all_of(hosts_, host_idle) && std::ranges::all_of(leaving_, host_idle);
 }
 

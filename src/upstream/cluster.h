@@ -1,7 +1,9 @@
 // Cluster: one worker's view of a cluster: its hosts with their connection pools, and the choice among them.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -16,7 +18,23 @@ struct Host {
   Host(EndpointPtr endpoint, EndpointStats& stats) : endpoint(std::move(endpoint)), stats(stats) {}
   const EndpointPtr endpoint;
   EndpointStats& stats;
-  std::unique_ptr<Pool> pools[2][kPriorities];  // by protocol (HTTP/1, HTTP/2) and priority
+  std::unique_ptr<Pool> pools[3][kPriorities];  // by protocol (HTTP/1, HTTP/2, ALPN decides) and priority
+  std::map<std::string, std::unique_ptr<Pool>, std::less<>> named_pools;  // for requests with wishes of their own
+
+  template <class F>
+  void for_each_pool(F&& f) {
+    for (auto& row : pools) {
+      for (auto& pool : row) {
+        if (pool != nullptr) f(*pool);
+      }
+    }
+    for (auto& [key, pool] : named_pools) f(*pool);
+  }
+  bool idle() {
+    bool result = true;
+    for_each_pool([&](Pool& pool) { result = result && pool.empty(); });
+    return result;
+  }
 };
 
 class Cluster {
@@ -32,7 +50,7 @@ class Cluster {
   /// The host for the next request; null if there is none that may be used.
   Host* choose();
   /// The pool to reach a host by; made when first asked for. `downstream` decides for clusters that follow it.
-  Pool& pool(Host& host, http::Protocol downstream, Priority priority);
+  Pool& pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes = {});
 
   /// The endpoints changed: hosts that stay keep their connections, those that went drain.
   void update(EndpointSetPtr endpoints);
@@ -50,6 +68,8 @@ class Cluster {
     std::unique_ptr<Balancer> balancer;
     bool panic = false;
   };
+  Pool& named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
+                   const ConnectionWishes& wishes);
   void rebuild_levels();
 
   loop::EventLoop& loop_;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "config/duration.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
@@ -14,10 +15,13 @@
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "http/options_config.h"
 #include "net/address_config.h"
 #include "stats/registry.h"
+#include "upstream/match_values.h"
 
 namespace weir::upstream {
 
@@ -38,8 +42,8 @@ constexpr char kTcpOptionsName[] = "envoy.extensions.upstreams.tcp.v3.TcpProtoco
 /// Reads one cluster; each method one part of it. Goes on after an error, so that all are found.
 class Reader {
  public:
-  Reader(const Cluster& from, const FieldPath& at, config::Diagnostics& diagnostics)
-      : from_(from), at_(at), diagnostics_(diagnostics), spec_(std::make_shared<ClusterSpec>()) {}
+  Reader(const Cluster& from, const FieldPath& at, config::Diagnostics& diagnostics, const ReadClientTls& read_tls)
+      : from_(from), at_(at), diagnostics_(diagnostics), read_tls_(read_tls), spec_(std::make_shared<ClusterSpec>()) {}
 
   std::shared_ptr<ClusterSpec> read(const core::BindConfig* bind_default) {
     spec_->name = from_.name();
@@ -57,6 +61,7 @@ class Reader {
     circuit_breakers();
     protocol();
     connections(bind_default);
+    transports();
     return good_ ? spec_ : nullptr;
   }
 
@@ -333,6 +338,7 @@ class Reader {
 
   void old_protocol() {
     common(from_.common_http_protocol_options());
+    names(from_.upstream_http_protocol_options());
     if (from_.has_max_requests_per_connection()) {
       spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
     }
@@ -347,6 +353,7 @@ class Reader {
 
   void typed_protocol(const HttpOptions& options, const FieldPath& at) {
     common(options.common_http_protocol_options());
+    names(options.upstream_http_protocol_options());
     if (from_.has_max_requests_per_connection()) {
       if (options.common_http_protocol_options().has_max_requests_per_connection()) {
         error("max_requests_per_connection", "given here and in HttpProtocolOptions", "give only one of them");
@@ -372,13 +379,18 @@ class Reader {
         spec_->protocol = UpstreamProtocol::kAsDownstream;
         break;
       case HttpOptions::kAutoConfig:
-        error(FieldPath{&at, "auto_config"},
-              "choosing the protocol by ALPN needs a TLS transport socket, which is not implemented yet",
-              "use explicit_http_config");
+        take(options.auto_config());
+        spec_->protocol = UpstreamProtocol::kByAlpn;
         break;
       case HttpOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET:
         error(at, "no protocol is chosen", "give explicit_http_config or use_downstream_protocol_config");
     }
+  }
+
+  void names(const core::UpstreamHttpProtocolOptions& from) {
+    spec_->auto_sni = from.auto_sni();
+    spec_->auto_san_validation = from.auto_san_validation();
+    spec_->auto_sni_header = lower(from.override_auto_sni_header());
   }
 
   void common(const core::HttpProtocolOptions& from) {
@@ -402,11 +414,41 @@ class Reader {
     } else if (bind_default != nullptr) {
       bind(*bind_default, FieldPath{nullptr, "cluster_manager.upstream_bind_config"});
     }
-    const FieldPath socket{&at_, "transport_socket"};
-    if (from_.has_transport_socket() && !from_.transport_socket().has_typed_config()) {
-      error(socket, "a transport socket is chosen by the type of its configuration", "give typed_config");
-    } else if (from_.has_transport_socket() && !from_.transport_socket().typed_config().type_url().ends_with(".RawBuffer")) {
-      error(socket, "only envoy.transport_sockets.raw_buffer is implemented yet", "");
+  }
+
+  void transports() {
+    if (from_.has_transport_socket()) transport(from_.transport_socket(), FieldPath{&at_, "transport_socket"}, spec_->transport);
+    const FieldPath list{&at_, "transport_socket_matches"};
+    for (int i = 0; i < from_.transport_socket_matches_size(); ++i) {
+      const FieldPath item{&list, {}, i};
+      const Cluster::TransportSocketMatch& from = from_.transport_socket_matches(i);
+      for (int k = 0; k < i; ++k) {
+        if (from_.transport_socket_matches(k).name() == from.name()) {
+          error(FieldPath{&item, "name"}, "the name " + config::quoted(from.name()) + " is taken", "names must differ");
+        }
+      }
+      TransportMatch& match = spec_->transport_matches.emplace_back();
+      match.criteria = match_values(from.match());
+      transport(from.transport_socket(), FieldPath{&item, "transport_socket"}, match.transport);
+      match.transport.name = from.name();
+    }
+    const bool by_alpn = spec_->protocol == UpstreamProtocol::kByAlpn;
+    if (by_alpn && spec_->transport.tls == nullptr && spec_->transport_matches.empty()) {
+      error("transport_socket", "auto_config lets the handshake of TLS choose the protocol, and there is none",
+            "give a TLS transport_socket, or use explicit_http_config");
+    }
+  }
+
+  void transport(const core::TransportSocket& from, const FieldPath& at, Transport& into) {
+    const FieldPath config{&at, "typed_config"};
+    extensions::transport_sockets::tls::v3::UpstreamTlsContext tls;
+    if (!from.has_typed_config()) {
+      error(at, "a transport socket is chosen by the type of its configuration", "give typed_config");
+    } else if (from.typed_config().UnpackTo(&tls)) {
+      into.tls = read_tls_ ? read_tls_(tls, config, diagnostics_) : std::make_shared<net::TlsSource>(nullptr);
+      good_ = good_ && into.tls != nullptr;
+    } else if (!from.typed_config().Is<extensions::transport_sockets::raw_buffer::v3::RawBuffer>()) {
+      error(config, "only envoy.transport_sockets.tls and envoy.transport_sockets.raw_buffer are implemented yet", "");
     }
   }
 
@@ -433,6 +475,7 @@ class Reader {
   const Cluster& from_;
   const FieldPath& at_;
   config::Diagnostics& diagnostics_;
+  const ReadClientTls& read_tls_;
   std::shared_ptr<ClusterSpec> spec_;
   bool good_ = true;
 };
@@ -440,8 +483,8 @@ class Reader {
 }  // namespace
 
 std::shared_ptr<ClusterSpec> read_cluster(const Cluster& cluster, const FieldPath& at, config::Diagnostics& diagnostics,
-                                          const core::BindConfig* bind_default) {
-  return Reader(cluster, at, diagnostics).read(bind_default);
+                                          const core::BindConfig* bind_default, const ReadClientTls& read_tls) {
+  return Reader(cluster, at, diagnostics, read_tls).read(bind_default);
 }
 
 }  // namespace weir::upstream

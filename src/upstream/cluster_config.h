@@ -1,6 +1,7 @@
 // envoy.config.cluster.v3.Cluster and ClusterLoadAssignment become ClusterSpec and Assignment.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "config/diagnostic.h"
@@ -18,14 +19,24 @@ namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
 
+namespace envoy::extensions::transport_sockets::tls::v3 {
+class UpstreamTlsContext;
+}
+
 namespace weir::upstream {
+
+/// Makes the source of a TLS context; null after reporting an error.
+using ReadClientTls = std::function<net::TlsSourcePtr(const envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext&,
+                                                      const config::FieldPath&, config::Diagnostics&)>;
 
 /// Reads a cluster that the loader has validated. Null after reporting an error; the paths of errors begin with `at`
 /// (a default FieldPath for paths relative to the cluster). The caller sets `id` and `added_via_api`.
-/// `bind_default` is ClusterManager.upstream_bind_config, which a cluster without its own uses; may be null.
+/// `bind_default` is ClusterManager.upstream_bind_config, which a cluster without its own uses; may be null. Without `read_tls`
+/// what stands in TLS contexts is not looked at.
 std::shared_ptr<ClusterSpec> read_cluster(const envoy::config::cluster::v3::Cluster& cluster, const config::FieldPath& at,
                                           config::Diagnostics& diagnostics,
-                                          const envoy::config::core::v3::BindConfig* bind_default = nullptr);
+                                          const envoy::config::core::v3::BindConfig* bind_default = nullptr,
+                                          const ReadClientTls& read_tls = {});
 
 /// Reads endpoints: of a DNS cluster with names, otherwise with addresses. False after reporting an error.
 bool read_assignment(const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, DiscoveryType discovery,

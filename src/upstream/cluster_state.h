@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "net/tls/tls_stats.h"
 #include "upstream/budget.h"
 #include "upstream/endpoint.h"
 #include "upstream/spec.h"
@@ -22,6 +23,7 @@ struct ClusterCounts {
   explicit ClusterCounts(size_t workers) : stats(workers) {}
   stats::Sharded<ClusterStats> stats;
   MembershipStats membership;
+  std::unique_ptr<stats::Sharded<net::TlsStats>> tls;  // once the cluster has used TLS
 };
 
 struct ClusterState {
@@ -31,7 +33,11 @@ struct ClusterState {
         counts(counts != nullptr ? std::move(counts) : std::make_shared<ClusterCounts>(workers)),
         stats(this->counts->stats),
         membership(this->counts->membership),
-        breakers{CircuitBreakers(this->spec->thresholds[0]), CircuitBreakers(this->spec->thresholds[1])} {}
+        breakers{CircuitBreakers(this->spec->thresholds[0]), CircuitBreakers(this->spec->thresholds[1])} {
+    if (this->spec->uses_tls() && this->counts->tls == nullptr) {
+      this->counts->tls = std::make_unique<stats::Sharded<net::TlsStats>>(workers);
+    }
+  }
 
   const std::shared_ptr<const ClusterSpec> spec;
   const std::shared_ptr<ClusterCounts> counts;

@@ -14,6 +14,7 @@
 #include "envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.pb.h"
 #include "http/options_config.h"
 #include "net/address_config.h"
+#include "net/tls/tls_config.h"
 #include "upstream/cluster_config.h"
 
 namespace weir::upstream {
@@ -62,7 +63,8 @@ void declare_cluster(config::SupportTable& table) {
                "common_lb_config",
                "protocol_selection",
                "upstream_connection_options",
-               "load_balancing_policy"})
+               "load_balancing_policy",
+               "transport_socket_matches"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"})
       .values("lb_policy", {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "LOAD_BALANCING_POLICY_CONFIG", "CLUSTER_PROVIDED"})
       .extensions("typed_extension_protocol_options", kProtocols)
@@ -72,6 +74,7 @@ void declare_cluster(config::SupportTable& table) {
                  "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets", "track_cluster_stats",
                  "preconnect_policy"});
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
+  table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);
   table.message<Cluster::EdsClusterConfig>().fields({"eds_config", "service_name"});
   table.message<Cluster::RefreshRate>().all_fields();
   table.message<Cluster::RoundRobinLbConfig>();
@@ -116,13 +119,15 @@ void declare_connections(config::SupportTable& table) {
   table.message<core::SocketOption>()
       .fields({"description", "level", "name", "int_value", "buf_value"})
       .values("state", {"STATE_PREBIND"});
-  table.message<core::UpstreamHttpProtocolOptions>().harmless({"auto_sni", "auto_san_validation", "override_auto_sni_header"});
+  table.message<core::UpstreamHttpProtocolOptions>().all_fields();
+  net::declare_tls(table);
 
   using Options = extensions::upstreams::http::v3::HttpProtocolOptions;
   table.extension<Options>(kProtocols, "envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
       .fields({"common_http_protocol_options", "upstream_http_protocol_options", "explicit_http_config",
-               "use_downstream_protocol_config"})
+               "use_downstream_protocol_config", "auto_config"})
       .extensions("http_filters", kFilters);
+  table.message<Options::AutoHttpConfig>().fields({"http_protocol_options", "http2_protocol_options"});
   table.message<Options::ExplicitHttpConfig>().fields({"http_protocol_options", "http2_protocol_options"});
   table.message<Options::UseDownstreamHttpConfig>().fields({"http_protocol_options", "http2_protocol_options"});
   table.message<extensions::filters::network::http_connection_manager::v3::HttpFilter>().fields({"name", "typed_config"});

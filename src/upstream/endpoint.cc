@@ -8,7 +8,8 @@ namespace {
 
 bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
   return have.hostname == want.hostname && have.weight == want.weight && have.health == want.health &&
-         have.canary == want.canary && have.priority == place.priority && have.locality == place.locality;
+         have.canary == want.canary && have.transport_match == want.transport_match && have.priority == place.priority &&
+         have.locality == place.locality;
 }
 
 }  // namespace
@@ -34,6 +35,7 @@ EndpointSetPtr make_endpoint_set(const Assignment& assignment, size_t workers, c
       endpoint->weight = spec.weight;
       endpoint->health = spec.health;
       endpoint->canary = spec.canary;
+      endpoint->transport_match = spec.transport_match;
       set->endpoints.push_back(std::move(endpoint));
     }
   }

@@ -23,6 +23,7 @@ struct Endpoint {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   bool canary = false;
+  MatchValues transport_match;
   mutable stats::Sharded<EndpointStats> stats;
   /// Requests under way from all workers; what least-request balancing compares.
   mutable std::atomic<int32_t> active_requests = 0;

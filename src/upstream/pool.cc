@@ -6,11 +6,15 @@
 
 namespace weir::upstream {
 
-Pool::Pool(const PoolContext& context, const Endpoint& endpoint, http::Protocol protocol, Priority priority)
+Pool::Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<http::Protocol> protocol, Priority priority,
+           const Transport& transport, ConnectionWishes wishes)
     : context_(context),
       endpoint_(endpoint),
       endpoint_stats_(endpoint.stats.mine(context.worker)),
       protocol_(protocol),
+      transport_(transport),
+      wishes_(std::move(wishes)),
+      expected_(protocol.value_or(http::Protocol::kHttp11)),
       breakers_(context.cluster.breakers_for(priority)) {}
 
 Pool::~Pool() {
@@ -68,7 +72,7 @@ void Pool::stop_counting(PoolWaiter& waiter) {
 
 /// Opens as many connections as those who wait can use: an HTTP/2 connection will serve many, an HTTP/1 connection one.
 void Pool::maybe_connect() {
-  const size_t per_connection = protocol_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
+  const size_t per_connection = expected_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
   while (waiting_ > connecting_ * per_connection && !ending_) {
     // With the limit reached one connection is still allowed to a pool that has none.
     if (breakers_.connections.open()) {
@@ -82,7 +86,10 @@ void Pool::maybe_connect() {
   }
 }
 
-void Pool::on_connection_connected(ClientConnection&) { --connecting_; }
+void Pool::on_connection_connected(ClientConnection& connection) {
+  --connecting_;
+  expected_ = connection.protocol();
+}
 
 void Pool::on_connection_ready(ClientConnection& connection) {
   serve_waiters();

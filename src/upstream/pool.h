@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "loop/event_loop.h"
 #include "upstream/client_connection.h"
 #include "upstream/cluster_state.h"
+#include "upstream/transport.h"
 
 namespace weir::upstream {
 
@@ -47,7 +49,9 @@ struct PoolContext {
 
 class Pool {
  public:
-  Pool(const PoolContext& context, const Endpoint& endpoint, http::Protocol protocol, Priority priority);
+  /// Without a protocol the handshake of TLS decides for each connection. `transport` outlives the pool.
+  Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<http::Protocol> protocol, Priority priority,
+       const Transport& transport, ConnectionWishes wishes = {});
   ~Pool();
   Pool(const Pool&) = delete;
 
@@ -60,12 +64,16 @@ class Pool {
   /// Idle connections are closed, busy ones after their streams; whoever still waits is served first.
   void drain();
   bool empty() const { return connections_ == 0; }
+  /// Nobody waits either.
+  bool unused() const { return connections_ == 0 && waiting_ == 0; }
 
   const PoolContext& context() const { return context_; }
   const ClusterSpec& spec() const { return *context_.cluster.spec; }
   const Endpoint& endpoint() const { return endpoint_; }
   EndpointStats& endpoint_stats() { return endpoint_stats_; }
-  http::Protocol protocol() const { return protocol_; }
+  std::optional<http::Protocol> protocol() const { return protocol_; }
+  const Transport& transport() const { return transport_; }
+  const ConnectionWishes& wishes() const { return wishes_; }
 
  private:
   friend class ClientConnection;
@@ -82,7 +90,10 @@ class Pool {
   PoolContext context_;
   const Endpoint& endpoint_;
   EndpointStats& endpoint_stats_;
-  const http::Protocol protocol_;
+  const std::optional<http::Protocol> protocol_;
+  const Transport& transport_;
+  const ConnectionWishes wishes_;
+  http::Protocol expected_ = http::Protocol::kHttp11;  // what the next connection will probably speak
   CircuitBreakers& breakers_;
   List<ClientConnection> ready_;  // most recently used first
   List<ClientConnection> others_;

@@ -9,6 +9,7 @@
 #include "http/codec.h"
 #include "net/address.h"
 #include "net/resolver_spec.h"
+#include "upstream/transport.h"
 
 namespace weir::upstream {
 
@@ -31,7 +32,7 @@ enum class BalancerKind : uint8_t { kRoundRobin, kLeastRequest, kRandom };
 /// Cluster.DnsLookupFamily.
 enum class DnsFamily : uint8_t { kAuto, kV4Only, kV6Only, kV4Preferred, kAll };
 /// HttpProtocolOptions: which protocol is spoken to the endpoints.
-enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
+enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAsDownstream, kByAlpn };
 
 enum class Health : uint8_t { kHealthy, kDegraded, kUnhealthy, kDraining, kTimeout };
 
@@ -49,6 +50,7 @@ struct EndpointSpec {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   bool canary = false;
+  MatchValues transport_match;  // chooses among transport_socket_matches
 };
 
 struct LocalityEndpoints {
@@ -111,6 +113,19 @@ struct ClusterSpec {
   http::Http2Options http2;
   http::CodecLimits limits;
   Thresholds thresholds[kPriorities];
+
+  Transport transport;
+  std::vector<TransportMatch> transport_matches;  // the first that fits an endpoint wins over `transport`
+  bool auto_sni = false;                          // SNI is the request's host
+  bool auto_san_validation = false;               // … and must be in the certificate
+  std::string auto_sni_header;                    // where the name is taken from; "" for the host
+  bool uses_tls() const {
+    bool any = transport.tls != nullptr;
+    for (const TransportMatch& match : transport_matches) any = any || match.transport.tls != nullptr;
+    return any;
+  }
+  /// For an endpoint with this metadata.
+  const Transport& transport_for(const MatchValues& values) const;
 
   TcpKeepalive keepalive;
   net::AddressPtr bind_source;

@@ -152,6 +152,16 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
     const EndpointSetPtr endpoints = cluster.endpoints.load();
     visitor.counter("default.total_match_count", endpoints == nullptr ? 0 : endpoints->endpoints.size());
   }
+  if (cluster.counts->tls != nullptr) {
+    net::visit(visitor, *cluster.counts->tls);
+    const net::TlsSource* tls = cluster.spec->transport.tls.get();
+    if (!visitor.resets_counters()) {
+      const auto scope = visitor.scope("client_ssl_socket_factory.");
+      visitor.counter("downstream_context_secrets_not_ready", 0);
+      visitor.counter("ssl_context_update_by_sds", tls == nullptr ? 0 : tls->updates());
+      visitor.counter("upstream_context_secrets_not_ready", tls == nullptr ? 0 : tls->not_ready());
+    }
+  }
   if (visitor.wants(stats::StatKind::kGauge)) {
     visitor.gauge("lb_subsets_active", 0, false);
     visitor.gauge("warming_state", 0, false);

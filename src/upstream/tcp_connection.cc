@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "upstream/prepare_socket.h"
+#include "upstream/transport.h"
 
 namespace weir::upstream {
 
@@ -18,8 +18,7 @@ TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priori
       pending_lease_(breakers_.pending_requests.take()),
       pending_hold_(cluster.stats().upstream_rq_pending_active) {
   const ClusterSpec& spec = cluster_.spec();
-  stream_ = net::TcpStream::connect(cluster_.context().loop, endpoint_->address, spec.connect_timeout_ms,
-                                    [&](int fd) { prepare_socket(fd, spec, cluster_.state()->membership.bind_errors); });
+  stream_ = connect_to(cluster_.context(), *endpoint_, spec.transport_for(endpoint_->transport_match), {}, "");
   stream_->set_handler(*this);
   stream_->set_buffer_limit(spec.buffer_limit);
   ClusterStats& stats = cluster_.stats();

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "loop/event_loop.h"
-#include "net/tcp_stream.h"
+#include "net/byte_stream.h"
 #include "upstream/cluster.h"
 
 namespace weir::upstream {
@@ -42,7 +42,7 @@ class TcpConnection final : public loop::Disposable, private net::ByteStream::Ha
   CircuitBreakers& breakers_;
   const uint64_t id_;
   const MonotonicNs connect_start_;
-  std::unique_ptr<net::TcpStream> stream_;
+  std::unique_ptr<net::ByteStream> stream_;
   Budget::Lease connection_lease_, pending_lease_, request_lease_;
   stats::GaugeHold pending_hold_;
   State state_ = State::kConnecting;

@@ -1,0 +1,70 @@
+#!/bin/bash
+# Makes the certificates that the cases of TLS use, in $1: throw-away authorities, servers, clients, revocations. Never committed.
+set -euo pipefail
+[ -e "${1:?usage: certs.sh DIR}/done" ] && exit 0
+final=$1
+dir=$(mktemp -d "$final.XXXXXX")
+cd "$dir"
+
+authority() { # NAME
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.crt" -days 365 \
+    -subj "/CN=$1" -addext keyUsage=critical,keyCertSign,cRLSign -addext basicConstraints=critical,CA:TRUE 2>/dev/null
+}
+certificate() { # NAME AUTHORITY KEY SUBJECT SANS [MORE OPTIONS OF x509]
+  local name=$1 authority=$2 key=$3 subject=$4 sans=$5
+  shift 5
+  if [ "$key" = rsa ]; then
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$name.key" 2>/dev/null
+  else
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:"${key:-P-256}" -out "$name.key" 2>/dev/null
+  fi
+  openssl req -new -key "$name.key" -subj "$subject" -out "$name.csr"
+  local lines="keyUsage=critical,digitalSignature,keyEncipherment
+extendedKeyUsage=serverAuth,clientAuth"
+  [ -n "$sans" ] && lines="$lines
+subjectAltName=$sans"
+  openssl x509 -req -in "$name.csr" -CA "$authority.crt" -CAkey "$authority.key" -CAcreateserial -sha256 -days 90 \
+    -extfile <(echo "$lines") -out "$name.crt" "$@" 2>/dev/null
+}
+
+authority ca
+authority other
+certificate server ca P-256 /CN=server.test 'DNS:server.test,DNS:*.wild.test,DNS:localhost,IP:127.0.0.1,URI:spiffe://mesh.test/ns/default/sa/server'
+certificate server_rsa ca rsa /CN=server.test 'DNS:server.test,DNS:localhost,IP:127.0.0.1'
+certificate first ca P-256 /CN=first.test 'DNS:first.test'
+certificate second ca P-256 /CN=second.test 'DNS:second.test'
+certificate client ca P-256 '/O=Mesh, Inc/CN=client' 'URI:spiffe://mesh.test/ns/default/sa/client,DNS:client.test,DNS:www.client.test,email:client@mesh.test'
+certificate stranger other P-256 /CN=stranger 'URI:spiffe://other.test/ns/default/sa/stranger,DNS:stranger.test'
+certificate revoked ca P-256 /CN=revoked 'URI:spiffe://mesh.test/revoked'
+# Expired: signed as of a day when it was still good.
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out expired.key 2>/dev/null
+openssl req -new -key expired.key -subj /CN=expired -out expired.csr
+mkdir -p db && touch db/index && echo 01 >db/crlnumber && echo 1000 >db/serial
+cat >db/conf <<'CONF'
+[ca]
+default_ca = it
+[it]
+database = db/index
+crlnumber = db/crlnumber
+serial = db/serial
+new_certs_dir = db
+certificate = ca.crt
+private_key = ca.key
+default_md = sha256
+default_crl_days = 30
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+CONF
+openssl ca -batch -config db/conf -in expired.csr -out expired.crt -startdate 20200101000000Z -enddate 20200102000000Z -notext 2>/dev/null
+openssl ca -config db/conf -revoke revoked.crt 2>/dev/null
+openssl ca -config db/conf -gencrl -out ca.crl 2>/dev/null
+openssl x509 -in client.crt -noout -fingerprint -sha256 | sed 's/.*=//' >client.sha256
+openssl x509 -in client.crt -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64 >client.spki
+openssl pkcs12 -export -in server.crt -inkey server.key -passout pass:secret -out server.p12
+openssl ec -in server.key -aes128 -passout pass:secret -out server.encrypted.key 2>/dev/null
+openssl rand 80 >ticket.key
+chmod 644 ./*
+touch done
+mv -T "$dir" "$final" 2>/dev/null || rm -rf "$dir" # somebody else was faster

@@ -1,0 +1,80 @@
+// TlsSources: every TLS context there is, and the secrets they are made of: from the bootstrap, and from SDS files.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/context.h"
+#include "control/file_watch.h"
+#include "control/subscription.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "net/tls/tls_config.h"
+#include "net/tls/tls_source.h"
+
+namespace envoy::config::bootstrap::v3 {
+class Bootstrap;
+}
+
+namespace weir::control {
+
+/// A context is rebuilt when one of its secrets changes; connections that are open keep the old one. A new secret that does not
+/// fit one of its users is refused, and the old one stays. Main thread.
+class TlsSources {
+ public:
+  using Downstream = envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
+  using Upstream = envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext;
+  using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
+  using SecretConfig = envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig;
+
+  TlsSources(const Context& context, FileWatch& files);
+
+  /// Reads static_resources.secrets.
+  bool load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics);
+  /// Null after reporting an error. While secrets are missing the source has no context.
+  net::TlsSourcePtr server(const Downstream& message, const std::vector<std::string>& server_names, const config::FieldPath& at,
+                           config::Diagnostics& diagnostics);
+  net::TlsSourcePtr client(const Upstream& message, const config::FieldPath& at, config::Diagnostics& diagnostics);
+
+  /// Reads the files of all secrets found so far, and from now on those of new ones at once.
+  void start();
+
+  /// Everything in use, for /certs.
+  const net::TlsConfigContext& in_use() const { return config_; }
+
+ private:
+  struct Entry {
+    std::string name;
+    std::unique_ptr<Secret> secret;  // the newest good one; null before the first
+    SubscriptionStats stats;
+    uint64_t rotation_failures = 0;
+    std::unique_ptr<FileSubscription> subscription;  // null for static secrets
+    stats::Registry::Registration registration;
+    std::vector<FileWatch::Handle> watches;  // of the files that it names
+  };
+  struct User {
+    std::weak_ptr<net::TlsSource> source;
+    std::vector<const Entry*> secrets;
+    std::function<net::TlsContextPtr(config::Diagnostics&)> build;
+  };
+
+  template <class Message, class Build>
+  net::TlsSourcePtr make(const Message& message, const config::FieldPath& at, config::Diagnostics& diagnostics, Build build);
+  Entry* find(const SecretConfig& config, const config::FieldPath& at, config::Diagnostics& diagnostics);
+  static std::string key_of(const SecretConfig& config);
+  void update(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
+  bool rebuild(const Entry& entry, config::Diagnostics& diagnostics);
+  void watch_files(Entry& entry);
+  void on_files_changed(Entry& entry);
+
+  const Context& context_;
+  FileWatch& files_;
+  net::TlsConfigContext config_;
+  std::map<std::string, std::unique_ptr<Entry>> entries_;  // by source and name
+  std::vector<User> users_;
+  bool started_ = false;
+};
+
+}  // namespace weir::control

@@ -1,0 +1,108 @@
+// listener_filters become ListenerFilterSpecs.
+#include <algorithm>
+
+#include "config/duration.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
+#include "proxy/listener_config.h"
+
+namespace weir::proxy {
+
+namespace filters = envoy::extensions::filters::listener;
+namespace v3 = envoy::config::listener::v3;
+using config::FieldPath;
+using Kind = ListenerFilterSpec::Kind;
+using ProxyProtocol = filters::proxy_protocol::v3::ProxyProtocol;
+
+namespace {
+
+using PortTest = std::function<bool(uint16_t)>;
+
+PortTest read_predicate(const v3::ListenerFilterChainMatchPredicate& from) {
+  using Predicate = v3::ListenerFilterChainMatchPredicate;
+  const auto each = [](const auto& rules) {
+    std::vector<PortTest> tests;
+    for (const Predicate& rule : rules) tests.push_back(read_predicate(rule));
+    return tests;
+  };
+  switch (from.rule_case()) {
+    case Predicate::kOrMatch:
+      return [tests = each(from.or_match().rules())](uint16_t port) {
+        return std::ranges::any_of(tests, [port](const PortTest& test) { return test(port); });
+      };
+    case Predicate::kAndMatch:
+      return [tests = each(from.and_match().rules())](uint16_t port) {
+        return std::ranges::all_of(tests, [port](const PortTest& test) { return test(port); });
+      };
+    case Predicate::kNotMatch:
+      return [test = read_predicate(from.not_match())](uint16_t port) { return !test(port); };
+    case Predicate::kDestinationPortRange:
+      return [from = from.destination_port_range().start(), to = from.destination_port_range().end()](uint16_t port) {
+        return port >= from && port < to;
+      };
+    default:
+      return [](uint16_t) { return true; };
+  }
+}
+
+void read_proxy_protocol(const ProxyProtocol& from, ListenerFilterSpec& filter) {
+  filter.proxy_header_optional = from.allow_requests_without_proxy_protocol();
+  for (const int version : from.disallowed_versions()) {
+    if (version == envoy::config::core::v3::ProxyProtocolConfig::V1) filter.version1_allowed = false;
+    if (version == envoy::config::core::v3::ProxyProtocolConfig::V2) filter.version2_allowed = false;
+  }
+}
+
+}  // namespace
+
+bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, ListenerSpec& spec,
+                           config::Diagnostics& diagnostics) {
+  bool good = true;
+  if (listener.has_listener_filters_timeout())
+    spec.filters_timeout_ms = config::milliseconds(listener.listener_filters_timeout());
+  spec.continue_on_filters_timeout = listener.continue_on_listener_filters_timeout();
+  const FieldPath list{&at, "listener_filters"};
+  for (int i = 0; i < listener.listener_filters_size(); ++i) {
+    const v3::ListenerFilter& from = listener.listener_filters(i);
+    const FieldPath item{&list, {}, i};
+    ListenerFilterSpec& filter = spec.filters.emplace_back();
+    if (from.has_filter_disabled()) filter.disabled = read_predicate(from.filter_disabled());
+    ProxyProtocol proxy_protocol;
+    if (from.typed_config().Is<filters::tls_inspector::v3::TlsInspector>()) {
+      filter.kind = Kind::kTlsInspector;
+    } else if (from.typed_config().Is<filters::http_inspector::v3::HttpInspector>()) {
+      filter.kind = Kind::kHttpInspector;
+    } else if (from.typed_config().Is<filters::original_dst::v3::OriginalDst>()) {
+      filter.kind = Kind::kOriginalDestination;
+    } else if (from.typed_config().UnpackTo(&proxy_protocol)) {
+      filter.kind = Kind::kProxyProtocol;
+      read_proxy_protocol(proxy_protocol, filter);
+    } else {
+      diagnostics.error({{},
+                         item.text(),
+                         "the listener filter " + config::quoted(from.name()) + " has no configuration that is implemented",
+                         "the @type of typed_config chooses the filter"});
+      good = false;
+    }
+  }
+  return good;
+}
+
+void declare_listener_filters(config::SupportTable& table) {
+  constexpr char kCategory[] = "envoy.filters.listener";
+  table.message<v3::ListenerFilter>().fields({"name", "typed_config", "filter_disabled"});
+  table.message<v3::ListenerFilterChainMatchPredicate>().all_fields();
+  table.message<v3::ListenerFilterChainMatchPredicate::MatchSet>().all_fields();
+  table.message<envoy::type::v3::Int32Range>().all_fields();
+  table.extension<filters::tls_inspector::v3::TlsInspector>(kCategory, "envoy.filters.listener.tls_inspector")
+      .harmless({"initial_read_buffer_size"});
+  table.extension<filters::http_inspector::v3::HttpInspector>(kCategory, "envoy.filters.listener.http_inspector");
+  table.extension<filters::original_dst::v3::OriginalDst>(kCategory, "envoy.filters.listener.original_dst");
+  table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol")
+      .fields({"allow_requests_without_proxy_protocol", "disallowed_versions"});
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,50 @@
+// PendingConnection: a connection that was accepted and of which the listener filters are still finding out what it is.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/list.h"
+#include "loop/timer.h"
+#include "net/tcp_stream.h"
+#include "proxy/connection.h"
+#include "proxy/listener_filter.h"
+
+namespace weir::proxy {
+
+class ActiveListener;
+
+/// Bytes come ─▶ filters, in order, each as often as it wants more ─▶ the listener chooses a filter chain; or the end: closed by
+/// us or by the peer, or out of time.
+class PendingConnection final : public ListNode<PendingConnection>, public loop::Disposable, private net::ByteStream::Handler {
+ public:
+  PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::TcpStream> stream,
+                    format::ConnectionInfo info);
+  ~PendingConnection() override;
+
+  /// May be over before it returns.
+  void start();
+  /// The listener goes away.
+  void close();
+
+ private:
+  void on_bytes(std::string_view bytes) override;
+  void on_end() override;
+  void on_failure(const net::StreamFailure& failure) override;
+  void run_filters();
+  void finish();
+  void on_timeout();
+  void gone();
+
+  ActiveListener& listener_;
+  loop::EventLoop& loop_;
+  std::unique_ptr<net::TcpStream> stream_;
+  format::ConnectionInfo info_;
+  ListenerFindings findings_;
+  std::string bytes_;
+  size_t next_filter_ = 0;
+  loop::Timer timer_;
+  bool over_ = false;
+};
+
+}  // namespace weir::proxy
