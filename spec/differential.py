@@ -6,7 +6,7 @@
 
 A difference is shrunk and printed with the seed that makes it. Exit status 1 when there was one."""
 
-import argparse, collections, json, os, re, sys, time
+import argparse, collections, json, os, re, signal, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -113,8 +113,7 @@ class Run:
         for _ in range(self.a.requests):
             q = g.request()
             if self.pair.listed and self.pair.listed.status_of(q):
-                if hcm.get('codec_type') != 'HTTP2':
-                    alone.append(q)
+                alone.append(q)
                 continue
             if 'raw' not in q:
                 q['headers'].append(['x-n', str(len(asked))])
@@ -162,6 +161,8 @@ class Run:
                 if self.shown >= self.a.most:
                     break
                 self.one_configuration(self.a.seed * 1000 + n)
+        except KeyboardInterrupt:
+            print('stopped')
         finally:
             self.pair.close()
         if self.missing:
@@ -191,6 +192,7 @@ def main():
     for name in (a.left, a.right):
         if not os.path.exists(sut.binary_of(name)):
             sys.exit('%s does not exist' % sut.binary_of(name))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return Run(a).run()
 
 
