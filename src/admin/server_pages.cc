@@ -71,7 +71,6 @@ Response contention_page(Site&, const Request&) {
   return Response::text("Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.");
 }
 
-
 Response init_dump_page(Site&, const Request&) { return Response::json("{}\n"); }
 
 Response quit(Site& site, const Request&) {

@@ -189,7 +189,10 @@ class SupportWalk {
     if (reflection.GetInt64(duration, type.FindFieldByNumber(1)) >= 0 &&
         reflection.GetInt32(duration, type.FindFieldByNumber(2)) >= 0)
       return;
-    diagnostics_.error({{}, path.text(), "must not be negative", ""});
+    std::string at = path.text();
+    const auto& errors = diagnostics_.errors();  // the rules of its .proto file may have said it already
+    if (std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& error) { return error.path == at; })) return;
+    diagnostics_.error({{}, std::move(at), "must not be negative", ""});
   }
 
   void field(const pb::Message& message, const FieldInfo& info, const MessageSupport::Field& support, const std::string& category,

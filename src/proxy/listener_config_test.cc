@@ -218,7 +218,8 @@ TEST_F(ListenerConfig, WhatCannotWorkIsRefusedWithItsPath) {
        "additional_addresses[0].address: "},
       {with_filter(tcp(), "bind_to_port: false"), "bind_to_port: "},
       {with_filter(tcp(), "use_original_dst: true"), "use_original_dst: "},
-      {with_filter(http("upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WebSocket}]")), "typed_config.upgrade_configs[1].upgrade_type: "},
+      {with_filter(http("upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WebSocket}]")),
+       "typed_config.upgrade_configs[1].upgrade_type: "},
       {with_filter("{name: envoy.filters.network.tcp_proxy}"), "filter_chains[0].filters[0].typed_config: "},
   };
   for (const auto& [yaml, expected] : cases) {

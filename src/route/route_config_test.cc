@@ -165,7 +165,8 @@ TEST(RouteConfiguration, RoutesOfMatchersKnowWhereTheyStand) {
 }
 
 TEST(RouteConfiguration, ARouteWhoseOptionalPluginIsUnknownIsLeftOut) {
-  const std::string plugin = "extension: {name: p, typed_config: {'@type': type.googleapis.com/google.protobuf.StringValue, value: x}}";
+  const std::string plugin =
+      "extension: {name: p, typed_config: {'@type': type.googleapis.com/google.protobuf.StringValue, value: x}}";
   EXPECT_EQ(
       compile_yaml(in_route("match: {prefix: /}, route: {inline_cluster_specifier_plugin: {is_optional: true, " + plugin + "}}"))
           .errors,
