@@ -11,6 +11,7 @@ Configuration::Configuration(Context context)
       overload_(context_),
       tls_(context_, files_),
       routes_(context_, files_),
+      scopes_(context_, files_, routes_),
       filters_(context_, files_),
       clusters_(
           context_, files_, tls_, [this] { changed(); },
@@ -40,6 +41,7 @@ void Configuration::start(std::function<void(Result<>)> on_ready) {
 void Configuration::on_clusters_warm() {
   context_.log.info("upstream", "all clusters initialized");
   routes_.start();
+  scopes_.start();
   filters_.start();
   Result<> bound = listeners_.start();
   if (bound) {
@@ -60,6 +62,7 @@ void Configuration::publish() {
   snapshot->clusters = clusters_.numbered();
   snapshot->listeners = listeners_.list();
   context_.publisher.publish(std::move(snapshot));
+  scopes_.sweep();
   routes_.sweep();
   filters_.sweep();
 }
@@ -74,7 +77,7 @@ std::vector<std::unique_ptr<google::protobuf::Message>> Configuration::dump(bool
   if (include_endpoints) add(envoy::admin::v3::EndpointsConfigDump(), clusters_);
   if (!filters_.empty()) add(envoy::admin::v3::EcdsConfigDump(), filters_);
   add(envoy::admin::v3::ListenersConfigDump(), listeners_);
-  result.push_back(std::make_unique<envoy::admin::v3::ScopedRoutesConfigDump>());
+  add(envoy::admin::v3::ScopedRoutesConfigDump(), scopes_);
   add(envoy::admin::v3::RoutesConfigDump(), routes_);
   return result;
 }

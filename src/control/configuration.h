@@ -13,6 +13,7 @@
 #include "control/overload.h"
 #include "control/routes.h"
 #include "control/runtime.h"
+#include "control/scoped_routes.h"
 #include "control/tls_sources.h"
 
 namespace google::protobuf {
@@ -40,6 +41,7 @@ class Configuration final : private loop::NextTurn {
   Clusters& clusters() { return clusters_; }
   Listeners& listeners() { return listeners_; }
   Routes& routes() { return routes_; }
+  ScopedRoutes& scopes() { return scopes_; }
   Filters& filters() { return filters_; }
   Runtime& runtime() { return runtime_; }
   OverloadMonitors& overload() { return overload_; }
@@ -61,6 +63,7 @@ class Configuration final : private loop::NextTurn {
   OverloadMonitors overload_;
   TlsSources tls_;
   Routes routes_;
+  ScopedRoutes scopes_;
   Filters filters_;
   Clusters clusters_;
   Listeners listeners_;

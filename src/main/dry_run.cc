@@ -181,6 +181,11 @@ proxy::ListenerConfigContext DryRun::listener_context() {
                 }
                 return source;
               },
+          .find_scopes =
+              [this](const auto& config, route::ScopeKeyBuilder builder, const std::string& stat_prefix,
+                     const config::FieldPath& at, Diagnostics& found) {
+                return configuration_->scopes().find(config, std::move(builder), stat_prefix, at, found);
+              },
           .find_filter = [this](const auto& source, const std::string& name, const FieldPath& at,
                                 Diagnostics& found) { return configuration_->filters().find(source, name, at, found); },
           .read_access_log = [this](const auto& log, const FieldPath& at,

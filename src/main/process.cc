@@ -201,6 +201,11 @@ proxy::ListenerConfigContext Process::listener_context() {
           [this](const auto& rds, const std::string& stat_prefix, const config::FieldPath& at, config::Diagnostics& diagnostics) {
             return configuration_->routes().find(rds, stat_prefix, at, diagnostics);
           },
+      .find_scopes =
+          [this](const auto& config, route::ScopeKeyBuilder builder, const std::string& stat_prefix, const config::FieldPath& at,
+                 config::Diagnostics& diagnostics) {
+            return configuration_->scopes().find(config, std::move(builder), stat_prefix, at, diagnostics);
+          },
       .find_filter =
           [this](const auto& source, const std::string& name, const config::FieldPath& at, config::Diagnostics& diagnostics) {
             return configuration_->filters().find(source, name, at, diagnostics);

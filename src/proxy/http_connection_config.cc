@@ -247,7 +247,8 @@ class Reader {
         spec_->routes = context_.find_rds(from_.rds(), from_.stat_prefix(), FieldPath{&at_, "rds"}, diagnostics_);
         break;
       case HttpConnectionManager::kScopedRoutes:
-        spec_->scopes = read_scoped_routes(from_.scoped_routes(), FieldPath{&at_, "scoped_routes"}, context_, diagnostics_);
+        spec_->scopes = read_scoped_routes(from_.scoped_routes(), FieldPath{&at_, "scoped_routes"}, from_.stat_prefix(), context_,
+                                           diagnostics_);
         break;
       case HttpConnectionManager::ROUTE_SPECIFIER_NOT_SET:
         return wrong(at_, "a connection manager needs routes", "give route_config, rds or scoped_routes");

@@ -15,6 +15,7 @@
 #include "filter/filter.h"
 #include "proxy/listener_spec.h"
 #include "proxy/stat_scopes.h"
+#include "route/scopes.h"
 #include "route/source.h"
 
 namespace envoy::config::accesslog::v3 {
@@ -32,6 +33,7 @@ class RouteConfiguration;
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
 class Rds;
+class ScopedRoutes;
 }  // namespace envoy::extensions::filters::network::http_connection_manager::v3
 namespace envoy::extensions::transport_sockets::tls::v3 {
 class DownstreamTlsContext;
@@ -58,6 +60,11 @@ struct ListenerConfigContext {
                                                     const std::string& stat_prefix, const config::FieldPath&,
                                                     config::Diagnostics&)>
       find_rds;
+  /// The scopes that SRDS keeps up to date; unset: there are none.
+  std::function<std::shared_ptr<route::ScopeSource>(
+      const envoy::extensions::filters::network::http_connection_manager::v3::ScopedRoutes&, route::ScopeKeyBuilder,
+      const std::string& stat_prefix, const config::FieldPath&, config::Diagnostics&)>
+      find_scopes;
   /// An HTTP filter that ECDS keeps up to date; unset: there are none.
   std::function<filter::FilterFactoryPtr(const envoy::config::core::v3::ExtensionConfigSource&, const std::string& name,
                                          const config::FieldPath&, config::Diagnostics&)>

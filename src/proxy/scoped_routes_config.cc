@@ -55,7 +55,8 @@ route::Scopes::Scope scope(const ScopedRouteConfiguration& from, const FieldPath
 }  // namespace
 
 std::shared_ptr<route::ScopeSource> read_scoped_routes(const v3::ScopedRoutes& from, const FieldPath& at,
-                                                       ListenerConfigContext& context, Diagnostics& diagnostics) {
+                                                       const std::string& stat_prefix, ListenerConfigContext& context,
+                                                       Diagnostics& diagnostics) {
   const size_t errors = diagnostics.errors().size();
   std::vector<route::ScopeKeyPart> parts;
   const FieldPath builder{&at, "scope_key_builder"};
@@ -64,6 +65,10 @@ std::shared_ptr<route::ScopeSource> read_scoped_routes(const v3::ScopedRoutes& f
     const FieldPath here{&fragments, {}, i};
     parts.push_back(
         key_part(from.scope_key_builder().fragments(i).header_value_extractor(), {&here, "header_value_extractor"}, diagnostics));
+  }
+  if (from.has_scoped_rds() && context.find_scopes != nullptr) {
+    if (diagnostics.errors().size() != errors || diagnostics.full()) return nullptr;
+    return context.find_scopes(from, route::ScopeKeyBuilder(std::move(parts)), stat_prefix, at, diagnostics);
   }
   std::vector<route::Scopes::Scope> scopes;
   const FieldPath list{&at, "scoped_route_configurations_list"};
@@ -78,9 +83,9 @@ std::shared_ptr<route::ScopeSource> read_scoped_routes(const v3::ScopedRoutes& f
 }
 
 void declare_scoped_routes(config::SupportTable& table) {
-  table.message<v3::ScopedRoutes>()
-      .fields({"name", "scope_key_builder", "scoped_route_configurations_list"})
-      .harmless({"rds_config_source"});  // inline scopes hold their routes
+  table.message<v3::ScopedRoutes>().fields(
+      {"name", "scope_key_builder", "scoped_route_configurations_list", "scoped_rds", "rds_config_source"});
+  table.message<v3::ScopedRds>().fields({"scoped_rds_config_source"});
   table.message<v3::ScopedRoutes::ScopeKeyBuilder>().all_fields();
   table.message<v3::ScopedRoutes::ScopeKeyBuilder::FragmentBuilder>().all_fields();
   table.message<Extractor>().all_fields();
@@ -88,7 +93,7 @@ void declare_scoped_routes(config::SupportTable& table) {
   table.message<v3::ScopedRouteConfigurationsList>().all_fields();
   table.message<ScopedRouteConfiguration>()
       .fields({"name", "key", "route_configuration", "route_configuration_name"})
-      .harmless({"on_demand"});  // inline scopes are there from the start
+      .harmless({"on_demand"});  // all scopes are there from the start
   table.message<ScopedRouteConfiguration::Key>().all_fields();
   table.message<ScopedRouteConfiguration::Key::Fragment>().all_fields();
 }

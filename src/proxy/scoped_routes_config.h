@@ -18,7 +18,7 @@ namespace weir::proxy {
 /// Null after reporting errors.
 std::shared_ptr<route::ScopeSource> read_scoped_routes(
     const envoy::extensions::filters::network::http_connection_manager::v3::ScopedRoutes& from, const config::FieldPath& at,
-    ListenerConfigContext& context, config::Diagnostics& diagnostics);
+    const std::string& stat_prefix, ListenerConfigContext& context, config::Diagnostics& diagnostics);
 
 void declare_scoped_routes(config::SupportTable& table);
 
