@@ -21,6 +21,11 @@ constexpr size_t kWriteAtOnce = 8 * 1024;
 constexpr size_t kCipherLimit = 64 * 1024;  // with more encrypted bytes waiting for the kernel, others stay as they are
 constexpr size_t kPlainBuffer = 64 * 1024;
 
+/// What an earlier call on this thread left behind must not be taken for the outcome of the next one.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 template <size_t N>
 void count_name(std::string_view name, const std::string_view (&names)[N], std::array<stats::Counter, N>& counters) {
   const auto found = std::ranges::find(names, name);
@@ -196,6 +201,7 @@ void TlsStream::on_connected() {
 /// True if the handshake is over, with success.
 bool TlsStream::shake_hands() {
   SSL* ssl = session_->ssl.get();
+  forget_errors();
   const int result = SSL_do_handshake(ssl);
   if (result == 1) {
     handshake_done();
@@ -292,6 +298,7 @@ void TlsStream::read_plaintext() {
       return;
     }
     size_t got = 0;
+    forget_errors();
     const int result = SSL_read_ex(ssl, buffer + filled, sizeof buffer - filled, &got);
     filled += got;
     if (result == 1) {
@@ -418,6 +425,7 @@ void TlsStream::encrypt(std::string_view plaintext) {
   while (!plaintext.empty()) {
     const size_t most = sent_since_pause_ < kSmallUntil && plaintext.size() > kSmallRecord ? kSmallRecord : kRecord;
     size_t written = 0;
+    forget_errors();
     if (SSL_write_ex(ssl, plaintext.data(), std::min(plaintext.size(), most), &written) != 1) {
       fail();
       return;
@@ -444,7 +452,7 @@ void TlsStream::on_finished() {
 void TlsStream::say_goodbye() {
   if (state_ != State::kOpen || std::exchange(goodbye_said_, true)) return;
   SSL_shutdown(session_->ssl.get());
-  ERR_clear_error();
+  forget_errors();
 }
 
 /// OpenSSL has given up: says why, after what it still wanted to tell the peer (an alert).

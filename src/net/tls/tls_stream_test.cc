@@ -267,6 +267,19 @@ TEST_F(TlsStreamTest, GarbageAndAHangUpEndTheHandshake) {
   }
 }
 
+TEST_F(TlsStreamTest, WhatWentWrongBeforeIsNoErrorOfTheNextCall) {
+  connect(server_context(), *TlsContext::client({}));
+  ERR_raise(ERR_LIB_USER, 1);  // as reading a broken certificate would
+  client_tls_->write("hello");
+  carry();
+  ERR_raise(ERR_LIB_USER, 1);
+  server_tls_->write("welcome");
+  carry();
+  EXPECT_EQ(at_server_.received, "hello");
+  EXPECT_EQ(at_client_.received, "welcome");
+  EXPECT_EQ(at_server_.failure + at_client_.failure, "");
+}
+
 TEST(TlsIdentityTest, AKeyThatDoesNotFitIsNamed) {
   const TestCertificate one("one", ""), other("other", "");
   TlsCertificateSpec spec = one.spec();
