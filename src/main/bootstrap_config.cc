@@ -12,6 +12,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb.h"
 #include "format/matcher_config.h"
+#include "net/address_config.h"
 
 namespace weir::main {
 
@@ -38,20 +39,6 @@ net::AddressPtr machine_address(int family) {
   return found;
 }
 
-net::AddressPtr read_admin_address(const envoy::config::core::v3::Address& address, config::Diagnostics& diagnostics) {
-  if (address.has_pipe()) {
-    auto path = net::Address::from_path(address.pipe().path());
-    if (path) return std::make_shared<const net::Address>(std::move(*path));
-    diagnostics.error({{}, "admin.address.pipe.path", path.error().message, {}});
-    return nullptr;
-  }
-  const auto& socket = address.socket_address();
-  auto ip = net::Address::from_ip(socket.address(), static_cast<uint16_t>(socket.port_value()));
-  if (ip) return std::make_shared<const net::Address>(std::move(*ip));
-  diagnostics.error({{}, "admin.address.socket_address.address", ip.error().message, "give an IP address"});
-  return nullptr;
-}
-
 /// Zones only matter where both sides have one: until Weir knows how to prefer the nearest, that is refused.
 void read_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const BootstrapSpec& spec,
                           config::Diagnostics& diagnostics) {
@@ -72,7 +59,9 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
                              config::Diagnostics& diagnostics) {
   BootstrapSpec spec;
   if (bootstrap.has_admin() && bootstrap.admin().has_address()) {
-    spec.admin_address = read_admin_address(bootstrap.admin().address(), diagnostics);
+    const config::FieldPath admin{nullptr, "admin"};
+    spec.admin_address =
+        net::read_address(bootstrap.admin().address(), config::FieldPath{&admin, "address"}, diagnostics, "give an IP address");
   }
   if (bootstrap.has_stats_flush_interval()) {
     spec.stats_flush_interval_ms =
