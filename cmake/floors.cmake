@@ -36,11 +36,11 @@ function(weir_floor name)
       if(EXISTS ${alone})  # x_fuzz.cc beside x.cc is about that file, and does not wait for the whole floor
         add_executable(${target} ${file} ${alone})
         target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-        # The floors that other targets need anyway: HTTP's, for those above it.
+        # The floors that other targets need anyway: HTTP's for those above it, else its own.
         if(TARGET weir_http)
           target_link_libraries(${target} PRIVATE weir_http -fsanitize=fuzzer)
         else()
-          target_link_libraries(${target} PRIVATE weir_base -fsanitize=fuzzer)
+          target_link_libraries(${target} PRIVATE weir_${name} -fsanitize=fuzzer)
         endif()
       else()
         add_executable(${target} ${file})
