@@ -182,7 +182,10 @@ Pipeline::Next Pipeline::find_route() {
       stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
       if (route->forward() == nullptr) return reply_and_go_on(403, "", "upgrade_failed");
       selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
-      if (const upstream::Cluster* cluster = chosen_cluster()) info.upstream_cluster = cluster->spec().stat_name;
+      if (const upstream::Cluster* cluster = chosen_cluster()) {
+        info.upstream_cluster = cluster->spec().stat_name;
+        info.upstream_cluster_raw = cluster->spec().name;
+      }
       return reply_and_go_on(403, "", "upgrade_failed", RouteHeaders::kYes);
     }
     tunnel_ = true;

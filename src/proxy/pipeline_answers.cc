@@ -95,6 +95,7 @@ Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std:
   if (route_headers == RouteHeaders::kYes) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
                              format_context());
+    router_.tell_tries(response_headers_);
   }
   local_reply_ = true;
   set_reply_body(body);
@@ -109,6 +110,7 @@ void Pipeline::set_reply_body(std::string_view body) {
   const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
   reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
   upstream_headers_end_ = reply_body_.empty() || head_request_;
+  info.response_code = response_headers_.status();
 }
 
 // --- the request goes its way once more ---

@@ -78,6 +78,8 @@ void set_scheme(HeaderMap& request, const HttpConnectionSpec& spec, bool tls) {
   if (request.scheme().empty()) {
     const bool https = iequals(forwarded, "https") || (tls && !iequals(forwarded, "http"));
     request.set_pseudo(HeaderId::kScheme, https ? "https" : "http");
+  } else if (std::ranges::any_of(request.scheme(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+    request.set_pseudo(HeaderId::kScheme, request.arena().copy(lower(request.scheme())));
   }
 }
 

@@ -176,9 +176,7 @@ void Router::on_headers(bool end_stream) {
     const int64_t service_time_ms = (info.upstream_response_start - info.request_complete) / kNsPerMs;
     response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal(service_time_ms));
   }
-  if (match.virtual_host->include_attempt_count_in_response) {
-    response.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_));
-  }
+  tell_tries(response);
   route::finalize_response(table->config(), match, choice.entry, response, pipeline_.format_context());
   pipeline_.relay_headers(end_stream);
 }
@@ -244,6 +242,12 @@ void Router::on_failure(const UpstreamFailure& failure) {
                   "reset reason: ", words.text, with_reason ? ", transport failure reason: " : "", failure.transport_reason),
        arena.join("upstream_reset_before_response_started{", words.details, with_reason ? "|" : "",
                   with_underscores(arena, failure.transport_reason), "}"));
+}
+
+void Router::tell_tries(http::HeaderMap& response) const {
+  const route::VirtualHost* host = pipeline_.selection().match.virtual_host;
+  if (tries_ == 0 || host == nullptr || !host->include_attempt_count_in_response) return;
+  response.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_));
 }
 
 /// Weir answers in the upstream's place.

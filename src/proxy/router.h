@@ -35,6 +35,8 @@ class Router final : private AttemptEvents {
   void resume_response();
   /// The request, which was complete, begins anew as another; what its body was is kept.
   void begin_again();
+  /// Where the virtual host wants it, an answer says how many tries there were.
+  void tell_tries(http::HeaderMap& response) const;
   /// Gives up: nothing of this calls the pipeline any more.
   void abort();
   /// The request is over.

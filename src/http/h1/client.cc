@@ -296,7 +296,7 @@ void Http1Client::send_trailers(const HeaderMap& trailers) {
   request_ended_ = true;
   if (framing_ != h1::Framing::kChunked) return;
   if (options_.enable_trailers) {
-    h1::write_trailers(connection_.out(), trailers, options_.proper_case);
+    h1::write_trailers(connection_.out(), trailers);
   } else {
     connection_.out().append(h1::kLastChunk);
   }

@@ -320,6 +320,7 @@ std::optional<ProtocolError> parse_response_head(char* head, size_t size, Header
   char* at = head;
   if (size < 15 || !parse_version({at, 8}, facts.version)) return kInvalidVersion;
   at += 8;
+  while (at[0] == ' ' && at[1] == ' ') ++at;
   if (at[0] != ' ' || !is_digit(at[1]) || !is_digit(at[2]) || !is_digit(at[3])) return kInvalidStatusLine;
   const std::string_view digits(at + 1, 3);
   at += 4;

@@ -321,7 +321,7 @@ void Http1Server::send_body(std::string_view bytes, bool end_stream) {
 void Http1Server::send_trailers(const HeaderMap& trailers) {
   if (framing_ == h1::Framing::kChunked) {
     if (options_.enable_trailers) {
-      h1::write_trailers(connection_.out(), trailers, options_.proper_case);
+      h1::write_trailers(connection_.out(), trailers);
     } else {
       connection_.out().append(h1::kLastChunk);
     }

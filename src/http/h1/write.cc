@@ -180,10 +180,10 @@ void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol vers
   });
 }
 
-void write_trailers(ByteQueue& out, const HeaderMap& trailers, bool proper_case) {
+void write_trailers(ByteQueue& out, const HeaderMap& trailers) {
   write_reserved(out, 8 + lines_size(trailers), [&](Pen& pen) {
     pen.text("0\r\n");
-    for (const Header& line : trailers) pen.line(line, proper_case);
+    for (const Header& line : trailers) pen.line(line, false);
     pen.text("\r\n");
   });
 }

@@ -20,7 +20,7 @@ std::string_view reason_phrase(int status);
 void write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case);
 void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
                          std::string_view framing_line, bool proper_case);
-void write_trailers(ByteQueue& out, const HeaderMap& trailers, bool proper_case);
+void write_trailers(ByteQueue& out, const HeaderMap& trailers);
 
 /// Body bytes in the framing; the last chunk (without trailers) if `end`.
 void write_body(net::ByteStream& connection, std::string_view bytes, Framing framing);
