@@ -22,6 +22,7 @@ static_resources:
   listeners:
   - name: demo
     address: { socket_address: { address: 127.0.0.1, port_value: @PORT@ } }
+    enable_reuse_port: false # a second demo is to hear that the port is taken, not to share it
     filter_chains:
     - filters:
       - name: envoy.filters.network.http_connection_manager
