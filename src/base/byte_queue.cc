@@ -10,18 +10,22 @@
 namespace weir {
 
 BlockPool::~BlockPool() {
-  while (free_ != nullptr) std::free(std::exchange(free_, free_->next));
+  for (Stock* stock : {&small_, &large_}) {
+    while (stock->first != nullptr) std::free(std::exchange(stock->first, stock->first->next));
+  }
 }
 
-Block* BlockPool::take() {
+Block* BlockPool::take(Stock& stock, size_t capacity) {
   ++lent_;
-  Block* block = free_;
+  Block* block = stock.first;
   if (block != nullptr) {
-    free_ = block->next;
-    --free_count_;
+    stock.first = block->next;
+    --stock.count;
+    if (stock.first != nullptr) __builtin_prefetch(stock.first, 1);  // the next one to be taken has long left the cache
   } else {
-    block = static_cast<Block*>(std::malloc(sizeof(Block)));
+    block = static_cast<Block*>(std::malloc(sizeof(Block) + capacity));
     CHECK(block != nullptr);
+    block->capacity = static_cast<uint32_t>(capacity);
   }
   block->next = nullptr;
   block->begin = block->end = 0;
@@ -30,13 +34,14 @@ Block* BlockPool::take() {
 
 void BlockPool::give_back(Block* block) {
   --lent_;
-  if (free_count_ >= kKept) {
+  Stock& stock = block->capacity == Block::kCapacity ? large_ : small_;
+  if (stock.count >= stock.most) {
     std::free(block);
     return;
   }
-  block->next = free_;
-  free_ = block;
-  ++free_count_;
+  block->next = stock.first;
+  stock.first = block;
+  ++stock.count;
 }
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept
@@ -47,8 +52,8 @@ ByteQueue::ByteQueue(ByteQueue&& other) noexcept
 
 void ByteQueue::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (tail_ == nullptr || tail_->end == Block::kCapacity) reserve(1);
-    const size_t part = std::min<size_t>(bytes.size(), Block::kCapacity - tail_->end);
+    if (tail_ == nullptr || tail_->room() == 0) reserve(std::min(bytes.size(), Block::kCapacity));
+    const size_t part = std::min<size_t>(bytes.size(), tail_->room());
     std::memcpy(tail_->data + tail_->end, bytes.data(), part);
     commit(part);
     bytes.remove_prefix(part);
@@ -70,8 +75,8 @@ void ByteQueue::append(ByteQueue&& other) {
 
 char* ByteQueue::reserve(size_t size) {
   CHECK(size <= Block::kCapacity);
-  if (tail_ == nullptr || Block::kCapacity - tail_->end < size) {
-    Block* block = pool_->take();
+  if (tail_ == nullptr || tail_->room() < size) {
+    Block* block = pool_->take(tail_ == nullptr ? size : Block::kCapacity);  // a queue that grows will go on growing
     if (tail_ == nullptr) {
       head_ = block;
     } else {

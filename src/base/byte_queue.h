@@ -12,18 +12,27 @@
 namespace weir {
 
 /// One lent piece of memory. `begin` and `end` bound the bytes that wait in it.
+/// There are two sizes: a message of a few hundred bytes need not occupy what a large body wants. Both are odd multiples of a cache
+/// line, or else the first lines of all blocks, which are those that are used, would share a handful of places in the cache.
 struct Block {
-  static constexpr size_t kSize = 16 * 1024;
-  static constexpr size_t kCapacity = kSize - sizeof(void*) - 2 * sizeof(uint32_t);
+  static constexpr size_t kHead = sizeof(void*) + 4 * sizeof(uint32_t);
+  static constexpr size_t kSize = 261 * 64;
+  static constexpr size_t kCapacity = kSize - kHead;
+  static constexpr size_t kSmallSize = 33 * 64;
+  static constexpr size_t kSmallCapacity = kSmallSize - kHead;
 
   Block* next;
   uint32_t begin;
   uint32_t end;
-  char data[kCapacity];
-};
-static_assert(sizeof(Block) == Block::kSize);
+  uint32_t capacity;
+  uint32_t unused;
+  char data[];
 
-/// The worker's stock of blocks. Keeps at most `kKept` free ones; one per worker, not thread-safe.
+  size_t room() const { return capacity - end; }
+};
+static_assert(sizeof(Block) == Block::kHead);
+
+/// The worker's stock of blocks. Keeps some free ones of each size; one per worker, not thread-safe.
 class BlockPool {
  public:
   BlockPool() = default;
@@ -31,15 +40,24 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool();
 
-  Block* take();
+  /// The smallest block with room for `size` (at most Block::kCapacity) bytes.
+  Block* take(size_t size) {
+    return size <= Block::kSmallCapacity ? take(small_, Block::kSmallCapacity) : take(large_, Block::kCapacity);
+  }
   void give_back(Block* block);
   /// Blocks now in use.
   size_t lent() const { return lent_; }
 
  private:
-  static constexpr size_t kKept = 256;
-  Block* free_ = nullptr;
-  size_t free_count_ = 0;
+  struct Stock {
+    const size_t most;
+    Block* first = nullptr;
+    size_t count = 0;
+  };
+  Block* take(Stock& stock, size_t capacity);
+
+  Stock small_{1024};
+  Stock large_{256};
   size_t lent_ = 0;
 };
 

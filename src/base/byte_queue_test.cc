@@ -115,7 +115,7 @@ TEST(ByteQueue, AMovedFromQueueIsEmptyAndTheNewOneHasEverything) {
 TEST(ByteQueue, WhatIsReservedIsNotThereBeforeItIsCommitted) {
   BlockPool pool;
   ByteQueue queue(pool);
-  std::memcpy(queue.reserve(100), "abc", 3);
+  std::memcpy(queue.reserve(Block::kSmallCapacity + 1), "abc", 3);
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.front(), "");
   queue.commit(3);
@@ -138,16 +138,28 @@ TEST(ByteQueue, NoMoreEntriesAreFilledThanThereIsRoomFor) {
 
 TEST(BlockPool, ABlockThatWasGivenBackIsLentAgain) {
   BlockPool pool;
-  Block* block = pool.take();
+  Block* block = pool.take(1);
   pool.give_back(block);
-  EXPECT_EQ(pool.take(), block);
+  EXPECT_EQ(pool.take(1), block);
   pool.give_back(block);
+}
+
+TEST(BlockPool, AShortMessageOccupiesASmallBlock) {
+  BlockPool pool;
+  Block* small = pool.take(Block::kSmallCapacity);
+  Block* large = pool.take(Block::kSmallCapacity + 1);
+  EXPECT_EQ(small->room(), Block::kSmallCapacity);
+  EXPECT_EQ(large->room(), Block::kCapacity);
+  pool.give_back(large);
+  pool.give_back(small);
+  EXPECT_EQ(pool.take(1), small);
+  pool.give_back(small);
 }
 
 TEST(BlockPool, AfterABurstMostBlocksGoBackToTheSystem) {
   BlockPool pool;
   std::vector<Block*> blocks;
-  for (int i = 0; i < 1000; ++i) blocks.push_back(pool.take());
+  for (int i = 0; i < 1000; ++i) blocks.push_back(pool.take(i % 2 == 0 ? 1 : Block::kCapacity));
   EXPECT_EQ(pool.lent(), 1000u);
   for (Block* block : blocks) pool.give_back(block);  // the sanitizer build notices one that is lost or freed twice
   EXPECT_EQ(pool.lent(), 0u);

@@ -68,6 +68,7 @@ inline std::string_view next_token(std::string_view& rest, char separator = ',')
 
 /// Whether a comma-separated list holds `token`, whatever its case (RFC 9110 §5.6.1).
 inline bool list_has_token(std::string_view list, std::string_view token) {
+  if (list == token) return true;  // mostly it is the only one
   while (!list.empty()) {
     if (iequals(next_token(list), token)) return true;
   }

@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, kHeaderIdCount> kNames = {
     "content-type",
     "user-agent",
     "accept",
+    "referer",
     "location",
     "http2-settings",
     "x-forwarded-for",

@@ -34,6 +34,7 @@ enum class HeaderId : uint8_t {
   kContentType,
   kUserAgent,
   kAccept,
+  kReferer,
   kLocation,
   kHttp2Settings,
   kForwardedFor,

@@ -64,6 +64,7 @@ void HeaderMap::set(HeaderId id, std::string_view value) {
     Header* first = lines_ + (line - lines_);
     first->value = value;
     size_t kept = (first - lines_) + 1;
+    while (kept < count_ && lines_[kept].id != id) ++kept;  // mostly to the end: there is one line of each name
     for (size_t i = kept; i < count_; ++i) {
       if (lines_[i].id != id) lines_[kept++] = lines_[i];
     }

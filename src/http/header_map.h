@@ -80,7 +80,8 @@ class HeaderMap {
   template <class F>
   size_t remove_if(F&& unwanted) {
     size_t kept = 0;
-    for (size_t i = 0; i < count_; ++i) {
+    while (kept < count_ && !unwanted(lines_[kept])) ++kept;
+    for (size_t i = kept + 1; i < count_; ++i) {
       if (!unwanted(lines_[i])) lines_[kept++] = lines_[i];
     }
     const size_t removed = count_ - kept;

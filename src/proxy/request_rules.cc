@@ -1,6 +1,7 @@
 #include "proxy/request_rules.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 #include "http/url.h"
@@ -34,21 +35,28 @@ void append_via(HeaderMap& headers, std::string_view via) {
 
 /// RFC 9562 version 4, in lower-case hex.
 std::string_view make_uuid(Arena& arena, Random& random) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  const uint64_t high = random.next(), low = random.next();
-  char* text = arena.allocate_chars(36);
-  int nibble = 0;
-  for (int i = 0; i < 36; ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      text[i] = '-';
-      continue;
+  struct Digits {
+    char of[256][2];
+  };
+  static constexpr Digits kDigits = [] {
+    Digits digits{};
+    for (int i = 0; i < 256; ++i) {
+      digits.of[i][0] = "0123456789abcdef"[i >> 4];
+      digits.of[i][1] = "0123456789abcdef"[i & 15];
     }
-    const uint64_t word = nibble < 16 ? high : low;
-    text[i] = kHex[(word >> (60 - (nibble % 16) * 4)) & 15];
-    ++nibble;
+    return digits;
+  }();
+  uint64_t words[2] = {random.next(), random.next()};
+  const auto* bytes = reinterpret_cast<const unsigned char*>(words);
+  char* const text = arena.allocate_chars(36);
+  char* at = text;
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+    std::memcpy(at, kDigits.of[bytes[i]], 2);
+    at += 2;
   }
   text[14] = '4';
-  text[19] = "89ab"[low >> 62];
+  text[19] = "89ab"[bytes[8] >> 6];
   return {text, 36};
 }
 
@@ -151,9 +159,9 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     }
   }
 
-  request.remove_if([](const http::Header& line) {
-    return line.id == HeaderId::kOther && line.name == "referer" && !http::is_referer(line.value);
-  });
+  if (request.has(HeaderId::kReferer)) {
+    request.remove_if([](const http::Header& line) { return line.id == HeaderId::kReferer && !http::is_referer(line.value); });
+  }
 
   // 2. Who asks.
   const net::AddressPtr& peer = info.connection->remote_address;

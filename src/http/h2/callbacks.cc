@@ -46,8 +46,11 @@ nghttp2_data_provider Callbacks::body_of(H2Stream& stream) {
   return provider;
 }
 
-H2Stream* Callbacks::stream(nghttp2_session* session, int32_t id) {
-  return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
+/// Frames of a stream come in rows, so the last answer is often the next.
+H2Stream* Callbacks::stream(Connection& self, int32_t id) {
+  if (self.recent_ != nullptr && self.recent_->id_ == id) return self.recent_;
+  self.recent_ = static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(self.session_, id));
+  return self.recent_;
 }
 
 /// What a frame breaks by coming on this stream at all, where nghttp2 is more patient than RFC 9113 §5.1, §5.1.1 and §8.4.
@@ -96,6 +99,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     stream.begin(frame->hd.stream_id, nullptr);
     stream.in_session_ = true;
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &stream);
+    self.recent_ = &stream;
     StreamEvents& events = self.begin_request(stream);
     if (self.dead_) return NGHTTP2_ERR_CALLBACK_FAILURE;
     stream.events_ = &events;
@@ -103,7 +107,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     self.block_stream_ = &stream;
     return 0;
   }
-  H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+  H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
   if (stream == nullptr) {
     self.stats_.headers_cb_no_stream.add();
     return 0;
@@ -146,7 +150,7 @@ int Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const u
 int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user_data) {
   Connection& self = connection(user_data);
   if (self.held_stream_ != nullptr) self.deliver_held(false);
-  H2Stream* stream = Callbacks::stream(session, id);
+  H2Stream* stream = Callbacks::stream(self, id);
   if (stream == nullptr || stream->events_ == nullptr) {
     nghttp2_session_consume(session, id, size);
     return 0;
@@ -156,7 +160,7 @@ int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, cons
   return 0;
 }
 
-int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+int Callbacks::on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
   Connection& self = connection(user_data);
   const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame->hd.type) {
@@ -166,7 +170,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
         self.flood(flood);
         return NGHTTP2_ERR_CALLBACK_FAILURE;
       }
-      H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+      H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
       if (stream == nullptr) return 0;
       stream->remote_ended_ |= end_stream;
       if (self.held_stream_ != nullptr) {
@@ -181,7 +185,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
         self.flood(flood);
         return NGHTTP2_ERR_CALLBACK_FAILURE;
       }
-      H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+      H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
       if (stream == nullptr) return 0;
       stream->remote_ended_ |= end_stream;
       if (stream->events_ == nullptr || self.block_stream_ != stream) return 0;
@@ -189,7 +193,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
     }
     case NGHTTP2_RST_STREAM:
       self.stats_.rx_reset.add();
-      if (H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id)) stream->reset_by_peer_ = true;
+      if (H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id)) stream->reset_by_peer_ = true;
       return 0;
     case NGHTTP2_GOAWAY:
       self.goaway_received();
@@ -248,7 +252,7 @@ bool Callbacks::malformed(Connection& self, H2Stream& stream, std::string_view d
   return self.options_.override_stream_error_on_invalid_http_message;
 }
 
-int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user_data) {
+int Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user_data) {
   Connection& self = connection(user_data);
   if (error == NGHTTP2_ERR_REFUSED_STREAM) {
     self.stats_.stream_refused_errors.add();
@@ -257,7 +261,7 @@ int Callbacks::on_invalid_frame(nghttp2_session* session, const nghttp2_frame* f
   // nghttp2 itself answers these as RFC 9113 says, with RST_STREAM or GOAWAY.
   if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
   if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
-    H2Stream* const stream = Callbacks::stream(session, frame->hd.stream_id);
+    H2Stream* const stream = Callbacks::stream(self, frame->hd.stream_id);
     const std::string_view details = error == NGHTTP2_ERR_HTTP_HEADER && !std::exchange(self.unknown_pseudo_, false)
                                          ? kInvalidHeader
                                          : Connection::kMessagingRule;
@@ -282,7 +286,7 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
   if (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS) {
     const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (type == NGHTTP2_DATA && !end_stream) return 0;
-    H2Stream* stream = Callbacks::stream(session, frame->hd.stream_id);
+    H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     stream->head_sent_ = true;
     if (!end_stream) return 0;
@@ -302,10 +306,11 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
   return 0;
 }
 
-int Callbacks::on_stream_closed(nghttp2_session* session, int32_t id, uint32_t error_code, void* user_data) {
-  H2Stream* stream = Callbacks::stream(session, id);
-  if (stream == nullptr) return 0;
+int Callbacks::on_stream_closed(nghttp2_session*, int32_t id, uint32_t error_code, void* user_data) {
   Connection& self = connection(user_data);
+  H2Stream* stream = Callbacks::stream(self, id);
+  self.recent_ = nullptr;
+  if (stream == nullptr) return 0;
   if (stream->reset_by_peer_ || (stream->remote_ended_ && stream->local_ended_)) self.closed_.closed(static_cast<uint32_t>(id));
   self.closed_by_session(*stream, error_code);
   return 0;

@@ -21,7 +21,8 @@ class Callbacks {
 
  private:
   static Connection& connection(void* user_data) { return *static_cast<Connection*>(user_data); }
-  static H2Stream* stream(nghttp2_session* session, int32_t id);
+  /// Null if there is none, or none any more.
+  static H2Stream* stream(Connection& connection, int32_t id);
 
   static uint32_t misplaced(const Connection& self, const nghttp2_frame_hd& header);
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);

@@ -291,7 +291,7 @@ void Connection::lost(Reset reason, std::string_view details) {
 
 void Connection::reset_all(Reset reason, std::string_view details) {
   dead_ = true;
-  held_stream_ = block_stream_ = nullptr;
+  recent_ = held_stream_ = block_stream_ = nullptr;
   while (!streams_.empty()) {
     H2Stream& stream = streams_.front();
     StreamEvents* events = stream.events_;

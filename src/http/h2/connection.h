@@ -132,6 +132,7 @@ class Connection {
   size_t active_ = 0;
   size_t gone_ = 0;  // streams whose end is still to be told with stream_gone()
 
+  H2Stream* recent_ = nullptr;        // the last one that nghttp2 was asked for; known to it
   H2Stream* block_stream_ = nullptr;  // whose header block is being received
   bool unknown_pseudo_ = false;       // the field that makes it invalid is a pseudo-header that does not exist
   H2Stream* held_stream_ = nullptr;   // whose bytes are held back until it is known whether they are the last
