@@ -56,6 +56,11 @@ Result<std::shared_ptr<ListenSockets>> ListenSockets::open(const ListenerSpec& s
   sockets->fds_.resize(workers);
   sockets->configured_ = spec.addresses;
   sockets->reuse_port_ = spec.reuse_port;
+  sockets->bound_ = spec.bind_to_port;
+  if (!spec.bind_to_port) {
+    sockets->addresses_ = spec.addresses;
+    return sockets;
+  }
   for (const net::AddressPtr& configured : spec.addresses) {
     net::AddressPtr address = configured;
     int shared_fd = -1;
@@ -91,7 +96,7 @@ void ListenSockets::close_worker(size_t worker) {
 }
 
 bool ListenSockets::fit(const ListenerSpec& spec) const {
-  if (spec.addresses.size() != configured_.size() || spec.reuse_port != reuse_port_) return false;
+  if (spec.addresses.size() != configured_.size() || spec.reuse_port != reuse_port_ || spec.bind_to_port != bound_) return false;
   for (size_t i = 0; i < configured_.size(); ++i) {
     if (!(*spec.addresses[i] == *configured_[i])) return false;
   }
@@ -187,6 +192,7 @@ void ActiveListener::stop(bool close_sockets) {
     for (auto& acceptor : acceptors_) acceptor->accept_all();
   }
   acceptors_.clear();
+  stopped_ = true;
   if (close_sockets) state_->sockets->close_worker(worker_.index());
 }
 
@@ -248,8 +254,12 @@ void ActiveListener::open_connection(int fd, net::AddressPtr local, net::Address
   info.id = worker_.next_connection_id();
   info.local_address = info.direct_local_address = std::move(local);
   info.remote_address = info.direct_remote_address = std::move(remote);
+  filter_connection(std::move(stream), std::move(info), false);
+}
+
+void ActiveListener::filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over) {
   if (spec().filters.empty()) return choose_chain(std::move(stream), std::move(info), nullptr);
-  auto pending = std::make_unique<PendingConnection>(*this, worker_.loop(), std::move(stream), std::move(info));
+  auto pending = std::make_unique<PendingConnection>(*this, worker_.loop(), std::move(stream), std::move(info), handed_over);
   stats_.downstream_pre_cx_active.add();
   PendingConnection& started = *pending.release();  // owned by the list: on_filtered() and on_pending_gone() dispose of it
   pending_.push_back(started);
@@ -258,7 +268,7 @@ void ActiveListener::open_connection(int fd, net::AddressPtr local, net::Address
 
 void ActiveListener::on_pending_gone(PendingConnection& pending) {
   stats_.downstream_pre_cx_active.subtract();
-  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+  uncount_for_balance();
   pending.ListNode<PendingConnection>::unlink();
   worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
 }
@@ -267,8 +277,30 @@ void ActiveListener::on_filtered(PendingConnection& pending, std::unique_ptr<net
                                  const ListenerFindings& findings) {
   stats_.downstream_pre_cx_active.subtract();
   pending.ListNode<PendingConnection>::unlink();
-  choose_chain(std::move(stream), std::move(info), &findings);
+  const bool may_leave = spec().hands_over && findings.destination_restored && !pending.handed_over();
+  if (ActiveListener* other = may_leave ? worker_.listener_at(*info.local_address) : nullptr) {
+    uncount_for_balance();
+    other->take_over(std::move(stream), std::move(info));
+  } else {
+    choose_chain(std::move(stream), std::move(info), &findings);
+  }
   worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
+}
+
+void ActiveListener::take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info) {
+  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_add(1);
+  filter_connection(std::move(stream), std::move(info), true);
+}
+
+bool ActiveListener::serves(const net::Address& destination, bool any) const {
+  return !stopped_ && std::ranges::any_of(state_->sockets->addresses(), [&](const net::AddressPtr& own) {
+    if (!any || !own->is_ip()) return *own == destination;
+    return own->family() == destination.family() && own->port() == destination.port() && (own->ip() == "0.0.0.0" || own->ip() == "::");
+  });
+}
+
+void ActiveListener::uncount_for_balance() {
+  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
 }
 
 /// `findings`: of the listener filters, or null without any.
@@ -297,7 +329,7 @@ void ActiveListener::choose_chain(std::unique_ptr<net::TcpStream> stream, format
 
 /// Closes a connection that nobody takes.
 void ActiveListener::turn_away(std::unique_ptr<net::ByteStream> stream) {
-  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+  uncount_for_balance();
   stream->close();
   worker_.loop().dispose(std::move(stream));  // its bytes may have brought us here
 }
@@ -365,7 +397,7 @@ void ActiveListener::on_connection_gone(const Connection& connection, MonotonicN
   stats_.downstream_cx_destroy.add();
   stats_.downstream_cx_length_ms.record((worker_.loop().now() - opened_at) / kNsPerMs);
   state_->connections.fetch_sub(1, std::memory_order_relaxed);
-  if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_sub(1);
+  uncount_for_balance();
 }
 
 }  // namespace weir::proxy

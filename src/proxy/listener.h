@@ -40,6 +40,7 @@ class ListenSockets {
   std::vector<net::AddressPtr> addresses_;
   std::vector<net::AddressPtr> configured_;
   bool reuse_port_ = true;
+  bool bound_ = true;
 };
 
 /// Connections are asked to leave: all at once, or more and more of them until `spread` ns are over, so that their clients do not
@@ -85,7 +86,7 @@ class ActiveListener {
   void stop(bool close_sockets);
   /// Stopped, and no connection is left that could refer to it.
   bool finished() const { return stopped() && open_connections_ == 0 && pending_.empty(); }
-  bool stopped() const { return acceptors_.empty(); }
+  bool stopped() const { return stopped_; }
 
   const ListenerStatePtr& state() const { return state_; }
   const ListenerSpec& spec() const { return *state_->spec; }
@@ -98,8 +99,12 @@ class ActiveListener {
   bool leaves();
   /// Those who had to wait while the worker did not accept.
   void accept_all();
+  /// Whether it is the listener of connections to that address: exactly, or (`any`) of all addresses with that port.
+  bool serves(const net::Address& destination, bool any) const;
   /// A socket that was accepted, here or by another worker on our behalf.
   void take_socket(int fd);
+  /// A connection that another listener accepted and that is meant for this one (use_original_dst).
+  void take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info);
   void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
   /// The listener filters are through with a connection, or have given it up.
   void on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
@@ -114,6 +119,9 @@ class ActiveListener {
   bool encrypt(Accepted& accepted, const FilterChain& chain);
   void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
+  /// `handed_over`: another listener accepted it and found that it was meant for this one.
+  void filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over);
+  void uncount_for_balance();
   void choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, const ListenerFindings* findings);
 
   Worker& worker_;
@@ -122,6 +130,7 @@ class ActiveListener {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   List<PendingConnection> pending_;
   size_t open_connections_ = 0;
+  bool stopped_ = false;
   std::optional<Drain> draining_;
 };
 

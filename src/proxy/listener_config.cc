@@ -110,10 +110,9 @@ class Reader {
   }
 
   void socket() {
-    if ((from_.has_bind_to_port() && !from_.bind_to_port().value()) ||
-        (from_.deprecated_v1().has_bind_to_port() && !from_.deprecated_v1().bind_to_port().value())) {
-      wrong(FieldPath{&at_, "bind_to_port"}, "listeners that no port belongs to are not implemented yet", "remove it");
-    }
+    spec_->bind_to_port = (!from_.has_bind_to_port() || from_.bind_to_port().value()) &&
+                          (!from_.deprecated_v1().has_bind_to_port() || from_.deprecated_v1().bind_to_port().value());
+    spec_->hands_over = from_.use_original_dst().value();
     spec_->reuse_port = !from_.has_enable_reuse_port() || from_.enable_reuse_port().value();
     spec_->exact_balance = from_.connection_balance_config().has_exact_balance();
     spec_->transparent = from_.transparent().value();
@@ -304,6 +303,7 @@ void declare_listeners(config::SupportTable& table) {
                "ignore_global_conn_limit",
                "bypass_overload_manager",
                "bind_to_port",
+               "use_original_dst",
                "deprecated_v1"})
       .extensions("listener_filters", "envoy.filters.listener")
       .harmless({"metadata", "drain_type", "reuse_port"});

@@ -216,8 +216,6 @@ TEST_F(ListenerConfig, WhatCannotWorkIsRefusedWithItsPath) {
        "filter_chains[0].filter_chain_match.server_names[0]: "},
       {"{" + address + ", additional_addresses: [{" + address + "}], filter_chains: [{filters: [" + tcp() + "]}]}",
        "additional_addresses[0].address: "},
-      {with_filter(tcp(), "bind_to_port: false"), "bind_to_port: "},
-      {with_filter(tcp(), "use_original_dst: true"), "use_original_dst: "},
       {with_filter(http("upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WebSocket}]")),
        "typed_config.upgrade_configs[1].upgrade_type: "},
       {with_filter("{name: envoy.filters.network.tcp_proxy}"), "filter_chains[0].filters[0].typed_config: "},

@@ -27,7 +27,9 @@ void original_destination(int fd, ListenerFindings& findings) {
   const bool v6 = findings.local_address->family() == AF_INET6;
   const int got = v6 ? getsockopt(fd, SOL_IPV6, kOriginalDestination6, &storage, &size)
                      : getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, &storage, &size);
-  if (got == 0) findings.local_address = std::make_shared<const net::Address>(net::Address::from_sockaddr(storage, size));
+  if (got != 0) return;
+  findings.local_address = std::make_shared<const net::Address>(net::Address::from_sockaddr(storage, size));
+  findings.destination_restored = true;
 }
 
 FilterResult proxy_protocol(const ListenerFilterSpec& filter, std::string_view bytes, ListenerFindings& findings, size_t& taken) {
@@ -42,6 +44,7 @@ FilterResult proxy_protocol(const ListenerFilterSpec& filter, std::string_view b
   taken = header.size;
   if (header.source != nullptr) {
     findings.remote_address = std::move(header.source);
+    findings.destination_restored |= !(*header.destination == *findings.local_address);
     findings.local_address = std::move(header.destination);
   }
   return FilterResult::kGoOn;

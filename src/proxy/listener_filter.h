@@ -26,6 +26,7 @@ struct ListenerFilterSpec {
 /// What the filters found out.
 struct ListenerFindings {
   net::AddressPtr local_address, remote_address;  // as they are from now on
+  bool destination_restored = false;              // local_address is where the client meant to go, not where it arrived
   std::string server_name;                        // lower case
   std::string transport_protocol = "raw_buffer";
   std::vector<std::string> application_protocols;

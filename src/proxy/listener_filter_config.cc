@@ -88,6 +88,7 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
       good = false;
     }
   }
+  if (listener.use_original_dst().value()) spec.filters.push_back({.kind = Kind::kOriginalDestination, .disabled = {}});
   return good;
 }
 

@@ -33,7 +33,8 @@ struct ListenerSpec {
   std::string name;
   std::string stat_prefix;                 // the address unless configured, ':' replaced
   std::vector<net::AddressPtr> addresses;  // the main one first
-  bool bind_to_port = true;
+  bool bind_to_port = true;  // or else connections come only from listeners that hand them over
+  bool hands_over = false;   // use_original_dst: a restored destination may belong to another listener
   bool reuse_port = true;
   bool exact_balance = false;
   bool transparent = false, freebind = false;

@@ -11,12 +11,13 @@ constexpr size_t kMaxBytes = 128 * 1024;  // no filter needs more; a read brings
 }
 
 PendingConnection::PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::TcpStream> stream,
-                                     format::ConnectionInfo info)
+                                     format::ConnectionInfo info, bool handed_over)
     : listener_(listener),
       loop_(loop),
       stream_(std::move(stream)),
       info_(std::move(info)),
-      timer_(loop::Timer::calling<&PendingConnection::on_timeout>(loop.timers(), *this)) {
+      timer_(loop::Timer::calling<&PendingConnection::on_timeout>(loop.timers(), *this)),
+      handed_over_(handed_over) {
   findings_.local_address = info_.local_address;
   findings_.remote_address = info_.remote_address;
   stream_->set_handler(*this);

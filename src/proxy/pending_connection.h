@@ -19,11 +19,13 @@ class ActiveListener;
 class PendingConnection final : public ListNode<PendingConnection>, public loop::Disposable, private net::ByteStream::Handler {
  public:
   PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::TcpStream> stream,
-                    format::ConnectionInfo info);
+                    format::ConnectionInfo info, bool handed_over);
   ~PendingConnection() override;
 
   /// May be over before it returns.
   void start();
+  /// Another listener accepted it; it stays with this one.
+  bool handed_over() const { return handed_over_; }
   /// The listener goes away.
   void close();
 
@@ -44,6 +46,7 @@ class PendingConnection final : public ListNode<PendingConnection>, public loop:
   std::string bytes_;
   size_t next_filter_ = 0;
   loop::Timer timer_;
+  const bool handed_over_;
   bool over_ = false;
 };
 

@@ -135,6 +135,14 @@ void Worker::listen(ListenerStatePtr listener) {
   });
 }
 
+ActiveListener* Worker::listener_at(const net::Address& destination) {
+  for (const bool any : {false, true}) {
+    const auto found = std::ranges::find_if(listeners_, [&](const auto& each) { return each->serves(destination, any); });
+    if (found != listeners_.end()) return found->get();
+  }
+  return nullptr;
+}
+
 void Worker::stop_listening(ListenerStatePtr listener, std::optional<Drain> drain, bool close_sockets) {
   loop_.post([this, listener = std::move(listener), drain, close_sockets] {
     for (auto& active : listeners_) {

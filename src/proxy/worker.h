@@ -69,6 +69,9 @@ class Worker {
   const LocalIdentity& identity() const { return identity_; }
   uint64_t next_stream_id() { return random_.next(); }
   uint64_t next_connection_id() { return next_connection_id_++ * 1024 + index_; }
+  /// Whose a connection to that address is: the listener of exactly that address, or else of all addresses with its port; or
+  /// null.
+  ActiveListener* listener_at(const net::Address& destination);
   /// The cluster with this number, made when first asked for; null if there is none.
   upstream::Cluster* cluster(uint32_t id);
   upstream::Cluster* cluster(std::string_view name);
