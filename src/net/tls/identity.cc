@@ -1,9 +1,9 @@
 #include "net/tls/identity.h"
 
-#include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 
 #include "net/tls/certificate.h"
+#include "net/tls/key_reader.h"
 #include "net/tls/parsed.h"
 
 namespace weir::net {
@@ -17,13 +17,6 @@ std::unexpected<Problem> problem(std::string field, std::string message) {
   return std::unexpected(Problem{std::move(field), std::move(message)});
 }
 
-int give_password(char* buffer, int size, int, void* password) {
-  const auto& text = *static_cast<const std::string*>(password);
-  if (static_cast<int>(text.size()) > size) return -1;
-  text.copy(buffer, text.size());
-  return static_cast<int>(text.size());
-}
-
 /// BoringSSL, and so Envoy, knows these curves and no others.
 bool known_curve(int nid) { return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1 || nid == NID_secp521r1; }
 
@@ -35,15 +28,14 @@ int curve_of(const EVP_PKEY* key) {
 }
 
 /// Fills from the texts; the first certificate of the chain is our own.
-std::expected<void, Problem> parse_pem(const TlsCertificateSpec& spec, TlsIdentity::Parsed& parsed) {
+std::expected<void, Problem> parse_pem(const TlsCertificateSpec& spec, KeyReader& keys, TlsIdentity::Parsed& parsed) {
   parsed.chain = read_certificates(spec.chain);
   parsed.certificate.reset(sk_X509_shift(parsed.chain.get()));
   if (parsed.certificate == nullptr) {
     return problem("certificate_chain", "no certificate can be read from " + spec.chain_name);
   }
   if (spec.key.empty()) return {};
-  const BioPtr bio = bio_over(spec.key);
-  parsed.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_password, const_cast<std::string*>(&spec.password)));
+  parsed.key = keys.read(spec.key, spec.password);
   if (parsed.key == nullptr) return problem("private_key", "no private key can be read from " + spec.key_name);
   return {};
 }
@@ -69,10 +61,10 @@ std::expected<void, Problem> parse_pkcs12(const TlsCertificateSpec& spec, TlsIde
 TlsIdentity::TlsIdentity() : parsed_(std::make_unique<Parsed>()) {}
 TlsIdentity::~TlsIdentity() = default;
 
-std::expected<TlsIdentityPtr, TlsIdentity::Problem> TlsIdentity::load(const TlsCertificateSpec& spec) {
+std::expected<TlsIdentityPtr, TlsIdentity::Problem> TlsIdentity::load(const TlsCertificateSpec& spec, KeyReader& keys) {
   std::shared_ptr<TlsIdentity> identity(new TlsIdentity());
   Parsed& parsed = *identity->parsed_;
-  const auto read = spec.pkcs12.empty() ? parse_pem(spec, parsed) : parse_pkcs12(spec, parsed);
+  const auto read = spec.pkcs12.empty() ? parse_pem(spec, keys, parsed) : parse_pkcs12(spec, parsed);
   if (!read) return std::unexpected(read.error());
 
   const EVP_PKEY* key = X509_get0_pubkey(parsed.certificate.get());

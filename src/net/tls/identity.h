@@ -11,6 +11,8 @@
 
 namespace weir::net {
 
+class KeyReader;
+
 class TlsIdentity {
  public:
   /// What is wrong with a certificate, and with which of its parts (a field of TlsCertificate).
@@ -18,7 +20,7 @@ class TlsIdentity {
     std::string field;
     std::string message;
   };
-  static std::expected<TlsIdentityPtr, Problem> load(const TlsCertificateSpec& spec);
+  static std::expected<TlsIdentityPtr, Problem> load(const TlsCertificateSpec& spec, KeyReader& keys);
   ~TlsIdentity();
 
   const std::shared_ptr<const CertificateFacts>& facts() const { return facts_; }

@@ -7,6 +7,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
 #include "net/tls/certificate.h"
+#include "net/tls/key_reader.h"
 
 namespace weir::net {
 
@@ -117,7 +118,8 @@ class Reader {
     }
     const std::string content = spec.chain + '\0' + spec.key + '\0' + spec.pkcs12 + '\0' + spec.password + '\0' + spec.chain_name;
     if (TlsIdentityPtr known = context_.identities.find(content)) return known;
-    auto loaded = TlsIdentity::load(spec);
+    if (context_.keys == nullptr) context_.keys = std::make_shared<KeyReader>();
+    auto loaded = TlsIdentity::load(spec, *context_.keys);
     if (!loaded) {
       wrong(FieldPath{&at, loaded.error().field}, loaded.error().message);
       return nullptr;

@@ -27,6 +27,8 @@ class StringMatcher;
 
 namespace weir::net {
 
+class KeyReader;
+
 /// Objects by content, for as long as somebody uses them. Main thread.
 template <class T>
 class ContentCache {
@@ -66,6 +68,7 @@ struct TlsConfigContext {
       const envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig&)>
       find_secret;
 
+  std::shared_ptr<KeyReader> keys;  // made when first needed
   ContentCache<TlsIdentity> identities;
   ContentCache<TlsTrust> trusts;
   ContentCache<TlsContext> contexts;

@@ -5,10 +5,16 @@
 
 #include "net/memory_stream.h"
 #include "net/tls/client_hello.h"
+#include "net/tls/key_reader.h"
 #include "net/tls/test_certificates.h"
 
 namespace weir::net {
 namespace {
+
+std::expected<TlsIdentityPtr, TlsIdentity::Problem> load(const TlsCertificateSpec& spec) {
+  KeyReader keys;
+  return TlsIdentity::load(spec, keys);
+}
 
 struct Listening final : ByteStream::Handler {
   void on_connected() override { connected = true; }
@@ -28,7 +34,7 @@ struct Listening final : ByteStream::Handler {
 class TlsStreamTest : public testing::Test {
  protected:
   TlsContextPtr server_context(TlsServerSpec spec = {}) {
-    if (spec.identities.empty()) spec.identities = {*TlsIdentity::load(server_.spec())};
+    if (spec.identities.empty()) spec.identities = {*load(server_.spec())};
     return *TlsContext::server(std::move(spec));
   }
   TlsTrustPtr trust(const TestCertificate& authority) {
@@ -136,7 +142,7 @@ TEST_F(TlsStreamTest, BothSidesKnowEachOther) {
   server.require_client_certificate = true;
   TlsClientSpec client;
   client.trust = trust(ca_);
-  client.identities = {*TlsIdentity::load(client_.spec())};
+  client.identities = {*load(client_.spec())};
   connect(server_context(std::move(server)), *TlsContext::client(std::move(client)), {.server_name = "server.test"});
   ASSERT_TRUE(at_server_.connected);
   const auto seen = server_tls_->tls();
@@ -153,7 +159,7 @@ TEST_F(TlsStreamTest, AStrangerIsRefusedAndNamed) {
   TlsServerSpec server;
   server.trust = trust(ca_);
   TlsClientSpec client;
-  client.identities = {*TlsIdentity::load(stranger_.spec())};
+  client.identities = {*load(stranger_.spec())};
   connect(server_context(std::move(server)), *TlsContext::client(std::move(client)));
   EXPECT_EQ(at_server_.failure, "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end");
   EXPECT_EQ(server_tls_->tls()->peer().subject, "CN=stranger");
@@ -238,7 +244,7 @@ TEST_F(TlsStreamTest, WithoutTicketsNothingIsResumed) {
 TEST_F(TlsStreamTest, TheCertificateFollowsTheNameThatTheClientAsksFor) {
   const TestCertificate first("first", "DNS:first.test", &ca_), second("second", "DNS:second.test", &ca_);
   TlsServerSpec server;
-  server.identities = {*TlsIdentity::load(first.spec()), *TlsIdentity::load(second.spec())};
+  server.identities = {*load(first.spec()), *load(second.spec())};
   const TlsContextPtr context = server_context(std::move(server));
   connect(context, *TlsContext::client({}), {.server_name = "second.test"});
   EXPECT_EQ(client_tls_->tls()->peer().subject, "CN=second");
@@ -280,19 +286,40 @@ TEST_F(TlsStreamTest, WhatWentWrongBeforeIsNoErrorOfTheNextCall) {
   EXPECT_EQ(at_server_.failure + at_client_.failure, "");
 }
 
+TEST(KeyReaderTest, ReadsOneKeyAfterAnotherWhateverCameBefore) {
+  const TestCertificate one("one", ""), other("other", "");
+  KeyReader keys;
+  EXPECT_EQ(EVP_PKEY_eq(keys.read(one.key_pem(), "").get(), one.key.get()), 1);
+  EXPECT_EQ(keys.read("nonsense", ""), nullptr);
+  EXPECT_EQ(keys.read("", ""), nullptr);
+  EXPECT_EQ(keys.read(one.pem(), ""), nullptr);
+  EXPECT_EQ(EVP_PKEY_eq(keys.read(other.key_pem(), "").get(), other.key.get()), 1);
+  EXPECT_EQ(EVP_PKEY_eq(keys.read(one.pem() + one.key_pem(), "").get(), one.key.get()), 1);
+}
+
+TEST(KeyReaderTest, AnEncryptedKeyNeedsItsPassword) {
+  const TestCertificate one("one", "");
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PKCS8PrivateKey(bio.get(), one.key.get(), EVP_aes_256_cbc(), "secret", 6, nullptr, nullptr);
+  KeyReader keys;
+  EXPECT_EQ(keys.read(bio_text(bio.get()), ""), nullptr);
+  EXPECT_EQ(keys.read(bio_text(bio.get()), "wrong"), nullptr);
+  EXPECT_EQ(EVP_PKEY_eq(keys.read(bio_text(bio.get()), "secret").get(), one.key.get()), 1);
+}
+
 TEST(TlsIdentityTest, AKeyThatDoesNotFitIsNamed) {
   const TestCertificate one("one", ""), other("other", "");
   TlsCertificateSpec spec = one.spec();
   spec.key = other.key_pem();
-  EXPECT_EQ(TlsIdentity::load(spec).error().field, "private_key");
+  EXPECT_EQ(load(spec).error().field, "private_key");
   spec.chain = "nonsense";
-  EXPECT_EQ(TlsIdentity::load(spec).error().field, "certificate_chain");
+  EXPECT_EQ(load(spec).error().field, "certificate_chain");
 }
 
 TEST(TlsContextTest, ASuiteThatNobodyKnowsIsNamed) {
   const TestCertificate one("one", "");
   TlsServerSpec spec;
-  spec.identities = {*TlsIdentity::load(one.spec())};
+  spec.identities = {*load(one.spec())};
   spec.ciphers = {"[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]", "NOT-A-CIPHER"};
   const auto made = TlsContext::server(spec);
   ASSERT_FALSE(made);
