@@ -30,6 +30,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
 	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
 	@SUT=$(SUT) spec/conformance.py
+	@SUT=$(SUT) spec/grpc_interop.py
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
 
 DIFFERENTIAL_ARGS ?= --configs 10

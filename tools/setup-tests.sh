@@ -2,7 +2,7 @@
 # Installs what the tests and benchmarks talk to: clients, servers and proxies that are not ours. Says nothing where all are there.
 #   tools/setup-tests.sh [fuzz] [lint] [differential] [smuggling]     also what these steps need
 set -euo pipefail
-packages=(python3 python3-yaml python3-h2 curl openssl libssl-dev nginx-light haproxy nghttp2-client nghttp2-proxy)
+packages=(python3 python3-yaml python3-h2 python3-grpcio curl openssl libssl-dev nginx-light haproxy nghttp2-client nghttp2-proxy)
 for step in "$@"; do
   case $step in
     fuzz) packages+=(clang-16 libclang-rt-16-dev) ;;
