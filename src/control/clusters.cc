@@ -61,6 +61,10 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
       activate(std::move(entry));
     }
   }
+  local_name_ = bootstrap.cluster_manager().local_cluster_name();
+  if (const auto local = active_.find(local_name_); local != active_.end()) {
+    for (const auto& [name, entry] : active_) entry->state->local = local->second->state.get();
+  }
   if (bootstrap.dynamic_resources().has_cds_config()) {
     const FieldPath dynamic{nullptr, "dynamic_resources"};
     const auto source =
@@ -76,11 +80,11 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
 }
 
 Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics) {
+  const upstream::ReadClientTls read_tls = [this](const auto& message, const FieldPath& where, config::Diagnostics& found) {
+    return tls_.client(message, where, found);
+  };
   std::shared_ptr<upstream::ClusterSpec> spec =
-      upstream::read_cluster(cluster, at, diagnostics, bind_default_.get(),
-                             [this](const auto& message, const FieldPath& where, config::Diagnostics& found) {
-                               return tls_.client(message, where, found);
-                             });
+      upstream::read_cluster(cluster, at, diagnostics, {bind_default_.get(), read_tls, &context_.runtime});
   if (spec == nullptr) return nullptr;
   const FieldPath eds{&at, "eds_cluster_config"};
   const FieldPath eds_config{&eds, "eds_config"};
@@ -90,6 +94,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   }
   spec->id = context_.cluster_names.intern(spec->name);
   spec->added_via_api = via_api;
+  spec->own_locality = context_.locality;
   auto entry = std::make_shared<Entry>();
   const auto before = active_.find(spec->name);
   const upstream::ClusterStatePtr old = before != active_.end() ? before->second->state : nullptr;
@@ -98,11 +103,12 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   // Endpoints that stay keep their counters.
   const bool same_source = old != nullptr && old->spec->discovery == spec->discovery && old->spec->eds_path == spec->eds_path &&
                            old->spec->eds_service_name == spec->eds_service_name && !is_dns(spec->discovery);
-  if (same_source) entry->state->endpoints.store(old->endpoints.load());
+  if (same_source) upstream::take_endpoints(*entry->state, old->endpoints.load());
+  if (const auto local = active_.find(local_name_); local != active_.end()) entry->state->local = local->second->state.get();
   if (spec->discovery == DiscoveryType::kStatic) {
     upstream::update_endpoints(*entry->state, spec->assignment);
     entry->warm = true;
-  } else if (!spec->wait_for_warm) {
+  } else if (!spec->wait_for_warm || spec->discovery == DiscoveryType::kOriginalDst) {
     entry->warm = true;
   }
   return entry;

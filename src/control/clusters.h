@@ -87,6 +87,7 @@ class Clusters {
   std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints_;
   std::function<void()> on_warm_;
   bool cds_read_ = false;
+  std::string local_name_;  // of the cluster that the proxy belongs to; "" if it is not said
 
   std::unique_ptr<const envoy::config::core::v3::BindConfig> bind_default_;
   net::ResolverStats resolver_stats_;

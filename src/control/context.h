@@ -61,9 +61,10 @@ struct Context {
   Log& log;
   Publisher& publisher;
   size_t workers;
-  proxy::Overload* overload = nullptr;  // what monitors write
-  bool has_node = true;                 // whether node.id and node.cluster are known
-  std::string service_cluster = {};     // of the node, for folders of the runtime
+  proxy::Overload* overload = nullptr;                      // what monitors write
+  bool has_node = true;                                     // whether node.id and node.cluster are known
+  std::shared_ptr<const upstream::Locality> locality = {};  // of the node; null if it says nothing
+  std::string service_cluster = {};                         // of the node, for folders of the runtime
   config::UnknownFields dynamic_unknown_fields = config::UnknownFields::kWarn;
   CompileListener compile_listener;
   CompileRoutes compile_routes;  // of RDS: clusters need not exist

@@ -51,6 +51,13 @@ class DynamicMetadata {
     return nullptr;
   }
   bool empty() const { return newest_ == nullptr; }
+  /// All notes of a filter, the newest first.
+  template <class F>
+  void for_each(std::string_view filter, F&& f) const {
+    for (const Note* note = newest_; note != nullptr; note = note->older) {
+      if (note->filter == filter) f(note->value);
+    }
+  }
 
  private:
   struct Note {

@@ -149,6 +149,10 @@ struct StreamInfo {
   uint64_t upstream_header_bytes_sent = 0;
   uint64_t upstream_header_bytes_received = 0;
 
+  /// The address of the endpoint that the request shall go to (a session's); "" for any. Strict: that one or none.
+  std::string_view wanted_host;
+  bool wanted_host_strict = false;
+
   // --- what filters noted ---
   DynamicMetadata metadata;
   FilterState filter_state;

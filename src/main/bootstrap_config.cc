@@ -39,17 +39,13 @@ net::AddressPtr machine_address(int family) {
   return found;
 }
 
-/// Zones only matter where both sides have one: until Weir knows how to prefer the nearest, that is refused.
-void read_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const BootstrapSpec& spec,
-                          config::Diagnostics& diagnostics) {
+void check_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   const std::string& local = bootstrap.cluster_manager().local_cluster_name();
   if (local.empty()) return;
   constexpr const char* kField = "cluster_manager.local_cluster_name";
   const auto& clusters = bootstrap.static_resources().clusters();
   if (std::ranges::none_of(clusters, [&](const auto& cluster) { return cluster.name() == local; })) {
     diagnostics.error({{}, kField, "there is no cluster " + config::quoted(local) + " in static_resources", "name one of them"});
-  } else if (!spec.identity.zone.empty()) {
-    diagnostics.error({{}, kField, "known to Envoy, but Weir does not implement it yet: zones are not preferred", "remove it"});
   }
 }
 
@@ -71,7 +67,12 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   spec.identity.node_id = either(bootstrap.node().id(), options.service_node);
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
   spec.identity.zone = either(bootstrap.node().locality().zone(), options.service_zone);
-  read_cluster_manager(bootstrap, spec, diagnostics);
+  if (bootstrap.node().has_locality() || !options.service_zone.empty()) {
+    const core::v3::Locality& from = bootstrap.node().locality();
+    spec.locality =
+        std::make_shared<const upstream::Locality>(upstream::Locality{from.region(), spec.identity.zone, from.sub_zone()});
+  }
+  check_cluster_manager(bootstrap, diagnostics);
   constexpr std::string_view kOnlyInterface = "envoy.extensions.network.socket_interface.default_socket_interface";
   if (!bootstrap.default_socket_interface().empty() && bootstrap.default_socket_interface() != kOnlyInterface) {
     diagnostics.error({{}, "default_socket_interface", "only the default one is implemented yet", "remove it"});

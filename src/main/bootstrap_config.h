@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "main/options.h"
 #include "net/address.h"
 #include "proxy/request_rules.h"
+#include "upstream/spec.h"
 
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
@@ -21,8 +23,9 @@ struct BootstrapSpec {
   net::AddressPtr admin_address;  // null: no admin
   int64_t stats_flush_interval_ms = 5000;
   proxy::LocalIdentity identity;
-  std::optional<std::string> log_format;        // of the process's own log, unless the command line says it
-  std::optional<int64_t> stats_server_version;  // what server.version shows
+  std::shared_ptr<const upstream::Locality> locality;  // of the node; null if nothing is said of it
+  std::optional<std::string> log_format;               // of the process's own log, unless the command line says it
+  std::optional<int64_t> stats_server_version;         // what server.version shows
 };
 
 /// Reads a validated bootstrap; the command line completes the node.

@@ -46,7 +46,10 @@ class Lint {
     using upstream::DiscoveryType;
     const bool has_endpoints = std::ranges::any_of(
         cluster.assignment.localities, [](const upstream::LocalityEndpoints& each) { return !each.endpoints.empty(); });
-    if (has_endpoints || cluster.spec->discovery == DiscoveryType::kEds) return;
+    if (has_endpoints || cluster.spec->discovery == DiscoveryType::kEds ||
+        cluster.spec->discovery == DiscoveryType::kOriginalDst) {
+      return;
+    }
     warn(cluster.place, "",
          "the cluster " + config::quoted(cluster.spec->name) + " has no endpoints: every request to it gets 503",
          "give load_assignment endpoints");

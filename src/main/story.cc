@@ -64,18 +64,18 @@ std::string place_text(const DryRun::Place* table, const std::string& below) {
 }
 
 std::string_view name_of(upstream::DiscoveryType type) {
-  constexpr std::string_view kNames[] = {"static", "strict DNS", "logical DNS", "EDS"};
+  constexpr std::string_view kNames[] = {"static", "strict DNS", "logical DNS", "EDS", "original destination"};
   return kNames[static_cast<size_t>(type)];
 }
 std::string_view name_of(upstream::BalancerKind kind) {
-  constexpr std::string_view kNames[] = {"round robin", "least request", "random"};
+  constexpr std::string_view kNames[] = {"round robin", "least request", "random", "ring hash", "Maglev"};
   return kNames[static_cast<size_t>(kind)];
 }
 
 std::string describe(const DryRun::Cluster& cluster) {
   constexpr size_t kMostShown = 5;
   std::string text(name_of(cluster.spec->discovery));
-  (text += ", ") += name_of(cluster.spec->balancer);
+  (text += ", ") += name_of(cluster.spec->balancing.kind);
   size_t count = 0;
   std::string endpoints;
   for (const upstream::LocalityEndpoints& locality : cluster.assignment.localities) {

@@ -35,7 +35,10 @@ class Mirror final : public loop::Disposable, public ListNode<Mirror>, public Li
 
  private:
   // AttemptEvents
-  upstream::Host* choose_host(upstream::Cluster& cluster) override { return cluster.choose(); }
+  upstream::Host* choose_host(upstream::Cluster& cluster) override {
+    upstream::AnyEndpoint any;
+    return cluster.choose(any);
+  }
   http::HeaderMap& response_headers() override { return response_; }
   http::HeaderMap& response_trailers() override { return trailers_; }
   bool request_ended() const override { return request_ended_; }

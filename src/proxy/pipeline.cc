@@ -265,12 +265,31 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (limits.expected_ms > 0 && envoy_headers()) {
     request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
   }
+  if (drops(*cluster)) return Next::kGoOn;
+  router_.look_at(*cluster, forward);
   if (match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
 
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, limits, connection_->buffer_limit());
   return Next::kGoOn;  // it may have failed already, and have made an answer
+}
+
+/// Whoever knows the endpoints says that they get too much.
+bool Pipeline::drops(upstream::Cluster& cluster) {
+  const double share = cluster.drop_share();
+  if (share <= 0) return false;
+  const bool always = share >= 1;
+  if (!always && static_cast<double>(random.below(1'000'000)) >= share * 1e6) return false;
+  cluster.stats().upstream_rq_dropped_overload.add();
+  cluster.stats().codes.count(503);
+  cluster.stats().upstream_rq_completed.add();
+  (info.internal_request ? cluster.stats().internal_codes : cluster.stats().external_codes).count(503);
+  info.flags.set(always ? ResponseFlag::kUnconditionalDropOverload : ResponseFlag::kDropOverload);
+  reply_and_go_on(503, always ? "unconditional drop overload" : "drop overload",
+                  always ? "unconditional_drop_overload" : "drop_overload", RouteHeaders::kYes);
+  if (envoy_headers()) response_headers_.set(always ? "x-envoy-unconditional-drop-overload" : "x-envoy-drop-overload", "true");
+  return true;
 }
 
 Pipeline::Next Pipeline::run_response_filters() {

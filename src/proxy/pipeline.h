@@ -127,6 +127,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next refuse(const LocalReply& refusal);
   Next redirect(const route::Redirect& redirect);
   Next respond_directly(const route::DirectResponse& response);
+  bool drops(upstream::Cluster& cluster);
   Next start_upstream(const route::Forward& forward);
 
   // --- answers made here ---

@@ -10,6 +10,7 @@
 #include "proxy/pipeline.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
+#include "route/request_hash.h"
 
 namespace weir::proxy {
 
@@ -24,6 +25,11 @@ Router::Router(Pipeline& pipeline)
       response_timer_(loop::Timer::calling<&Router::on_response_timeout>(pipeline.loop.timers(), *this)) {}
 
 // --- the request goes upstream ---
+
+void Router::look_at(const upstream::Cluster& cluster, const route::Forward& forward) {
+  if (!cluster.hashes() || forward.hash_policies.empty()) return;
+  hash_ = route::request_hash(forward.hash_policies, pipeline_.request, pipeline_.info, &set_cookies_);
+}
 
 void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits,
                    size_t buffer_limit) {
@@ -70,12 +76,39 @@ void Router::try_once(upstream::Cluster& cluster) {
 }
 
 upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
-  upstream::Host* host = cluster.choose();
-  if (tries_ > 1) {
-    for (int64_t i = 0; i < retry_.choices() && host != nullptr && retry_.rejects(*host->endpoint); ++i) host = cluster.choose();
-  }
+  upstream::Host* host = cluster.choose(*this);
   if (host != nullptr && retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   return host;
+}
+
+/// What filters noted wins over the weighted cluster, and that over the route.
+const format::LbCriteria* Router::criteria() {
+  const route::WeightedCluster* entry = pipeline_.selection().choice.entry;
+  const format::LbCriteria* configured =
+      entry != nullptr && entry->criteria != nullptr ? entry->criteria.get() : forward_->criteria.get();
+  if (pipeline_.info.metadata.empty()) return configured;
+  if (!noted_criteria_) {
+    pipeline_.info.metadata.for_each("envoy.lb", [&](const format::MetadataValue& note) {
+      const format::LbCriteria older = format::criteria_of(note);
+      noted_criteria_ = noted_criteria_ ? merged(older, *noted_criteria_) : older;
+    });
+    if (!noted_criteria_) return configured;
+    if (configured != nullptr) noted_criteria_ = merged(*configured, *noted_criteria_);
+  }
+  return &*noted_criteria_;
+}
+
+const http::HeaderMap* Router::headers() { return &pipeline_.request; }
+const format::StreamInfo* Router::info() { return &pipeline_.info; }
+
+std::optional<upstream::WantedHost> Router::wanted() {
+  const format::StreamInfo& info = pipeline_.info;
+  if (info.wanted_host.empty() || tries_ > 1) return std::nullopt;
+  return upstream::WantedHost{info.wanted_host, info.wanted_host_strict};
+}
+
+uint32_t Router::more_choices() const {
+  return tries_ > 1 ? static_cast<uint32_t>(std::clamp<int64_t>(retry_.choices(), 0, UINT32_MAX)) : 0;
 }
 
 void Router::on_connected() {
@@ -177,6 +210,7 @@ void Router::on_headers(bool end_stream) {
     response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal(service_time_ms));
   }
   tell_tries(response);
+  for (const std::string_view cookie : set_cookies_) response.add(HeaderId::kSetCookie, cookie);
   route::finalize_response(table->config(), match, choice.entry, response, pipeline_.format_context());
   pipeline_.relay_headers(end_stream);
 }
@@ -278,6 +312,9 @@ void Router::begin_again() {
   retry_.recycle();
   forward_ = nullptr;
   limits_ = {};
+  hash_.reset();
+  noted_criteria_.reset();
+  set_cookies_.clear();
   phase_ = Phase::kIdle;
   tries_ = 0;
   keeps_body_ = try_was_late_ = response_begun_ = false;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/byte_queue.h"
 #include "base/list.h"
@@ -19,11 +21,13 @@ namespace weir::proxy {
 class Pipeline;
 
 /// kIdle ─▶ kTrying (endpoint, connection, request, response) ─▶ kIdle; on the way perhaps kTrying ─▶ kBetweenTries ─▶ kTrying.
-class Router final : private AttemptEvents {
+class Router final : private AttemptEvents, private upstream::PickContext {
  public:
   explicit Router(Pipeline& pipeline);
 
   // --- what the pipeline says ---
+  /// Looks at the request as it came, before it is changed for the upstream: what it hashes to may depend on that.
+  void look_at(const upstream::Cluster& cluster, const route::Forward& forward);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
   void start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
@@ -55,6 +59,16 @@ class Router final : private AttemptEvents {
   void on_trailers() override;
   void on_room() override;
   void on_failure(const UpstreamFailure& failure) override;
+
+  // PickContext
+  std::optional<uint64_t> hash() override { return hash_; }
+  const format::LbCriteria* criteria() override;
+  const http::HeaderMap* headers() override;
+  const format::StreamInfo* info() override;
+  std::optional<upstream::WantedHost> wanted() override;
+  uint32_t tries_before() const override { return tries_ - 1; }
+  uint32_t more_choices() const override;
+  bool rejects(const upstream::Endpoint& endpoint) override { return tries_ > 1 && retry_.rejects(endpoint); }
 
   enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries };
 
@@ -90,6 +104,10 @@ class Router final : private AttemptEvents {
   RetryState retry_;
   const route::Forward* forward_ = nullptr;
   RequestTimeouts limits_;
+
+  std::optional<uint64_t> hash_;                      // of the request, where the cluster's balancer asks
+  std::optional<format::LbCriteria> noted_criteria_;  // the route's with what filters noted
+  std::vector<std::string_view> set_cookies_;         // that the answer brings, so that the next request hashes alike
 
   /// Of the request: what waits for a connection or, while a retry is possible, all that came.
   ByteQueue body_;

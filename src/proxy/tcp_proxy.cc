@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
 
@@ -38,6 +39,22 @@ void TcpProxy::start() {
 
 // --- connecting ---
 
+std::optional<uint64_t> TcpProxy::hash() {
+  switch (spec_->hash) {
+    case TcpProxySpec::Hash::kNone:
+      break;
+    case TcpProxySpec::Hash::kSourceIp:
+      if (info_.remote_address != nullptr && info_.remote_address->is_ip()) return xxhash64(info_.remote_address->ip());
+      break;
+    case TcpProxySpec::Hash::kFilterState:
+      if (const auto* object = stream_info_.filter_state.find(spec_->hash_key); object != nullptr && object->address != nullptr) {
+        return xxhash64(object->address->text());
+      }
+      break;
+  }
+  return std::nullopt;
+}
+
 void TcpProxy::choose_cluster() {
   uint64_t point = spec_->clusters.size() > 1 ? worker_.loop().random().below(spec_->total_weight) : 0;
   for (const TcpProxySpec::WeightedCluster& candidate : spec_->clusters) {
@@ -46,6 +63,7 @@ void TcpProxy::choose_cluster() {
       continue;
     }
     cluster_ = worker_.cluster(candidate.id);
+    criteria_ = candidate.criteria.get();
     break;
   }
   if (cluster_ == nullptr) return;
@@ -73,7 +91,7 @@ void TcpProxy::connect() {
     stats.upstream_cx_connect_attempts_exceeded.add();
     return give_up(ResponseFlag::kUpstreamRetryLimitExceeded);
   }
-  upstream::Host* host = cluster_->choose();
+  upstream::Host* host = cluster_->choose(*this);
   if (host == nullptr) {
     stats.upstream_cx_none_healthy.add();
     return give_up(ResponseFlag::kNoHealthyUpstream);

@@ -8,6 +8,7 @@
 #include "loop/timer.h"
 #include "proxy/connection.h"
 #include "proxy/tcp_proxy_spec.h"
+#include "upstream/pick_context.h"
 #include "upstream/tcp_connection.h"
 
 namespace weir::proxy {
@@ -17,7 +18,7 @@ class Worker;
 ///   kConnecting ─▶ kOpen ─▶ gone, when both directions have ended
 ///        │           └────▶ kFlushing (one side broke: the other gets what it is still owed) ─▶ gone
 ///        └─▶ kConnecting again, while attempts are left; else gone
-class TcpProxy final : public Connection {
+class TcpProxy final : public Connection, private upstream::PickContext {
  public:
   TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpProxySpec> spec);
   ~TcpProxy() override;
@@ -51,6 +52,9 @@ class TcpProxy final : public Connection {
   };
 
   Side& other(Side& side) { return &side == &downstream_ ? upstream_ : downstream_; }
+  std::optional<uint64_t> hash() override;
+  const format::LbCriteria* criteria() override { return criteria_; }
+  const format::StreamInfo* info() override { return &stream_info_; }
   void choose_cluster();
   void connect();
   void give_up(format::ResponseFlag flag);
@@ -76,6 +80,7 @@ class TcpProxy final : public Connection {
   format::StreamInfo stream_info_;
   Side downstream_{*this}, upstream_{*this};
   upstream::Cluster* cluster_ = nullptr;
+  const format::LbCriteria* criteria_ = nullptr;  // of the cluster's endpoint
   std::unique_ptr<upstream::TcpConnection> upstream_connection_;
   std::string failure_reason_;
   loop::Timer idle_timer_;

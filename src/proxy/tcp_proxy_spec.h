@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "format/lb_criteria.h"
 #include "observe/access_log.h"
 #include "stats/cell.h"
 
@@ -25,10 +26,15 @@ struct TcpProxySpec {
     std::string name;
     uint32_t id = 0;
     uint32_t weight = 1;
+    std::shared_ptr<const format::LbCriteria> criteria = nullptr;  // what endpoints' metadata must be; null: anything
   };
+  /// What makes like connections go to like places.
+  enum class Hash : uint8_t { kNone, kSourceIp, kFilterState };
   std::string stat_prefix;
   std::vector<WeightedCluster> clusters;  // one, or several by weight
   uint64_t total_weight = 1;
+  Hash hash = Hash::kNone;
+  std::string hash_key;                 // of the filter state's object
   int64_t idle_timeout_ms = 3'600'000;  // 0: never
   uint32_t max_connect_attempts = 1;
   int64_t max_connection_duration_ms = 0;  // 0: no bound

@@ -3,6 +3,7 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
+#include "format/lb_criteria_config.h"
 #include "route/config_reader.h"
 #include "route/policy_config.h"
 
@@ -30,6 +31,11 @@ WeightedCluster weighted_cluster(ConfigReader& reader, const v3::WeightedCluster
   if (!config.has_weight()) reader.error({&at, "weight"}, "is missing", "a weight of 0 has to be said, too");
   result.weight = config.weight().value();
   if (!prefix.empty()) result.runtime_weight = reader.runtime_key(prefix + "." + config.name());
+  if (config.has_metadata_match()) {
+    if (auto criteria = format::read_lb_criteria(config.metadata_match()); !criteria.empty()) {
+      result.criteria = std::make_shared<const format::LbCriteria>(std::move(criteria));
+    }
+  }
   result.mutations = reader.mutations(config, at);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   if (config.host_rewrite_specifier_case() == v3::WeightedCluster::ClusterWeight::kHostRewriteLiteral) {
@@ -84,6 +90,20 @@ ClusterSpecifier cluster_specifier(ConfigReader& reader, const v3::RouteAction& 
   }
   reader.error(at, "needs a cluster, cluster_header, weighted_clusters or a cluster specifier plugin");
   return ClusterRef();
+}
+
+/// A weighted cluster's criteria win over the route's.
+void read_criteria(const v3::RouteAction& config, Forward& forward) {
+  format::LbCriteria criteria = format::read_lb_criteria(config.metadata_match());
+  if (criteria.empty()) return;
+  forward.criteria = std::make_shared<const format::LbCriteria>(std::move(criteria));
+  auto* clusters = std::get_if<WeightedClusters>(&forward.cluster);
+  if (clusters == nullptr) return;
+  for (WeightedCluster& entry : clusters->entries) {
+    entry.criteria = entry.criteria == nullptr
+                         ? forward.criteria
+                         : std::make_shared<const format::LbCriteria>(merged(*forward.criteria, *entry.criteria));
+  }
 }
 
 HostRewrite host_rewrite(ConfigReader& reader, const v3::RouteAction& config, const Path& at) {
@@ -170,6 +190,7 @@ Forward forward(ConfigReader& reader, const v3::RouteAction& config, const Inher
   read_timeouts(reader, config, at, result);
   result.priority = config.priority() == core::HIGH ? Priority::kHigh : Priority::kDefault;
   read_policies(reader, config, inherited, at, result);
+  read_criteria(config, result);
   result.rate_limits = reader.rate_limits(config.rate_limits(), {&at, "rate_limits"});
   result.include_vh_rate_limits = config.include_vh_rate_limits().value();
   return result;

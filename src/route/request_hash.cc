@@ -1,6 +1,8 @@
 #include "route/request_hash.h"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <span>
 
 #include "base/hash.h"
@@ -44,12 +46,36 @@ std::optional<uint64_t> hash_of(std::string_view text) {
   return xxhash64(text);
 }
 
-std::optional<uint64_t> hash(const HashPolicy& policy, const HeaderMap& request, const format::StreamInfo& info) {
+/// The client gets a cookie that stands for its connection, so that requests that race for one get the same.
+std::optional<uint64_t> cookie_hash(const HashPolicy& policy, const HeaderMap& request, const format::StreamInfo& info,
+                                    std::vector<std::string_view>* set_cookies) {
+  const std::string_view known = cookie_value(request, policy.name);
+  if (!known.empty() || !policy.cookie_ttl_s || set_cookies == nullptr || info.connection == nullptr) return hash_of(known);
+  const net::AddressPtr& remote = info.client();
+  const net::AddressPtr& local = info.connection->local_address;
+  if (remote == nullptr || local == nullptr) return std::nullopt;
+  Arena& arena = request.arena();
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016" PRIx64, xxhash64(arena.join(remote->text(), local->text())));
+  const std::string_view value = arena.copy(std::string_view(digits, 16));
+  std::string text = policy.name + "=\"" + std::string(value) + "\"";
+  if (*policy.cookie_ttl_s != 0) text += "; Max-Age=" + std::to_string(*policy.cookie_ttl_s);
+  if (!policy.cookie_path.empty()) text += "; Path=" + policy.cookie_path;
+  for (const HashPolicy::CookieAttribute& attribute : policy.cookie_attributes) {
+    text += "; " + attribute.name;
+    if (!attribute.value.empty()) text += "=" + attribute.value;
+  }
+  set_cookies->push_back(arena.copy(text += "; HttpOnly"));
+  return xxhash64(value);
+}
+
+std::optional<uint64_t> hash(const HashPolicy& policy, const HeaderMap& request, const format::StreamInfo& info,
+                             std::vector<std::string_view>* set_cookies) {
   switch (policy.kind) {
     case HashPolicy::Kind::kHeader:
       return header_hash(policy, request);
     case HashPolicy::Kind::kCookie:
-      return hash_of(cookie_value(request, policy.name));
+      return cookie_hash(policy, request, info, set_cookies);
     case HashPolicy::Kind::kSourceIp: {
       const net::AddressPtr address = info.connection == nullptr ? nullptr : info.client();
       return address == nullptr || !address->is_ip() ? std::nullopt : hash_of(address->ip());
@@ -70,10 +96,10 @@ std::optional<uint64_t> hash(const HashPolicy& policy, const HeaderMap& request,
 }  // namespace
 
 std::optional<uint64_t> request_hash(const std::vector<HashPolicy>& policies, const HeaderMap& request,
-                                     const format::StreamInfo& info) {
+                                     const format::StreamInfo& info, std::vector<std::string_view>* set_cookies) {
   std::optional<uint64_t> result;
   for (const HashPolicy& policy : policies) {
-    if (const std::optional<uint64_t> next = hash(policy, request, info)) {
+    if (const std::optional<uint64_t> next = hash(policy, request, info, set_cookies)) {
       const uint64_t before = result.value_or(0);
       result = ((before << 1) | (before >> 63)) ^ *next;
     }

@@ -275,7 +275,8 @@ void declare_support(config::SupportTable& table) {
                "max_stream_duration"})
       .extensions("path_rewrite_policy", "envoy.path.rewrite")
       .extensions("early_data_policy", "envoy.route.early_data_policy")
-      .harmless({"metadata_match", "flush_timeout", "cors"});
+      .fields({"metadata_match"})
+      .harmless({"flush_timeout", "cors"});
   table.extension<envoy::extensions::early_data::v3::DefaultEarlyDataPolicy>("envoy.route.early_data_policy",
                                                                              "envoy.route.early_data_policy.default");
   table.message<v3::RouteAction::HashPolicy>().all_fields();
@@ -294,8 +295,7 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::WeightedCluster::ClusterWeight>()
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "cluster_header", "weight", "request_headers_to_add", "request_headers_to_remove",
-               "response_headers_to_add", "response_headers_to_remove", "host_rewrite_literal"})
-      .harmless({"metadata_match"});
+               "response_headers_to_add", "response_headers_to_remove", "host_rewrite_literal", "metadata_match"});
   table.message<v3::RedirectAction>().all_fields();
   table.message<v3::DirectResponseAction>().all_fields();
   table.message<v3::NonForwardingAction>().all_fields();

@@ -10,6 +10,7 @@
 
 #include "base/names.h"
 #include "format/formatter.h"
+#include "format/lb_criteria.h"
 #include "format/matcher_tree.h"
 #include "http/header_name.h"
 #include "route/conditions.h"
@@ -102,7 +103,8 @@ struct WeightedCluster {
   ClusterRef cluster;                      // unless:
   std::optional<http::HeaderName> header;  // the request names the cluster
   uint64_t weight = 0;
-  RuntimeKey runtime_weight;  // may override the weight
+  RuntimeKey runtime_weight;                           // may override the weight
+  std::shared_ptr<const format::LbCriteria> criteria;  // metadata_match over the route's; null: none at all
   Mutations mutations;
   FilterOverrides filters;
   std::optional<std::string> host_rewrite;
@@ -238,7 +240,8 @@ struct Forward {
   std::shared_ptr<const RetryPolicy> retry_policy;  // the route's, else its virtual host's; null: none
   std::shared_ptr<const HedgePolicy> hedge_policy;
   std::vector<HashPolicy> hash_policies;
-  std::vector<MirrorPolicy> mirror_policies;  // the route's, else the virtual host's, else the configuration's
+  std::shared_ptr<const format::LbCriteria> criteria;  // metadata_match; null: none
+  std::vector<MirrorPolicy> mirror_policies;           // the route's, else the virtual host's, else the configuration's
   std::vector<UpgradeConfig> upgrades;
   std::optional<InternalRedirectPolicy> internal_redirects;
   std::vector<RateLimit> rate_limits;   // what filters of rate limits ask for

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "format/lb_criteria_config.h"
 #include "net/address_config.h"
 #include "upstream/cluster_config.h"
 #include "upstream/match_values.h"
@@ -20,26 +21,27 @@ namespace {
 
 bool is_dns(DiscoveryType discovery) { return discovery == DiscoveryType::kStrictDns || discovery == DiscoveryType::kLogicalDns; }
 
-Health health(core::HealthStatus status) {
-  switch (status) {
-    case core::UNHEALTHY:
-      return Health::kUnhealthy;
-    case core::DRAINING:
-      return Health::kDraining;
-    case core::TIMEOUT:
-      return Health::kTimeout;
-    case core::DEGRADED:
-      return Health::kDegraded;
-    default:
-      return Health::kHealthy;
-  }
-}
-
 bool is_canary(const core::Metadata& metadata) {
   const auto lb = metadata.filter_metadata().find("envoy.lb");
   if (lb == metadata.filter_metadata().end()) return false;
   const auto canary = lb->second.fields().find("canary");
   return canary != lb->second.fields().end() && canary->second.bool_value();
+}
+
+LbMetadataPtr lb_metadata(const core::Metadata& metadata) {
+  const auto lb = metadata.filter_metadata().find("envoy.lb");
+  if (lb == metadata.filter_metadata().end()) return nullptr;
+  auto result = std::make_shared<LbMetadata>();
+  for (const auto& [name, value] : lb->second.fields()) {
+    LbField& field = result->fields.emplace_back();
+    field.name = name;
+    field.value = format::canonical_value(value);
+    field.is_list = value.has_list_value();
+    for (const auto& item : value.list_value().values()) field.items.push_back(format::canonical_value(item));
+    if (name == "hash_key") result->hash_key = value.string_value();
+  }
+  std::ranges::sort(result->fields, {}, &LbField::name);
+  return result;
 }
 
 // The name and port to resolve.
@@ -75,8 +77,9 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
   }
   result.hostname = from.endpoint().hostname();
   result.weight = from.has_load_balancing_weight() ? from.load_balancing_weight().value() : 1;
-  result.health = health(from.health_status());
+  result.health = health_of(from.health_status());
   result.canary = is_canary(from.metadata());
+  result.lb_metadata = lb_metadata(from.metadata());
   const auto match = from.metadata().filter_metadata().find("envoy.transport_socket_match");
   if (match != from.metadata().filter_metadata().end()) result.transport_match = match_values(match->second);
   if (is_dns(discovery)) return read_name(from.endpoint().address(), address, diagnostics, result);
@@ -94,6 +97,21 @@ MatchValues match_values(const google::protobuf::Struct& fields) {
   return result;
 }
 
+Health health_of(core::HealthStatus status) {
+  switch (status) {
+    case core::UNHEALTHY:
+      return Health::kUnhealthy;
+    case core::DRAINING:
+      return Health::kDraining;
+    case core::TIMEOUT:
+      return Health::kTimeout;
+    case core::DEGRADED:
+      return Health::kDegraded;
+    default:
+      return Health::kHealthy;
+  }
+}
+
 bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, DiscoveryType discovery, const FieldPath& at,
                      Diagnostics& diagnostics, Assignment& result) {
   bool good = true;
@@ -101,6 +119,12 @@ bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, Discover
     diagnostics.error({{}, path.text(), std::move(message), std::move(hint)});
     good = false;
   };
+  for (const auto& drop : assignment.policy().drop_overloads()) {  // there is at most one
+    constexpr double kUnits[] = {100, 10'000, 1'000'000};
+    const auto& share = drop.drop_percentage();
+    result.drop_share = std::min(1.0, share.numerator() / kUnits[std::min<size_t>(share.denominator(), 2)]);
+  }
+  result.weighted_priority_health = assignment.policy().weighted_priority_health();
   if (assignment.policy().has_overprovisioning_factor()) {
     result.overprovisioning_factor = assignment.policy().overprovisioning_factor().value();
   }
@@ -117,6 +141,7 @@ bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, Discover
     const FieldPath locality{&localities, {}, i};
     LocalityEndpoints& place = result.localities.emplace_back();
     place.locality = {from.locality().region(), from.locality().zone(), from.locality().sub_zone()};
+    place.has_locality = from.has_locality();
     place.priority = from.priority();
     place.weight = from.load_balancing_weight().value();
     place.endpoints.reserve(static_cast<size_t>(from.lb_endpoints_size()));

@@ -1,27 +1,39 @@
-// Balancers: which of a list of hosts gets the next request.
+// Balancers: which endpoint gets the next request.
 #pragma once
 
 #include <memory>
-#include <vector>
+#include <optional>
 
 #include "base/random.h"
-#include "upstream/endpoint.h"
+#include "upstream/balancing_plan.h"
+#include "upstream/cluster_state.h"
+#include "upstream/pick_context.h"
 
 namespace weir::upstream {
 
-/// Chooses among a fixed list; made anew when the list changes. One per worker.
+/// Chooses among the endpoints of the plan that it adopted last. One per worker.
 class Balancer {
  public:
   virtual ~Balancer() = default;
-  /// An index into the list; the list is not empty.
-  virtual size_t pick() = 0;
+  /// Both outlive the balancer's next adopt(). Turns go on where they were.
+  virtual void adopt(const EndpointSet& endpoints, const BalancingPlan& plan) = 0;
+  /// The endpoint's place in the set; nothing if none may be used.
+  virtual std::optional<uint32_t> pick(PickContext& context) = 0;
 };
 
-std::unique_ptr<Balancer> make_balancer(const ClusterSpec& spec, std::vector<const Endpoint*> endpoints, Random& random);
+/// What a balancer works with.
+struct BalancerWorld {
+  const BalancingSpec& spec;
+  const ClusterState& cluster;
+  ClusterStats& stats;
+  Random& random;
+};
 
-/// How many of a hundred requests go to each priority level, from the share (0 … 1) of each level's endpoints that is available:
-/// a level takes its share × overprovisioning until a hundred is reached (Envoy, "Priority levels"). Sums to 100 unless nothing
-/// at all is available.
-std::vector<uint32_t> priority_load(const std::vector<double>& available_share, uint32_t overprovisioning_factor);
+std::unique_ptr<Balancer> make_balancer(const BalancerWorld& world);
+
+// Those that make_balancer() chooses from.
+std::unique_ptr<Balancer> make_list_balancer(const BalancerWorld& world);
+std::unique_ptr<Balancer> make_hash_balancer(const BalancerWorld& world);
+std::unique_ptr<Balancer> make_subset_balancer(const BalancerWorld& world);
 
 }  // namespace weir::upstream

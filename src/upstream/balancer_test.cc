@@ -13,24 +13,34 @@ namespace {
 
 class Balancers : public testing::Test {
  protected:
+  Endpoint& endpoint(uint32_t weight = 1, uint32_t priority = 0, Health health = Health::kHealthy, std::string zone = {}) {
+    const auto port = static_cast<uint16_t>(1 + set_.endpoints.size());
+    auto made = std::make_shared<Endpoint>(1, std::make_shared<const net::Address>(*net::Address::from_ip("10.0.0.1", port)));
+    made->weight = weight;
+    made->priority = priority;
+    made->health = health;
+    made->locality.zone = std::move(zone);
+    set_.endpoints.push_back(made);
+    return *made;
+  }
   void endpoints(const std::vector<uint32_t>& weights) {
-    for (const uint32_t weight : weights) {
-      const auto port = static_cast<uint16_t>(1 + owned_.size());
-      owned_.push_back(
-          std::make_unique<Endpoint>(1, std::make_shared<const net::Address>(*net::Address::from_ip("10.0.0.1", port))));
-      owned_.back()->weight = weight;
-      list_.push_back(owned_.back().get());
-    }
+    for (const uint32_t weight : weights) endpoint(weight);
   }
   std::unique_ptr<Balancer> balancer(BalancerKind kind, uint32_t choices = 2) {
-    ClusterSpec spec;
-    spec.balancer = kind;
-    spec.choice_count = choices;
-    return make_balancer(spec, list_, random_);
+    spec_.kind = kind;
+    spec_.choice_count = choices;
+    return balancer();
   }
+  std::unique_ptr<Balancer> balancer() {
+    plans_.push_back(make_plan(spec_, set_, make_host_sets(set_, nullptr)));
+    auto result = make_balancer({spec_, cluster_, cluster_.stats.mine(0), random_});
+    result->adopt(set_, *plans_.back());
+    return result;
+  }
+  size_t pick(Balancer& balancer) { return balancer.pick(any_).value(); }
   std::vector<double> picks(Balancer& balancer, int count) {
-    std::vector<double> picked(list_.size());
-    for (int i = 0; i < count; ++i) picked.at(balancer.pick()) += 1;
+    std::vector<double> picked(set_.endpoints.size());
+    for (int i = 0; i < count; ++i) picked.at(pick(balancer)) += 1;
     return picked;
   }
   /// Pearson's chi-square against shares that sum to 1.
@@ -40,24 +50,27 @@ class Balancers : public testing::Test {
     for (size_t i = 0; i < picked.size(); ++i) sum += std::pow(picked[i] - total * shares[i], 2) / (total * shares[i]);
     return sum;
   }
-  void set_active(size_t index, int32_t requests) { list_[index]->active_requests.store(requests); }
+  void set_active(size_t index, int32_t requests) { set_.endpoints[index]->active_requests.store(requests); }
 
   Random random_{42};
-  std::vector<std::unique_ptr<Endpoint>> owned_;
-  std::vector<const Endpoint*> list_;
+  BalancingSpec spec_;
+  ClusterState cluster_{std::make_shared<ClusterSpec>(), 1};
+  EndpointSet set_;
+  std::vector<BalancingPlanPtr> plans_;
+  AnyEndpoint any_;
 };
 
 TEST_F(Balancers, RoundRobinGivesEachItsTurnAndNobodyTwoInARow) {
   endpoints({1, 1, 1});
   auto robin = balancer(BalancerKind::kRoundRobin);
-  const size_t first = robin->pick();
-  for (size_t i = 1; i < 30; ++i) EXPECT_EQ(robin->pick(), (first + i) % 3);
+  const size_t first = pick(*robin);
+  for (size_t i = 1; i < 30; ++i) EXPECT_EQ(pick(*robin), (first + i) % 3);
 }
 
 TEST_F(Balancers, RoundRobinStartsAnywhereSoThatWorkersDoNotAllBeginWithTheSameEndpoint) {
   endpoints(std::vector<uint32_t>(5, 1));
   std::vector<double> first(5);
-  for (int i = 0; i < 5000; ++i) first[balancer(BalancerKind::kRoundRobin)->pick()] += 1;
+  for (int i = 0; i < 5000; ++i) first[pick(*balancer(BalancerKind::kRoundRobin))] += 1;
   EXPECT_LT(chi_square(first, std::vector<double>(5, 0.2)), 18.47);  // 4 degrees of freedom, p = 0.001
 }
 
@@ -70,7 +83,7 @@ TEST_F(Balancers, WeightedRoundRobinIsExactOverACycleAndInterleaved) {
   EXPECT_NEAR(picked[2], 2000, 1);
   int longest = 0, run = 0;
   for (int i = 0; i < 100; ++i) {
-    run = robin->pick() == 0 ? run + 1 : 0;
+    run = pick(*robin) == 0 ? run + 1 : 0;
     longest = std::max(longest, run);
   }
   EXPECT_LE(longest, 2) << "half of the requests, but not in bursts";
@@ -123,29 +136,224 @@ TEST_F(Balancers, WeightedLeastRequestSendsABusyEndpointLess) {
   EXPECT_NEAR(picks(*least, 6000)[0], 1000, 5);
 }
 
-TEST(PriorityLoad, AHealthyFirstLevelTakesEverything) {
-  EXPECT_EQ(priority_load({1.0, 1.0}, 140), (std::vector<uint32_t>{100, 0}));
-  // 72 % healthy times 1.4 is still enough.
-  EXPECT_EQ(priority_load({0.72, 1.0}, 140), (std::vector<uint32_t>{100, 0}));
+TEST_F(Balancers, TheBusiestIsNeverPickedByAFullScan) {
+  endpoints({1, 1, 1, 1});
+  for (size_t i = 0; i < 3; ++i) set_active(i, static_cast<int32_t>(i / 2));
+  set_active(3, 5);
+  spec_.full_scan = true;
+  auto least = balancer(BalancerKind::kLeastRequest);
+  const std::vector<double> picked = picks(*least, 10'000);
+  EXPECT_LT(chi_square({picked[0], picked[1]}, {0.5, 0.5}), 10.83);
+  EXPECT_EQ(picked[2] + picked[3], 0);
 }
 
-TEST(PriorityLoad, WhatTheFirstLevelCannotTakeGoesToTheNext) {
-  EXPECT_EQ(priority_load({0.5, 1.0}, 140), (std::vector<uint32_t>{70, 30}));
-  EXPECT_EQ(priority_load({0.25, 0.25, 1.0}, 140), (std::vector<uint32_t>{35, 35, 30}));
-  EXPECT_EQ(priority_load({0.0, 1.0}, 140), (std::vector<uint32_t>{0, 100}));
+TEST_F(Balancers, LocalitiesTakeTurnsByTheirWeightsAndGetLessWithFewerHealthyEndpoints) {
+  for (const char* zone : {"a", "a", "b", "b"}) endpoint(1, 0, Health::kHealthy, zone);
+  set_.locality_weights = {{{"", "a", ""}, 0, 3}, {{"", "b", ""}, 0, 1}};
+  spec_.locality_weighted = true;
+  auto robin = balancer(BalancerKind::kRoundRobin);
+  std::vector<double> picked = picks(*robin, 4000);
+  EXPECT_NEAR(picked[0] + picked[1], 3000, 2);
+  EXPECT_NEAR(picked[2], 500, 2);
+  set_.endpoints[0] = nullptr;
+  set_.endpoints.erase(set_.endpoints.begin());
+  endpoint(1, 0, Health::kUnhealthy, "a");  // half of a is healthy: 3 × 1.4 × 0.5 = 2.1, beside 1
+  robin = balancer(BalancerKind::kRoundRobin);
+  EXPECT_NEAR(picks(*robin, 3100)[0], 2100, 3);
 }
 
-TEST(PriorityLoad, TooLittleEverywhereIsScaledToAHundred) {
-  EXPECT_EQ(priority_load({0.25, 0.25}, 140), (std::vector<uint32_t>{50, 50}));
-  for (const auto& shares : std::vector<std::vector<double>>{{0.1, 0.2, 0.1}, {0.05, 0.3}, {0.0, 0.01, 0.02}}) {
-    const std::vector<uint32_t> load = priority_load(shares, 140);
-    EXPECT_EQ(std::accumulate(load.begin(), load.end(), 0u), 100u);
+TEST_F(Balancers, PrioritiesGetTheirSharesAndDegradedEndpointsWhatIsLeft) {
+  endpoint(1, 0);
+  endpoint(1, 0, Health::kUnhealthy);
+  endpoint(1, 1);
+  auto random = balancer(BalancerKind::kRandom);
+  std::vector<double> picked = picks(*random, 50'000);
+  EXPECT_LT(chi_square({picked[0], picked[2]}, {0.7, 0.3}), 10.83);
+  EXPECT_EQ(picked[1], 0);
+  set_.endpoints.pop_back();
+  endpoint(1, 0, Health::kDegraded);
+  endpoint(1, 0, Health::kUnhealthy);
+  random = balancer(BalancerKind::kRandom);  // healthy 35 %, degraded 35 % of what there is
+  picked = picks(*random, 50'000);
+  EXPECT_LT(chi_square({picked[0], picked[2]}, {0.5, 0.5}), 10.83);
+}
+
+TEST_F(Balancers, EndpointsThatDrainDoNotCountForTheHealthOfTheirPriority) {
+  for (const Health health : {Health::kHealthy, Health::kHealthy, Health::kDraining, Health::kDraining}) endpoint(1, 0, health);
+  endpoint(1, 1);
+  EXPECT_EQ(picks(*balancer(BalancerKind::kRandom), 1000)[4], 0);
+}
+
+TEST_F(Balancers, BelowThePanicThresholdAllEndpointsAreUsedAndItIsCounted) {
+  endpoints({1, 1, 1, 1});
+  for (const size_t i : {1, 2, 3}) set_.endpoints[i] = nullptr;
+  set_.endpoints.resize(1);
+  for (int i = 0; i < 3; ++i) endpoint(1, 0, Health::kUnhealthy);
+  auto random = balancer(BalancerKind::kRandom);
+  EXPECT_LT(chi_square(picks(*random, 10'000), std::vector<double>(4, 0.25)), 16.27);
+  EXPECT_EQ(cluster_.stats.mine(0).lb_healthy_panic.value(), 10'000u);
+  spec_.healthy_panic_percent = 0;
+  EXPECT_EQ(picks(*balancer(BalancerKind::kRandom), 1000)[0], 1000);
+}
+
+TEST_F(Balancers, WithoutPanicNothingHealthyMeansNothingToPick) {
+  endpoint(1, 0, Health::kUnhealthy);
+  spec_.healthy_panic_percent = 0;
+  for (const BalancerKind kind : {BalancerKind::kRoundRobin, BalancerKind::kLeastRequest, BalancerKind::kRandom,
+                                  BalancerKind::kRingHash, BalancerKind::kMaglev}) {
+    EXPECT_EQ(balancer(kind)->pick(any_), std::nullopt);
   }
 }
 
-TEST(PriorityLoad, NothingAvailableIsNoLoadAtAll) {
-  EXPECT_EQ(priority_load({0.0, 0.0}, 140), (std::vector<uint32_t>{0, 0}));
-  EXPECT_TRUE(priority_load({}, 140).empty());
+TEST_F(Balancers, AnEndpointThatIsNewStartsSlowly) {
+  endpoints({1, 1});
+  set_.endpoints[0]->healthy_since = monotonic_now() - 50 * kNsPerSecond;
+  set_.endpoints[1]->healthy_since = monotonic_now() - 1 * kNsPerSecond;
+  spec_.slow_start = {.window_ms = 10'000, .least_share = 0.25};
+  EXPECT_NEAR(picks(*balancer(BalancerKind::kRoundRobin), 1000)[1], 200, 3);
+  set_.endpoints[1]->healthy_since = monotonic_now() - 5 * kNsPerSecond;
+  EXPECT_NEAR(picks(*balancer(BalancerKind::kRoundRobin), 1000)[1], 333, 8);
+}
+
+TEST_F(Balancers, AnotherPlanDoesNotStartTheTurnsAnew) {
+  endpoints(std::vector<uint32_t>(100, 1));
+  auto robin = balancer(BalancerKind::kRoundRobin);
+  const size_t first = pick(*robin);
+  plans_.push_back(make_plan(spec_, set_, make_host_sets(set_, nullptr)));
+  robin->adopt(set_, *plans_.back());
+  EXPECT_EQ(pick(*robin), (first + 1) % 100);
+}
+
+/// A request that hashes to a number and may reject endpoints.
+struct Hashed final : PickContext {
+  explicit Hashed(uint64_t number) : number(number) {}
+  std::optional<uint64_t> hash() override { return number; }
+  uint32_t more_choices() const override { return 5; }
+  bool rejects(const Endpoint& endpoint) override { return &endpoint == rejected; }
+  uint64_t number;
+  const Endpoint* rejected = nullptr;
+};
+
+TEST_F(Balancers, LikeHashesGoToLikeEndpointsAndMostStayWhenOneGoes) {
+  for (const BalancerKind kind : {BalancerKind::kRingHash, BalancerKind::kMaglev}) {
+    set_.endpoints.clear();
+    endpoints(std::vector<uint32_t>(10, 1));
+    std::vector<EndpointPtr> before;
+    Random keys(7);
+    auto all = balancer(kind);
+    for (int i = 0; i < 2000; ++i) {
+      Hashed request(keys.next());
+      before.push_back(set_.endpoints[*all->pick(request)]);
+    }
+    const EndpointPtr gone = set_.endpoints[3];
+    set_.endpoints.erase(set_.endpoints.begin() + 3);
+    auto rest = balancer(kind);
+    Random again(7);
+    int moved = 0;
+    for (int i = 0; i < 2000; ++i) {
+      Hashed request(again.next());
+      moved += before[static_cast<size_t>(i)] != gone && set_.endpoints[*rest->pick(request)] != before[static_cast<size_t>(i)];
+    }
+    EXPECT_LT(moved, kind == BalancerKind::kRingHash ? 1 : 100);
+  }
+}
+
+TEST_F(Balancers, TablesSpreadByWeight) {
+  for (const BalancerKind kind : {BalancerKind::kRingHash, BalancerKind::kMaglev}) {
+    set_.endpoints.clear();
+    endpoints({5, 3, 2});
+    spec_.minimum_ring_size = 100'000;
+    auto hashing = balancer(kind);
+    std::vector<double> picked(3);
+    for (int i = 0; i < 100'000; ++i) {
+      Hashed request(random_.next());
+      picked[*hashing->pick(request)] += 1;
+    }
+    EXPECT_NEAR(picked[0], 50'000, 1500);
+    EXPECT_NEAR(picked[2], 20'000, 1500);
+  }
+}
+
+TEST_F(Balancers, ARejectedEndpointIsNotTheOneThatAnotherAttemptFinds) {
+  for (const BalancerKind kind : {BalancerKind::kRingHash, BalancerKind::kMaglev}) {
+    set_.endpoints.clear();
+    endpoints({1, 1, 1, 1});
+    auto hashing = balancer(kind);
+    int same = 0;
+    for (int i = 0; i < 200; ++i) {
+      Hashed request(random_.next());
+      request.rejected = set_.endpoints[*hashing->pick(request)].get();
+      same += set_.endpoints[*hashing->pick(request)].get() == request.rejected;
+    }
+    EXPECT_LT(same, 5);
+  }
+}
+
+TEST_F(Balancers, AnEndpointThatIsTooFullIsPassedBy) {
+  endpoints({1, 1, 1, 1});
+  spec_.balance_factor = 150;
+  auto hashing = balancer(BalancerKind::kMaglev);
+  Hashed request(99);
+  const size_t first = *hashing->pick(request);
+  set_active(first, 10);
+  const size_t second = *hashing->pick(request);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(*hashing->pick(request), second) << "the way on depends on the hash alone";
+}
+
+TEST(Murmur, IsThatOfTheCppLibrary) {
+  for (const std::string text : {"", "a", "10.0.0.1:80_0", "12345678", "a much longer text than eight bytes"}) {
+    EXPECT_EQ(murmur_hash(text), std::hash<std::string>()(text));
+  }
+}
+
+class Priorities : public Balancers {
+ protected:
+  /// Each priority: of how many endpoints how many are healthy.
+  PriorityLoad load(const std::vector<std::pair<int, int>>& levels, uint32_t panic = 0) {
+    set_.endpoints.clear();
+    for (uint32_t priority = 0; priority < levels.size(); ++priority) {
+      for (int i = 0; i < levels[priority].first; ++i) {
+        endpoint(1, priority, i < levels[priority].second ? Health::kHealthy : Health::kUnhealthy);
+      }
+    }
+    return priority_load(make_host_sets(set_, nullptr), set_, panic);
+  }
+  using Loads = std::vector<uint32_t>;
+};
+
+TEST_F(Priorities, AHealthyFirstLevelTakesEverything) {
+  EXPECT_EQ(load({{4, 4}, {4, 4}}).healthy, (Loads{100, 0}));
+  EXPECT_EQ(load({{100, 72}, {4, 4}}).healthy, (Loads{100, 0})) << "72 % healthy times 1.4 is still enough";
+}
+
+TEST_F(Priorities, WhatTheFirstLevelCannotTakeGoesToTheNext) {
+  EXPECT_EQ(load({{2, 1}, {4, 4}}).healthy, (Loads{70, 30}));
+  EXPECT_EQ(load({{4, 1}, {4, 1}, {4, 4}}).healthy, (Loads{35, 35, 30}));
+  EXPECT_EQ(load({{4, 0}, {4, 4}}).healthy, (Loads{0, 100}));
+}
+
+TEST_F(Priorities, TooLittleEverywhereIsScaledToAHundred) {
+  EXPECT_EQ(load({{4, 1}, {4, 1}}).healthy, (Loads{50, 50}));
+  for (const auto& levels : std::vector<std::vector<std::pair<int, int>>>{{{10, 1}, {10, 2}, {10, 1}}, {{20, 1}, {10, 3}}}) {
+    const Loads shares = load(levels).healthy;
+    EXPECT_EQ(std::accumulate(shares.begin(), shares.end(), 0u), 100u);
+  }
+}
+
+TEST_F(Priorities, InPanicNumbersCountInsteadOfHealth) {
+  const PriorityLoad panic = load({{6, 1}, {3, 0}}, 50);
+  EXPECT_EQ(panic.healthy, (Loads{67, 33}));
+  EXPECT_TRUE(panic.panic[0] && panic.panic[1]);
+  const PriorityLoad partly = load({{10, 1}, {10, 5}}, 50);  // 14 and 70 of a hundred
+  EXPECT_EQ(partly.healthy, (Loads{17, 83}));
+  EXPECT_TRUE(partly.panic[0]);
+  EXPECT_FALSE(partly.panic[1]);
+}
+
+TEST_F(Priorities, NothingAtAllIsTheFirstLevelsLoad) {
+  EXPECT_EQ(load({{2, 0}, {2, 0}}).healthy, (Loads{100, 0}));
+  EXPECT_EQ(load({}).healthy, (Loads{100}));
 }
 
 }  // namespace

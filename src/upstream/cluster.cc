@@ -23,7 +23,8 @@ Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, ui
     : loop_(loop),
       state_(std::move(state)),
       stats_(state_->stats.mine(worker)),
-      context_{loop, *state_, stats_, worker, next_connection_id} {
+      context_{loop, *state_, stats_, worker, next_connection_id},
+      balancer_(make_balancer({spec().balancing, *state_, stats_, loop.random()})) {
   update(state_->endpoints.load());
 }
 
@@ -49,56 +50,27 @@ void Cluster::update(EndpointSetPtr endpoints) {
     host->for_each_pool([](Pool& pool) { pool.drain(); });
     leaving_.push_back(std::move(host));
   }
-  endpoints_ = std::move(endpoints);
-  rebuild_levels();
+  by_address_.clear();
+  // What the balancer looks at must not go before it has the new.
+  const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
+  const BalancingPlanPtr plan_before = plan_;
+  if (endpoints_ == nullptr) return;
+  plan_ =
+      endpoints_->plan != nullptr ? endpoints_->plan : make_whole_plan(spec().balancing, *endpoints_, spec().own_locality.get());
+  balancer_->adopt(*endpoints_, *plan_);
 }
 
-void Cluster::rebuild_levels() {
-  levels_.clear();
-  load_.clear();
-  struct Count {
-    std::vector<Host*> all, usable;
-  };
-  std::vector<Count> counts;
-  for (auto& host : hosts_) {
-    const uint32_t priority = host->endpoint->priority;
-    if (counts.size() <= priority) counts.resize(priority + 1);
-    if (host->endpoint->health != Health::kDraining) counts[priority].all.push_back(host.get());
-    if (host->endpoint->usable()) counts[priority].usable.push_back(host.get());
+Host* Cluster::choose(PickContext& context) {
+  if (spec().original_dst) return dial(context);
+  if (hosts_.empty()) return nullptr;
+  if (const std::optional<WantedHost> wanted = context.wanted()) {
+    Host* host = host_at(wanted->address);
+    if (host != nullptr && (spec().wanted_health >> static_cast<unsigned>(host->endpoint->health) & 1) != 0) return host;
+    if (wanted->strict) return nullptr;
   }
-  std::vector<double> shares;
-  for (const Count& count : counts) {
-    shares.push_back(count.all.empty() ? 0 : static_cast<double>(count.usable.size()) / static_cast<double>(count.all.size()));
-  }
-  load_ = priority_load(shares, endpoints_ != nullptr ? endpoints_->overprovisioning_factor : 140);
-  const bool nothing_available = std::ranges::all_of(load_, [](uint32_t l) { return l == 0; });
-  for (size_t i = 0; i < counts.size(); ++i) {
-    Level level;
-    const double percent = shares[i] * 100;
-    level.panic = spec().healthy_panic_percent > 0 && percent < spec().healthy_panic_percent && !counts[i].all.empty();
-    level.hosts = level.panic ? counts[i].all : counts[i].usable;
-    if (nothing_available && i == 0 && level.panic) load_[0] = 100;
-    if (!level.hosts.empty()) {
-      std::vector<const Endpoint*> endpoints;
-      for (Host* host : level.hosts) endpoints.push_back(host->endpoint.get());
-      level.balancer = make_balancer(spec(), std::move(endpoints), loop_.random());
-    }
-    levels_.push_back(std::move(level));
-  }
-}
-
-Host* Cluster::choose() {
-  if (levels_.empty()) return nullptr;
-  size_t chosen = 0;
-  if (load_[0] < 100) {
-    uint64_t point = loop_.random().below(100);
-    while (chosen < load_.size() && point >= load_[chosen]) point -= load_[chosen++];
-    if (chosen == load_.size()) return nullptr;
-  }
-  Level& level = levels_[chosen];
-  if (level.balancer == nullptr) return nullptr;
-  if (level.panic) stats_.lb_healthy_panic.add();
-  return level.hosts[level.balancer->pick()];
+  if (Host* host = overridden(context)) return host;
+  const std::optional<uint32_t> chosen = balancer_->pick(context);
+  return chosen ? hosts_[*chosen].get() : nullptr;
 }
 
 Pool& Cluster::pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes) {
@@ -136,12 +108,15 @@ Pool& Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
 
 void Cluster::drain() {
   for (auto& host : hosts_) host->for_each_pool([](Pool& pool) { pool.drain(); });
+  for (auto& [address, dialled] : dialled_) dialled.host->for_each_pool([](Pool& pool) { pool.drain(); });
 }
 
 bool Cluster::idle() const {
   if (users != 0) return false;
   const auto host_idle = [](const auto& host) { return host->idle(); };
-  return std::ranges::all_of(hosts_, host_idle) && std::ranges::all_of(leaving_, host_idle);
+  const auto dialled_idle = [](const auto& each) { return each.second.host->idle(); };
+  return std::ranges::all_of(hosts_, host_idle) && std::ranges::all_of(dialled_, dialled_idle) &&
+         std::ranges::all_of(leaving_, host_idle);
 }
 
 }  // namespace weir::upstream

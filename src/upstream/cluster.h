@@ -48,7 +48,11 @@ class Cluster {
   const PoolContext& context() const { return context_; }
 
   /// The host for the next request; null if there is none that may be used.
-  Host* choose();
+  Host* choose(PickContext& context);
+  /// Whether what a request hashes to matters.
+  bool hashes() const { return spec().balancing.hashes(); }
+  /// The share of all requests that shall be refused, for the service is overloaded.
+  double drop_share() const { return endpoints_ == nullptr ? 0 : endpoints_->drop_share; }
   /// The pool to reach a host by; made when first asked for. `downstream` decides for clusters that follow it.
   Pool& pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes = {});
 
@@ -63,24 +67,30 @@ class Cluster {
   size_t users = 0;
 
  private:
-  struct Level {
-    std::vector<Host*> hosts;  // those to choose from
-    std::unique_ptr<Balancer> balancer;
-    bool panic = false;
+  /// A host that only exists because a request wants to go there.
+  struct Dialled {
+    std::unique_ptr<Host> host;
+    bool used = true;  // since the last sweep
   };
+  Host* dial(PickContext& context);
+  void sweep_dialled();
+  Host* host_at(std::string_view address);
+  Host* overridden(PickContext& context);
   Pool& named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
                    const ConnectionWishes& wishes);
-  void rebuild_levels();
 
   loop::EventLoop& loop_;
   ClusterStatePtr state_;
   ClusterStats& stats_;
   PoolContext context_;
   EndpointSetPtr endpoints_;
-  std::vector<std::unique_ptr<Host>> hosts_;
+  BalancingPlanPtr plan_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // in the order of the set
   std::vector<std::unique_ptr<Host>> leaving_;
-  std::vector<Level> levels_;
-  std::vector<uint32_t> load_;
+  std::unordered_map<std::string_view, Host*> by_address_;  // filled when a host is first asked for by its address
+  std::unordered_map<std::string, Dialled> dialled_;
+  MonotonicNs last_sweep_ = 0;
+  std::unique_ptr<Balancer> balancer_;
 };
 
 }  // namespace weir::upstream

@@ -11,9 +11,6 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
-#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
-#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
-#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -21,6 +18,7 @@
 #include "http/options_config.h"
 #include "net/address_config.h"
 #include "stats/registry.h"
+#include "upstream/balancing_config.h"
 #include "upstream/match_values.h"
 
 namespace weir::upstream {
@@ -42,10 +40,10 @@ constexpr char kTcpOptionsName[] = "envoy.extensions.upstreams.tcp.v3.TcpProtoco
 /// Reads one cluster; each method one part of it. Goes on after an error, so that all are found.
 class Reader {
  public:
-  Reader(const Cluster& from, const FieldPath& at, config::Diagnostics& diagnostics, const ReadClientTls& read_tls)
-      : from_(from), at_(at), diagnostics_(diagnostics), read_tls_(read_tls), spec_(std::make_shared<ClusterSpec>()) {}
+  Reader(const Cluster& from, const FieldPath& at, config::Diagnostics& diagnostics, const ClusterSources& sources)
+      : from_(from), at_(at), diagnostics_(diagnostics), sources_(sources), spec_(std::make_shared<ClusterSpec>()) {}
 
-  std::shared_ptr<ClusterSpec> read(const core::BindConfig* bind_default) {
+  std::shared_ptr<ClusterSpec> read() {
     spec_->name = from_.name();
     spec_->stat_name = stats::sanitize(from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name());
     if (from_.name().empty()) error("name", "a cluster needs a name", "");
@@ -60,7 +58,7 @@ class Reader {
     balancer();
     circuit_breakers();
     protocol();
-    connections(bind_default);
+    connections(sources_.bind_default);
     transports();
     return good_ ? spec_ : nullptr;
   }
@@ -91,6 +89,9 @@ class Reader {
         case Cluster::EDS:
           spec_->discovery = DiscoveryType::kEds;
           break;
+        case Cluster::ORIGINAL_DST:
+          original_dst();
+          break;
         default:
           error("type", Cluster::DiscoveryType_Name(from_.type()) + " is not implemented yet", "");
       }
@@ -98,6 +99,27 @@ class Reader {
     dns(from_);
     if (from_.has_cluster_type()) typed_dns();
     eds();
+  }
+
+  void original_dst() {
+    spec_->discovery = DiscoveryType::kOriginalDst;
+    if (from_.lb_policy() != Cluster::CLUSTER_PROVIDED) {
+      error("lb_policy", "an ORIGINAL_DST cluster cannot have " + Cluster::LbPolicy_Name(from_.lb_policy()),
+            "set lb_policy: CLUSTER_PROVIDED");
+    }
+    if (from_.has_load_assignment()) error("load_assignment", "an ORIGINAL_DST cluster has no endpoints of its own", "remove it");
+    const Cluster::OriginalDstLbConfig& config = from_.original_dst_lb_config();
+    OriginalDstSpec& into = spec_->original_dst.emplace();
+    if (config.use_http_header()) {
+      into.header = config.http_header_name().empty() ? "x-envoy-original-dst-host" : lower(config.http_header_name());
+    } else if (!config.http_header_name().empty()) {
+      const FieldPath path{&at_, "original_dst_lb_config"};
+      error(FieldPath{&path, "http_header_name"}, "is not used without use_http_header", "set use_http_header: true");
+    }
+    into.metadata_filter = config.metadata_key().key();
+    for (const auto& segment : config.metadata_key().path()) into.metadata_path.push_back(segment.key());
+    if (config.has_upstream_port_override()) into.port = static_cast<uint16_t>(config.upstream_port_override().value());
+    if (from_.has_cleanup_interval()) into.cleanup_ms = milliseconds(from_.cleanup_interval());
   }
 
   // Unlike the enumeration, the names of cluster types are in the singular: envoy.cluster.static.
@@ -243,66 +265,25 @@ class Reader {
   }
 
   void endpoints() {
-    if (spec_->discovery == DiscoveryType::kEds) return;  // Envoy ignores a load_assignment there
+    if (spec_->discovery == DiscoveryType::kEds || spec_->discovery == DiscoveryType::kOriginalDst)
+      return;  // Envoy ignores a load_assignment there
     const FieldPath path{&at_, "load_assignment"};
     good_ = read_assignment(from_.load_assignment(), spec_->discovery, path, diagnostics_, spec_->assignment) && good_;
   }
 
   void balancer() {
-    const FieldPath policy{&at_, "lb_policy"};
     if (from_.common_lb_config().consistent_hashing_lb_config().use_hostname_for_hashing() &&
         spec_->discovery != DiscoveryType::kStrictDns && spec_->discovery != DiscoveryType::kLogicalDns) {
       const FieldPath common{&at_, "common_lb_config"}, hashing{&common, "consistent_hashing_lb_config"};
       error(FieldPath{&hashing, "use_hostname_for_hashing"}, "only clusters of DNS names have names to hash", "remove it");
     }
-    if (from_.common_lb_config().has_healthy_panic_threshold()) {
-      spec_->healthy_panic_percent = std::round(from_.common_lb_config().healthy_panic_threshold().value());
+    if (from_.common_lb_config().has_override_host_status()) {
+      spec_->wanted_health = 0;
+      for (const int status : from_.common_lb_config().override_host_status().statuses()) {
+        spec_->wanted_health |= 1u << static_cast<unsigned>(health_of(static_cast<core::HealthStatus>(status)));
+      }
     }
-    if (from_.has_load_balancing_policy()) return policies();
-    switch (from_.lb_policy()) {
-      case Cluster::ROUND_ROBIN:
-        spec_->balancer = BalancerKind::kRoundRobin;
-        break;
-      case Cluster::RANDOM:
-        spec_->balancer = BalancerKind::kRandom;
-        break;
-      case Cluster::LEAST_REQUEST:
-        spec_->balancer = BalancerKind::kLeastRequest;
-        if (from_.least_request_lb_config().has_choice_count()) {
-          spec_->choice_count = from_.least_request_lb_config().choice_count().value();
-        }
-        break;
-      case Cluster::LOAD_BALANCING_POLICY_CONFIG:
-        error(policy, "LOAD_BALANCING_POLICY_CONFIG needs load_balancing_policy", "give load_balancing_policy");
-        break;
-      case Cluster::CLUSTER_PROVIDED:
-        error(policy, "this type of cluster provides no load balancing policy of its own", "remove it");
-        break;
-      default:
-        error(policy, Cluster::LbPolicy_Name(from_.lb_policy()) + " is not implemented yet", "");
-    }
-  }
-
-  // The first policy wins, for the loader has refused a list with one that Weir does not know.
-  void policies() {
-    namespace policies = extensions::load_balancing_policies;
-    const FieldPath path{&at_, "load_balancing_policy"};
-    const FieldPath list{&path, "policies"};
-    if (from_.load_balancing_policy().policies().empty()) {
-      return error(list, "no load balancing policy is given", "add one, such as envoy.load_balancing_policies.round_robin");
-    }
-    const auto& any = from_.load_balancing_policy().policies(0).typed_extension_config().typed_config();
-    policies::least_request::v3::LeastRequest least_request;
-    if (any.Is<policies::round_robin::v3::RoundRobin>()) {
-      spec_->balancer = BalancerKind::kRoundRobin;
-    } else if (any.Is<policies::random::v3::Random>()) {
-      spec_->balancer = BalancerKind::kRandom;
-    } else if (any.UnpackTo(&least_request)) {
-      spec_->balancer = BalancerKind::kLeastRequest;
-      if (least_request.has_choice_count()) spec_->choice_count = least_request.choice_count().value();
-    } else {
-      error(FieldPath{&list, {}, 0}, "there is no load balancing policy of the type " + config::quoted(any.type_url()), "");
-    }
+    good_ = read_balancing(from_, at_, sources_.runtime, diagnostics_, spec_->balancing) && good_;
   }
 
   void circuit_breakers() {
@@ -445,7 +426,7 @@ class Reader {
     if (!from.has_typed_config()) {
       error(at, "a transport socket is chosen by the type of its configuration", "give typed_config");
     } else if (from.typed_config().UnpackTo(&tls)) {
-      into.tls = read_tls_ ? read_tls_(tls, config, diagnostics_) : std::make_shared<net::TlsSource>(nullptr);
+      into.tls = sources_.read_tls ? sources_.read_tls(tls, config, diagnostics_) : std::make_shared<net::TlsSource>(nullptr);
       good_ = good_ && into.tls != nullptr;
     } else if (!from.typed_config().Is<extensions::transport_sockets::raw_buffer::v3::RawBuffer>()) {
       error(config, "only envoy.transport_sockets.tls and envoy.transport_sockets.raw_buffer are implemented yet", "");
@@ -475,7 +456,7 @@ class Reader {
   const Cluster& from_;
   const FieldPath& at_;
   config::Diagnostics& diagnostics_;
-  const ReadClientTls& read_tls_;
+  const ClusterSources& sources_;
   std::shared_ptr<ClusterSpec> spec_;
   bool good_ = true;
 };
@@ -483,8 +464,8 @@ class Reader {
 }  // namespace
 
 std::shared_ptr<ClusterSpec> read_cluster(const Cluster& cluster, const FieldPath& at, config::Diagnostics& diagnostics,
-                                          const core::BindConfig* bind_default, const ReadClientTls& read_tls) {
-  return Reader(cluster, at, diagnostics, read_tls).read(bind_default);
+                                          const ClusterSources& sources) {
+  return Reader(cluster, at, diagnostics, sources).read();
 }
 
 }  // namespace weir::upstream

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/runtime.h"
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
@@ -29,18 +30,23 @@ namespace weir::upstream {
 using ReadClientTls = std::function<net::TlsSourcePtr(const envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext&,
                                                       const config::FieldPath&, config::Diagnostics&)>;
 
+/// What a cluster's configuration refers to beside itself.
+struct ClusterSources {
+  const envoy::config::core::v3::BindConfig* bind_default = nullptr;  // ClusterManager.upstream_bind_config
+  ReadClientTls read_tls = {};                                        // without it, what stands in TLS contexts is not looked at
+  RuntimeValues* runtime = nullptr;
+};
+
 /// Reads a cluster that the loader has validated. Null after reporting an error; the paths of errors begin with `at`
 /// (a default FieldPath for paths relative to the cluster). The caller sets `id` and `added_via_api`.
-/// `bind_default` is ClusterManager.upstream_bind_config, which a cluster without its own uses; may be null. Without `read_tls`
-/// what stands in TLS contexts is not looked at.
 std::shared_ptr<ClusterSpec> read_cluster(const envoy::config::cluster::v3::Cluster& cluster, const config::FieldPath& at,
-                                          config::Diagnostics& diagnostics,
-                                          const envoy::config::core::v3::BindConfig* bind_default = nullptr,
-                                          const ReadClientTls& read_tls = {});
+                                          config::Diagnostics& diagnostics, const ClusterSources& sources = {});
 
 /// Reads endpoints: of a DNS cluster with names, otherwise with addresses. False after reporting an error.
 bool read_assignment(const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment, DiscoveryType discovery,
                      const config::FieldPath& at, config::Diagnostics& diagnostics, Assignment& result);
+
+Health health_of(envoy::config::core::v3::HealthStatus status);
 
 /// Says which fields and extensions of clusters and endpoints are implemented.
 void declare_clusters(config::SupportTable& table);

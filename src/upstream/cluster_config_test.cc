@@ -54,12 +54,12 @@ TEST_F(ClusterConfig, AnEmptyClusterIsStaticRoundRobinWithEnvoysDefaults) {
   ASSERT_NE(spec, nullptr) << errors_;
   EXPECT_EQ(spec->name, "a");
   EXPECT_EQ(spec->discovery, DiscoveryType::kStatic);
-  EXPECT_EQ(spec->balancer, BalancerKind::kRoundRobin);
+  EXPECT_EQ(spec->balancing.kind, BalancerKind::kRoundRobin);
   EXPECT_EQ(spec->connect_timeout_ms, 5000);
   EXPECT_EQ(spec->idle_timeout_ms, 3'600'000);
   EXPECT_EQ(spec->protocol, UpstreamProtocol::kHttp1);
   EXPECT_EQ(spec->thresholds[0].max_requests, 1024u);
-  EXPECT_EQ(spec->healthy_panic_percent, 50);
+  EXPECT_EQ(spec->balancing.healthy_panic_percent, 50);
   EXPECT_TRUE(spec->assignment.localities.empty());
 }
 
@@ -207,17 +207,22 @@ TEST_F(ClusterConfig, EdsNamesItsFileAndItsService) {
 }
 
 TEST_F(ClusterConfig, BalancersAreChosenByEnumerationOrByPolicy) {
-  EXPECT_EQ(read("{name: a, lb_policy: RANDOM, least_request_lb_config: {choice_count: 4}}")->balancer, BalancerKind::kRandom);
-  EXPECT_EQ(read("{name: a, lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 4}}")->choice_count, 4u);
+  EXPECT_EQ(read("{name: a, lb_policy: RANDOM, least_request_lb_config: {choice_count: 4}}")->balancing.kind,
+            BalancerKind::kRandom);
+  EXPECT_EQ(read("{name: a, lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 4}}")->balancing.choice_count, 4u);
   const std::string policy =
       "load_balancing_policy: {policies: [{typed_extension_config: {name: x, typed_config: {'@type': "
       "type.googleapis.com/envoy.extensions.load_balancing_policies.";
   const auto spec = read("name: a\nlb_policy: RANDOM\n" + policy + "least_request.v3.LeastRequest, choice_count: 3}}}]}");
   ASSERT_NE(spec, nullptr) << errors_;
-  EXPECT_EQ(spec->balancer, BalancerKind::kLeastRequest);
-  EXPECT_EQ(spec->choice_count, 3u);
-  EXPECT_NE(errors("name: a\n" + policy + "maglev.v3.Maglev}}}]}").find("Weir does not implement it yet"), std::string::npos);
-  EXPECT_NE(errors("{name: a, lb_policy: MAGLEV}").find("lb_policy: MAGLEV is known to Envoy"), std::string::npos);
+  EXPECT_EQ(spec->balancing.kind, BalancerKind::kLeastRequest);
+  EXPECT_EQ(spec->balancing.choice_count, 3u);
+  EXPECT_EQ(read("name: a\n" + policy + "maglev.v3.Maglev, table_size: 101}}}]}")->balancing.table_size, 101u);
+  EXPECT_NE(errors("{name: a, lb_policy: MAGLEV, maglev_lb_config: {table_size: 100}}").find("must be a prime number, not 100"),
+            std::string::npos);
+  EXPECT_NE(errors("{name: a, lb_policy: RING_HASH, ring_hash_lb_config: {maximum_ring_size: 10}}")
+                .find("minimum_ring_size (1024) is larger than maximum_ring_size (10)"),
+            std::string::npos);
   EXPECT_NE(errors("{name: a, lb_policy: CLUSTER_PROVIDED}").find("provides no load balancing policy"), std::string::npos);
   EXPECT_NE(errors("{name: a, lb_policy: LOAD_BALANCING_POLICY_CONFIG}").find("needs load_balancing_policy"), std::string::npos);
   EXPECT_NE(errors("{name: a, load_balancing_policy: {}}").find("no load balancing policy is given"), std::string::npos);

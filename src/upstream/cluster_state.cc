@@ -2,39 +2,80 @@
 
 #include <algorithm>
 
+#include "upstream/subset_plan.h"
+
 namespace weir::upstream {
 
 namespace {
 
 void count_members(ClusterState& cluster, const EndpointSet& set) {
   MembershipStats& stats = cluster.membership;
-  int64_t healthy = 0, degraded = 0;
+  int64_t healthy = 0, degraded = 0, excluded = 0;
   uint32_t max_weight = 0;
   for (const EndpointPtr& endpoint : set.endpoints) {
     healthy += endpoint->health == Health::kHealthy ? 1 : 0;
     degraded += endpoint->health == Health::kDegraded ? 1 : 0;
+    excluded += endpoint->excluded() ? 1 : 0;
     max_weight = std::max(max_weight, endpoint->weight);
   }
   stats.membership_total.set(static_cast<int64_t>(set.endpoints.size()));
   stats.membership_healthy.set(healthy);
   stats.membership_degraded.set(degraded);
-  stats.membership_excluded.set(0);
+  stats.membership_excluded.set(excluded);
   if (cluster.spec->discovery != DiscoveryType::kStatic) stats.max_host_weight.set(max_weight);
+}
+
+/// Envoy's main thread and each of its workers part the endpoints for themselves, and count it.
+void count_subsets(ClusterState& cluster, const SubsetPlan& now) {
+  const EndpointSetPtr set = cluster.endpoints.load();
+  const SubsetPlan* before = set != nullptr && set->plan != nullptr ? set->plan->subsets.get() : nullptr;
+  const uint64_t times = cluster.workers() + 1;
+  uint64_t stayed = 0;
+  if (before != nullptr) {
+    for (const auto& [key, subset] : before->subsets) stayed += now.subsets.contains(key);
+    cluster.membership.lb_subsets_removed.add(times * (before->subsets.size() - stayed));
+  }
+  cluster.membership.lb_subsets_created.add(times * (now.subsets.size() - stayed));
+  cluster.membership.lb_subsets_active.set(static_cast<int64_t>(times * now.subsets.size()));
+  cluster.membership.lb_subsets_single_host_per_subset_duplicate.set(static_cast<int64_t>(now.duplicates));
+}
+
+/// What all workers would work out alike is worked out here.
+void plan(ClusterState& cluster, EndpointSet& set) {
+  const BalancingSpec& spec = cluster.spec->balancing;
+  set.plan = nullptr;
+  if (!spec.shares_plan()) return;
+  set.plan = make_whole_plan(spec, set, cluster.spec->own_locality.get());
+  if (set.plan->subsets != nullptr) count_subsets(cluster, *set.plan->subsets);
+  for (const BalancingPlan::Hashed& hashed : set.plan->hashed) {
+    if (hashed.table == nullptr) continue;
+    cluster.membership.hash_size.set(static_cast<int64_t>(hashed.table->size));
+    cluster.membership.hash_fewest.set(static_cast<int64_t>(hashed.table->fewest));
+    cluster.membership.hash_most.set(static_cast<int64_t>(hashed.table->most));
+  }
 }
 
 }  // namespace
 
+void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from) {
+  if (from == nullptr) return cluster.endpoints.store(nullptr);
+  auto set = std::make_shared<EndpointSet>(*from);
+  plan(cluster, *set);
+  cluster.endpoints.store(std::move(set));
+  cluster.endpoints_version.fetch_add(1);
+}
+
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   const EndpointSetPtr before = cluster.endpoints.load();
-  EndpointSetPtr after = make_endpoint_set(assignment, cluster.workers(), before.get());
-  const bool same = before != nullptr && before->endpoints == after->endpoints &&
-                    before->overprovisioning_factor == after->overprovisioning_factor;
-  if (same) return false;
+  std::shared_ptr<EndpointSet> after = make_endpoint_set(assignment, cluster.workers(), before.get());
+  if (before != nullptr && before->same_as(*after)) return false;
+  plan(cluster, *after);
   count_members(cluster, *after);
   if (before == nullptr ? !after->endpoints.empty() : before->endpoints != after->endpoints) {
     cluster.membership.membership_change.add();
   }
   cluster.endpoints.store(std::move(after));
+  cluster.endpoints_version.fetch_add(1);
   return true;
 }
 

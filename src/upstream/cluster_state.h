@@ -14,8 +14,11 @@ namespace weir::upstream {
 /// Counted by the main thread only.
 struct MembershipStats {
   stats::Counter membership_change, update_attempt, update_success, update_failure, update_empty, update_no_rebuild,
-      assignment_stale, assignment_timeout_received, bind_errors;
-  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, version;
+      assignment_stale, assignment_timeout_received, bind_errors, lb_subsets_created, lb_subsets_removed;
+  stats::Gauge membership_total, membership_healthy, membership_degraded, membership_excluded, max_host_weight, version,
+      lb_subsets_active, lb_subsets_single_host_per_subset_duplicate;
+  /// Of the ring or the table, where the balancer has one.
+  stats::Gauge hash_size, hash_fewest, hash_most;
 };
 
 /// What is counted goes on when a cluster is replaced by one of the same name.
@@ -46,6 +49,11 @@ struct ClusterState {
   mutable CircuitBreakers breakers[kPriorities];
   /// The newest endpoints; written by main, read by a worker when it first uses the cluster. Changes are also mailed.
   std::atomic<EndpointSetPtr> endpoints;
+  /// Counts the changes of `endpoints`, for whoever only wants to know whether there was one.
+  std::atomic<uint64_t> endpoints_version = 0;
+  /// The cluster that the proxy itself belongs to (cluster_manager.local_cluster_name); null if it does not know. It is there
+  /// as long as anybody is.
+  const ClusterState* local = nullptr;
 
   CircuitBreakers& breakers_for(Priority priority) const { return breakers[static_cast<size_t>(priority)]; }
   size_t workers() const { return stats.workers(); }
@@ -55,5 +63,7 @@ using ClusterStatePtr = std::shared_ptr<ClusterState>;
 /// Gives the cluster these endpoints and counts the change. Endpoints that stay keep their counters and connections.
 /// False if nothing changed. Main thread; the caller mails `cluster.endpoints` to the workers.
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment);
+/// Gives the cluster the endpoints that its predecessor has.
+void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from);
 
 }  // namespace weir::upstream

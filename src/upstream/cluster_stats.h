@@ -29,7 +29,9 @@ struct ClusterStats {
   stats::Counter upstream_flow_control_paused_reading_total, upstream_flow_control_resumed_reading_total,
       upstream_flow_control_backed_up_total, upstream_flow_control_drained_total, upstream_internal_redirect_succeeded_total,
       upstream_internal_redirect_failed_total;
-  stats::Counter lb_healthy_panic, retry_or_shadow_abandoned;
+  stats::Counter lb_healthy_panic, lb_subsets_selected, lb_subsets_fallback, lb_subsets_fallback_panic, retry_or_shadow_abandoned;
+  stats::Counter lb_local_cluster_not_ok, lb_recalculate_zone_structures, lb_zone_cluster_too_small, lb_zone_no_capacity_left,
+      lb_zone_routing_all_directly, lb_zone_routing_cross_zone, lb_zone_routing_sampled, original_dst_host_invalid;
 
   stats::Histogram upstream_cx_connect_ms, upstream_cx_length_ms, upstream_rq_per_cx, upstream_rq_time;
   stats::CodeCounters codes;           // upstream_rq_200 …

@@ -4,9 +4,6 @@
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
-#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
-#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
-#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
@@ -15,6 +12,7 @@
 #include "http/options_config.h"
 #include "net/address_config.h"
 #include "net/tls/tls_config.h"
+#include "upstream/balancing_config.h"
 #include "upstream/cluster_config.h"
 
 namespace weir::upstream {
@@ -27,7 +25,6 @@ namespace extensions = envoy::extensions;
 namespace {
 
 constexpr char kTypes[] = "envoy.clusters";
-constexpr char kBalancers[] = "envoy.load_balancing_policies";
 constexpr char kProtocols[] = "envoy.upstream_options";
 constexpr char kResolvers[] = "envoy.network.dns_resolver";
 constexpr char kSockets[] = "envoy.transport_sockets.upstream";
@@ -39,6 +36,7 @@ void declare_cluster(config::SupportTable& table) {
       .fields({"name",
                "alt_stat_name",
                "cluster_type",
+               "original_dst_lb_config",
                "eds_cluster_config",
                "connect_timeout",
                "per_connection_buffer_limit_bytes",
@@ -58,15 +56,10 @@ void declare_cluster(config::SupportTable& table) {
                "dns_resolution_config",
                "wait_for_warm_on_init",
                "upstream_bind_config",
-               "least_request_lb_config",
-               "round_robin_lb_config",
-               "common_lb_config",
                "protocol_selection",
                "upstream_connection_options",
-               "load_balancing_policy",
                "transport_socket_matches"})
-      .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS"})
-      .values("lb_policy", {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "LOAD_BALANCING_POLICY_CONFIG", "CLUSTER_PROVIDED"})
+      .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
@@ -76,16 +69,8 @@ void declare_cluster(config::SupportTable& table) {
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
   table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);
   table.message<Cluster::EdsClusterConfig>().fields({"eds_config", "service_name"});
+  table.message<Cluster::OriginalDstLbConfig>().all_fields();
   table.message<Cluster::RefreshRate>().all_fields();
-  table.message<Cluster::RoundRobinLbConfig>();
-  table.message<Cluster::LeastRequestLbConfig>().fields({"choice_count"});
-  table.message<Cluster::CommonLbConfig>()
-      .fields({"healthy_panic_threshold"})
-      .harmless({"update_merge_window", "ignore_new_hosts_until_first_hc", "close_connections_on_host_set_change",
-                 "consistent_hashing_lb_config", "override_host_status"});
-  table.message<envoy::type::v3::Percent>().all_fields();
-  table.message<cluster::LoadBalancingPolicy>().all_fields();
-  table.message<cluster::LoadBalancingPolicy::Policy>().extensions("typed_extension_config", kBalancers);
   table.message<cluster::CircuitBreakers>().fields({"thresholds"});
   table.message<cluster::CircuitBreakers::Thresholds>().fields({"priority", "max_connections", "max_pending_requests",
                                                                 "max_requests", "max_retries", "track_remaining",
@@ -101,7 +86,10 @@ void declare_cluster(config::SupportTable& table) {
 
 void declare_endpoints(config::SupportTable& table) {
   table.message<endpoint::ClusterLoadAssignment>().fields({"cluster_name", "endpoints", "policy"}).harmless({"named_endpoints"});
-  table.message<endpoint::ClusterLoadAssignment::Policy>().fields({"overprovisioning_factor"}).harmless({"endpoint_stale_after"});
+  table.message<endpoint::ClusterLoadAssignment::Policy>()
+      .fields({"overprovisioning_factor", "weighted_priority_health", "drop_overloads"})
+      .harmless({"endpoint_stale_after"});
+  table.message<endpoint::ClusterLoadAssignment::Policy::DropOverload>().all_fields();
   table.message<endpoint::LocalityLbEndpoints>()
       .fields({"locality", "lb_endpoints", "load_balancing_weight", "priority"})
       .harmless({"metadata", "proximity"});
@@ -149,15 +137,6 @@ void declare_resolvers(config::SupportTable& table) {
   table.message<core::DnsResolutionConfig>().all_fields();
 }
 
-void declare_balancers(config::SupportTable& table) {
-  namespace policies = extensions::load_balancing_policies;
-  table.extension<policies::round_robin::v3::RoundRobin>(kBalancers, "envoy.load_balancing_policies.round_robin");
-  table.extension<policies::random::v3::Random>(kBalancers, "envoy.load_balancing_policies.random");
-  table.extension<policies::least_request::v3::LeastRequest>(kBalancers, "envoy.load_balancing_policies.least_request")
-      .fields({"choice_count"})
-      .values("selection_method", {"N_CHOICES"});
-}
-
 }  // namespace
 
 void declare_clusters(config::SupportTable& table) {
@@ -167,7 +146,7 @@ void declare_clusters(config::SupportTable& table) {
   declare_endpoints(table);
   declare_connections(table);
   declare_resolvers(table);
-  declare_balancers(table);
+  declare_balancing(table);
   table.message<core::ConfigSource>().fields({"path", "path_config_source", "initial_fetch_timeout", "resource_api_version"});
   table.message<core::PathConfigSource>().all_fields();
   table.message<core::WatchedDirectory>().all_fields();

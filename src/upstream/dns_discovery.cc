@@ -99,8 +99,10 @@ void DnsDiscovery::take(Name& name, const net::Resolver::Answer& answer) {
 void DnsDiscovery::publish() {
   Assignment assignment;
   assignment.overprovisioning_factor = spec_.assignment.overprovisioning_factor;
+  assignment.drop_share = spec_.assignment.drop_share;
+  assignment.weighted_priority_health = spec_.assignment.weighted_priority_health;
   for (const LocalityEndpoints& place : spec_.assignment.localities) {
-    assignment.localities.push_back({place.locality, place.priority, place.weight, {}});
+    assignment.localities.push_back({place.locality, place.priority, place.weight, place.has_locality, {}});
   }
   for (const auto& name : names_) {
     for (const net::AddressPtr& address : name->addresses) {

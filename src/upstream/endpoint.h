@@ -7,10 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "upstream/cluster_stats.h"
 #include "upstream/spec.h"
 
 namespace weir::upstream {
+
+/// What a balancer makes of all that is known of an endpoint's health.
+enum class Availability : uint8_t { kHealthy, kDegraded, kUnavailable };
 
 /// One address of a cluster. Immutable but for what is counted; shared by all workers.
 struct Endpoint {
@@ -24,22 +28,52 @@ struct Endpoint {
   Health health = Health::kHealthy;
   bool canary = false;
   MatchValues transport_match;
+  LbMetadataPtr lb_metadata;  // null: none
   mutable stats::Sharded<EndpointStats> stats;
   /// Requests under way from all workers; what least-request balancing compares.
   mutable std::atomic<int32_t> active_requests = 0;
+  /// Since when it may be used, for a slow start.
+  mutable std::atomic<MonotonicNs> healthy_since = 0;
 
-  bool usable() const { return health == Health::kHealthy || health == Health::kDegraded; }
+  Availability availability() const {
+    if (health == Health::kHealthy) return Availability::kHealthy;
+    return health == Health::kDegraded ? Availability::kDegraded : Availability::kUnavailable;
+  }
+  /// Counts neither for nor against its priority's health.
+  bool excluded() const { return health == Health::kDraining; }
+  bool usable() const { return availability() != Availability::kUnavailable; }
 };
 using EndpointPtr = std::shared_ptr<const Endpoint>;
 
+struct BalancingPlan;
+
 /// All endpoints of a cluster at one moment.
 struct EndpointSet {
+  struct LocalityWeight {
+    Locality locality;
+    uint32_t priority = 0;
+    uint32_t weight = 0;
+    friend bool operator==(const LocalityWeight&, const LocalityWeight&) = default;
+  };
+
   std::vector<EndpointPtr> endpoints;  // in the order of the configuration
+  std::vector<LocalityWeight> locality_weights;
   uint32_t overprovisioning_factor = 140;
+  bool weighted_priority_health = false;
+  double drop_share = 0;  // of all requests
+  /// What main worked out for all workers; null where each does that itself when it first uses the cluster.
+  std::shared_ptr<const BalancingPlan> plan;
+
+  /// Whether it would change nothing to use the other one.
+  bool same_as(const EndpointSet& other) const {
+    return endpoints == other.endpoints && locality_weights == other.locality_weights &&
+           overprovisioning_factor == other.overprovisioning_factor &&
+           weighted_priority_health == other.weighted_priority_health && drop_share == other.drop_share;
+  }
 };
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
 
 /// Builds the next set, keeping the Endpoint (and with it counters and connections) of every address that stays the same.
-EndpointSetPtr make_endpoint_set(const Assignment& assignment, size_t workers, const EndpointSet* previous);
+std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, size_t workers, const EndpointSet* previous);
 
 }  // namespace weir::upstream

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "http/codec.h"
 #include "net/address.h"
 #include "net/resolver_spec.h"
+#include "upstream/balancing_spec.h"
 #include "upstream/transport.h"
 
 namespace weir::upstream {
@@ -27,8 +29,7 @@ struct Thresholds {
   bool track_remaining = false;
 };
 
-enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds };
-enum class BalancerKind : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst };
 /// Cluster.DnsLookupFamily.
 enum class DnsFamily : uint8_t { kAuto, kV4Only, kV6Only, kV4Preferred, kAll };
 /// HttpProtocolOptions: which protocol is spoken to the endpoints.
@@ -41,6 +42,22 @@ struct Locality {
   friend bool operator==(const Locality&, const Locality&) = default;
 };
 
+/// An endpoint's metadata `envoy.lb`: values as canonical texts (format/lb_criteria.h), by name.
+struct LbField {
+  std::string name;
+  std::string value;
+  bool is_list = false;
+  std::vector<std::string> items;  // of a list
+  friend bool operator==(const LbField&, const LbField&) = default;
+};
+struct LbMetadata {
+  std::vector<LbField> fields;  // in the order of their names
+  std::string hash_key;         // stands for the address in rings and tables; "" for the address
+  const LbField* find(std::string_view name) const;
+  friend bool operator==(const LbMetadata&, const LbMetadata&) = default;
+};
+using LbMetadataPtr = std::shared_ptr<const LbMetadata>;
+
 /// One lb_endpoint as configured; for DNS clusters `host` is yet to be resolved.
 struct EndpointSpec {
   net::AddressPtr address;  // null for a name to resolve
@@ -51,12 +68,14 @@ struct EndpointSpec {
   Health health = Health::kHealthy;
   bool canary = false;
   MatchValues transport_match;  // chooses among transport_socket_matches
+  LbMetadataPtr lb_metadata;    // null: none
 };
 
 struct LocalityEndpoints {
   Locality locality;
   uint32_t priority = 0;
   uint32_t weight = 0;  // 0: not given
+  bool has_locality = false;
   std::vector<EndpointSpec> endpoints;
 };
 
@@ -64,6 +83,17 @@ struct LocalityEndpoints {
 struct Assignment {
   std::vector<LocalityEndpoints> localities;
   uint32_t overprovisioning_factor = 140;
+  bool weighted_priority_health = false;
+  double drop_share = 0;  // of all requests (policy.drop_overloads)
+};
+
+/// original_dst_lb_config: the request, or its connection, says which address it goes to.
+struct OriginalDstSpec {
+  std::string header;                      // in lower case; "": none is looked at
+  std::string metadata_filter;             // of the dynamic metadata; "": none
+  std::vector<std::string> metadata_path;  // below that
+  std::optional<uint16_t> port;            // in place of the address's own
+  int64_t cleanup_ms = 5000;               // an address that was not used for so long is forgotten
 };
 
 struct TcpKeepalive {
@@ -98,9 +128,10 @@ struct ClusterSpec {
   DnsFamily dns_family = DnsFamily::kAuto;
   bool wait_for_warm = true;
 
-  BalancerKind balancer = BalancerKind::kRoundRobin;
-  uint32_t choice_count = 2;  // least request
-  double healthy_panic_percent = 50;
+  BalancingSpec balancing;
+  uint32_t wanted_health = 1 << 0 | 1 << 1;      // Health values with which a session's endpoint is still good
+  std::optional<OriginalDstSpec> original_dst;   // of an ORIGINAL_DST cluster
+  std::shared_ptr<const Locality> own_locality;  // where the proxy itself is; null if it does not know
 
   int64_t connect_timeout_ms = 5000;
   int64_t idle_timeout_ms = 3'600'000;       // 0: never

@@ -71,6 +71,17 @@ constexpr auto kCluster = stats::table<ClusterStats>({
     {"upstream_internal_redirect_succeeded_total", &ClusterStats::upstream_internal_redirect_succeeded_total},
     {"upstream_internal_redirect_failed_total", &ClusterStats::upstream_internal_redirect_failed_total},
     {"lb_healthy_panic", &ClusterStats::lb_healthy_panic},
+    {"lb_subsets_selected", &ClusterStats::lb_subsets_selected},
+    {"lb_subsets_fallback", &ClusterStats::lb_subsets_fallback},
+    {"lb_subsets_fallback_panic", &ClusterStats::lb_subsets_fallback_panic},
+    {"lb_local_cluster_not_ok", &ClusterStats::lb_local_cluster_not_ok},
+    {"lb_recalculate_zone_structures", &ClusterStats::lb_recalculate_zone_structures},
+    {"lb_zone_cluster_too_small", &ClusterStats::lb_zone_cluster_too_small},
+    {"lb_zone_no_capacity_left", &ClusterStats::lb_zone_no_capacity_left},
+    {"lb_zone_routing_all_directly", &ClusterStats::lb_zone_routing_all_directly},
+    {"lb_zone_routing_cross_zone", &ClusterStats::lb_zone_routing_cross_zone},
+    {"lb_zone_routing_sampled", &ClusterStats::lb_zone_routing_sampled},
+    {"original_dst_host_invalid", &ClusterStats::original_dst_host_invalid},
     {"retry_or_shadow_abandoned", &ClusterStats::retry_or_shadow_abandoned},
     {"upstream_cx_connect_ms", &ClusterStats::upstream_cx_connect_ms, Unit::kMilliseconds},
     {"upstream_cx_length_ms", &ClusterStats::upstream_cx_length_ms, Unit::kMilliseconds},
@@ -90,6 +101,9 @@ constexpr auto kMembership = stats::table<MembershipStats>({
     {"assignment_stale", &MembershipStats::assignment_stale},
     {"assignment_timeout_received", &MembershipStats::assignment_timeout_received},
     {"bind_errors", &MembershipStats::bind_errors},
+    {"lb_subsets_created", &MembershipStats::lb_subsets_created},
+    {"lb_subsets_removed", &MembershipStats::lb_subsets_removed},
+    {"lb_subsets_active", &MembershipStats::lb_subsets_active},
     {"membership_total", &MembershipStats::membership_total},
     {"membership_healthy", &MembershipStats::membership_healthy},
     {"membership_degraded", &MembershipStats::membership_degraded},
@@ -99,12 +113,16 @@ constexpr auto kMembership = stats::table<MembershipStats>({
 });
 
 // What Envoy shows for every cluster and nothing in Weir counts: dashboards find the name, and the value is true.
-constexpr std::string_view kAlwaysZero[] = {
-    "assignment_use_cached",    "lb_local_cluster_not_ok",      "lb_recalculate_zone_structures",
-    "lb_subsets_created",       "lb_subsets_fallback",          "lb_subsets_fallback_panic",
-    "lb_subsets_removed",       "lb_subsets_selected",          "lb_zone_cluster_too_small",
-    "lb_zone_no_capacity_left", "lb_zone_routing_all_directly", "lb_zone_routing_cross_zone",
-    "lb_zone_routing_sampled",  "original_dst_host_invalid",    "upstream_http3_broken"};
+constexpr std::string_view kAlwaysZero[] = {"assignment_use_cached", "upstream_http3_broken"};
+
+void visit_hashing(stats::StatVisitor& visitor, const BalancingSpec& spec, const MembershipStats& stats) {
+  if (!spec.hashes()) return;
+  const bool ring = spec.kind == BalancerKind::kRingHash;
+  const auto scope = visitor.scope(ring ? "ring_hash_lb." : "maglev_lb.");
+  visitor.gauge(ring ? "max_hashes_per_host" : "max_entries_per_host", stats.hash_most.value());
+  visitor.gauge(ring ? "min_hashes_per_host" : "min_entries_per_host", stats.hash_fewest.value());
+  if (ring) visitor.gauge("size", stats.hash_size.value());
+}
 
 void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const CircuitBreakers& breakers,
                     const Thresholds& limits) {
@@ -163,8 +181,12 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
     }
   }
   if (visitor.wants(stats::StatKind::kGauge)) {
-    visitor.gauge("lb_subsets_active", 0, false);
     visitor.gauge("warming_state", 0, false);
+    if (cluster.spec->balancing.subsets) {
+      visitor.gauge("lb_subsets_single_host_per_subset_duplicate",
+                    cluster.membership.lb_subsets_single_host_per_subset_duplicate.value());
+    }
+    visit_hashing(visitor, cluster.spec->balancing, cluster.membership);
     visit_breakers(visitor, "circuit_breakers.default.", cluster.breakers[0], cluster.spec->thresholds[0]);
     visit_breakers(visitor, "circuit_breakers.high.", cluster.breakers[1], cluster.spec->thresholds[1]);
   }

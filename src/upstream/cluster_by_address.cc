@@ -1,0 +1,67 @@
+// Endpoints that requests choose by their addresses: original destinations, sessions, override_host.
+#include <algorithm>
+
+#include "base/text.h"
+#include "upstream/cluster.h"
+#include "upstream/original_dst.h"
+
+namespace weir::upstream {
+
+Host* Cluster::host_at(std::string_view address) {
+  if (by_address_.empty()) {
+    for (const auto& host : hosts_) by_address_.emplace(host->endpoint->address->text(), host.get());
+  }
+  const auto found = by_address_.find(address);
+  return found == by_address_.end() ? nullptr : found->second;
+}
+
+/// The first try goes to the first address that the request names, the next one to the next.
+Host* Cluster::overridden(PickContext& context) {
+  for (const OverrideSource& source : spec().balancing.override_sources) {
+    std::string_view list;
+    if (!source.header.empty()) {
+      if (context.headers() != nullptr) list = first_value(*context.headers(), source.header);
+    } else if (context.info() != nullptr) {
+      const format::MetadataValue* value = context.info()->metadata.find(source.metadata_filter, source.metadata_path);
+      if (value != nullptr && value->kind == format::MetadataValue::Kind::kText) list = value->text;
+    }
+    if (list.empty()) continue;
+    for (uint32_t left = context.tries_before(); !list.empty();) {
+      Host* host = host_at(trim(next_token(list, ',')));
+      if (host != nullptr && left-- == 0) return host;
+    }
+    return nullptr;
+  }
+  return nullptr;
+}
+
+Host* Cluster::dial(PickContext& context) {
+  const net::AddressPtr address = original_destination(*spec().original_dst, context, stats_);
+  if (address == nullptr || !address->is_ip()) return nullptr;
+  if (const auto found = dialled_.find(address->text()); found != dialled_.end()) {
+    found->second.used = true;
+    return found->second.host.get();
+  }
+  sweep_dialled();
+  auto endpoint = std::make_shared<Endpoint>(state_->workers(), address);
+  EndpointStats& stats = endpoint->stats.mine(context_.worker);
+  return (dialled_[address->text()] = {std::make_unique<Host>(std::move(endpoint), stats)}).host.get();
+}
+
+/// Clients choose the addresses: those that nobody uses any more must not pile up.
+void Cluster::sweep_dialled() {
+  const MonotonicNs now = loop_.now();
+  if (now - last_sweep_ < spec().original_dst->cleanup_ms * kNsPerMs) return;
+  last_sweep_ = now;
+  std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
+  for (auto each = dialled_.begin(); each != dialled_.end();) {
+    if (std::exchange(each->second.used, false) || !each->second.host->idle()) {
+      ++each;
+      continue;
+    }
+    leaving_.push_back(std::move(each->second.host));  // a request that chose it may not have asked for its connection yet
+    each = dialled_.erase(each);
+  }
+}
+
+}  // namespace weir::upstream
