@@ -68,7 +68,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
   spec.identity.zone = either(bootstrap.node().locality().zone(), options.service_zone);
   if (bootstrap.node().has_locality() || !options.service_zone.empty()) {
-    const core::v3::Locality& from = bootstrap.node().locality();
+    const envoy::config::core::v3::Locality& from = bootstrap.node().locality();
     spec.locality =
         std::make_shared<const upstream::Locality>(upstream::Locality{from.region(), spec.identity.zone, from.sub_zone()});
   }

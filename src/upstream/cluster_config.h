@@ -15,6 +15,7 @@ class Cluster;
 }
 namespace envoy::config::core::v3 {
 class BindConfig;
+enum HealthStatus : int;
 }
 namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
