@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "http/joined_lines.h"
+
 namespace weir::filter {
 
 namespace {
@@ -33,7 +35,8 @@ void change(const HeaderChange& change, HeaderMap& headers, const format::Format
   switch (change.action) {
     case AppendAction::kAppendIfExistsOrAdd:
       if (exists && change.joins_lines) {
-        return set_lines(headers, change.name, headers.arena().join(http::joined_value(headers, change.name), ",", value));
+        return set_lines(headers, change.name,
+                         http::append_value(headers.arena(), http::joined_value(headers, change.name), value));
       }
       headers.add(http::Header{change.name.text, value, change.name.id});
       return;

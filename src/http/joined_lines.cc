@@ -113,12 +113,16 @@ bool joins_lines_in_requests(std::string_view name) { return std::ranges::binary
 
 bool joins_lines_in_responses(std::string_view name) { return std::ranges::binary_search(kResponse, name); }
 
+std::string_view append_value(Arena& arena, std::string_view before, std::string_view value) {
+  if (before.empty()) return value;
+  return value.empty() ? before : arena.join(before, ",", value);
+}
+
 bool join_repeated(HeaderMap& headers, std::string_view name, HeaderId id, std::string_view value, bool request) {
   const bool repeated = id == HeaderId::kOther ? headers.find(name) != nullptr : headers.has(id);
   if (!repeated || !(request ? joins_lines_in_requests(name) : joins_lines_in_responses(name))) return false;
   const std::string_view first = headers.get_joined(name);
-  if (value.empty()) return true;
-  headers.set(name, first.empty() ? value : headers.arena().join(first, ",", value));
+  if (!value.empty()) headers.set(name, append_value(headers.arena(), first, value));
   return true;
 }
 

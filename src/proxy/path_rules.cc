@@ -228,7 +228,10 @@ PathVerdict apply_path_rules(http::HeaderMap& request, const PathRules& rules) {
   if (rules.escaped_slashes != EscapedSlashes::kKeep) {
     path = unescape_slashes(arena, path);
     if (path.size() != before.size()) {
-      if (rules.escaped_slashes == EscapedSlashes::kReject) return PathVerdict::kReject;
+      if (rules.escaped_slashes == EscapedSlashes::kReject) {
+        request.set_pseudo(HeaderId::kPath, arena.join(path, whole.substr(query_at)));  // so it stands in the access log
+        return PathVerdict::kReject;
+      }
       if (rules.escaped_slashes == EscapedSlashes::kRedirect) verdict = PathVerdict::kRedirect;
     }
   }

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "http/joined_lines.h"
+
 namespace weir::route {
 
 namespace {
@@ -29,7 +31,7 @@ void set_line(HeaderMap& headers, const http::HeaderName& name, std::string_view
 void add_line(HeaderMap& headers, const HeaderAddition& addition, std::string_view value) {
   if (addition.joins_lines) {
     if (const std::string_view before = http::joined_value(headers, addition.name); before.data() != nullptr) {
-      set_line(headers, addition.name, headers.arena().join(before, ",", value));
+      set_line(headers, addition.name, http::append_value(headers.arena(), before, value));
       return;
     }
   }
@@ -185,10 +187,10 @@ void set_host(HeaderMap& request, std::string_view host, bool append_x_forwarded
 std::string_view redirect_location(const Redirect& redirect, const RouteMatch& match, HeaderMap& request, bool envoy_headers) {
   rewrite_path(request, match, {redirect.prefix_rewrite, redirect.regex_rewrite ? &*redirect.regex_rewrite : nullptr, nullptr},
                envoy_headers);
-  const std::string_view old_scheme = request.scheme();
   const std::string_view scheme = !redirect.scheme.empty() ? std::string_view(redirect.scheme)
                                   : redirect.https         ? "https"
-                                                           : old_scheme;
+                                                           : request.scheme();
+  const std::string_view old_scheme = request.get(HeaderId::kForwardedProto);  // what the client sees may not be what we do
 
   char digits[12] = {':'};
   std::string_view port;

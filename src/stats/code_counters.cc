@@ -56,7 +56,8 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
   text += '_';
   const size_t stem = text.size();
   uint64_t all = 0;
-  for (size_t i = 0; i < seen.size();) {
+  size_t i = 0;
+  while (i < seen.size() && seen[i].code < 600) {
     const int hundred = seen[i].code / 100;
     uint64_t sum = 0;
     for (; i < seen.size() && seen[i].code / 100 == hundred; ++i) {
@@ -68,6 +69,11 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
     visitor.counter((text += static_cast<char>('0' + hundred)) += "xx", sum);
     all += sum;
   }
+  uint64_t unknown = 0;  // codes that HTTP has no class for
+  for (; i < seen.size(); ++i) unknown += seen[i].count;
+  text.resize(stem);
+  if (unknown != 0) visitor.counter(text += "unknown", unknown);
+  all += unknown;
   text.resize(stem);
   if (completed == Completed::kOnceSeen && !seen.empty()) visitor.counter(text += "completed", all);
 }

@@ -55,7 +55,7 @@ class CodeCounters {
 /// Whether "<name>_completed" is shown: the sum of all codes.
 enum class Completed : uint8_t { kLeftOut, kOnceSeen };
 
-/// Shows "<name>_<code>" for each code seen and "<name>_<digit>xx" for each class seen.
+/// Shows "<name>_<code>" for each code seen, "<name>_<digit>xx" for each class seen, and "<name>_unknown" for codes from 600.
 void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, Completed completed);
 
 /// The same for the workers' CodeCounters: `visit(visitor, "upstream_rq", shards, &ClusterStats::codes, Completed::kLeftOut)`.

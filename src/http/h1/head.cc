@@ -20,8 +20,6 @@ namespace {
 constexpr ProtocolError codec_error(std::string_view message) { return {400, "http1.codec_error", message}; }
 constexpr ProtocolError kInvalidVersion = codec_error("http/1.1 protocol error: HPE_INVALID_VERSION");
 constexpr ProtocolError kInvalidName = codec_error("http/1.1 protocol error: INVALID_HEADER_NAME_CHARACTER");
-constexpr ProtocolError kInvalidCharacters = {400, "http1.invalid_characters",
-                                              "http/1.1 protocol error: header value contains invalid chars"};
 constexpr ProtocolError kMissingColon = codec_error("http/1.1 protocol error: HEADER_MISSING_COLON");
 constexpr ProtocolError kFolded = codec_error("http/1.1 protocol error: INVALID_HEADER_FORMAT");
 constexpr ProtocolError kInvalidLength = codec_error("http/1.1 protocol error: UNPARSABLE_CONTENT_LENGTH");
@@ -62,8 +60,6 @@ char* scan_value(char* at) {
     if (mask != 0) return at + __builtin_ctz(mask);
   }
 }
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f; }
 
 /// RFC 9110 §8.6. Nobody has a body of 2^63 bytes, and those who count in signed numbers would see a negative one.
 std::optional<uint64_t> parse_content_length(std::string_view text) {
@@ -190,7 +186,6 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
 }
 
 bool has_three_words(const char* line) {
-  if (static_cast<unsigned char>(*line) <= ' ') return false;
   int words = 0;
   for (bool inside = false; *line != '\r' && *line != '\n'; ++line) {
     const bool was_inside = std::exchange(inside, static_cast<unsigned char>(*line) > ' ');
@@ -206,9 +201,10 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
   if (auto error = parse_request_line(head, end, line)) return error;
   headers.set_pseudo(HeaderId::kMethod, line.method);
   if (line.versionless) {  // HTTP/0.9 has no header lines
+    if (auto error = resolve_target(line.target, line.method, options, headers)) return error;
     if (!options.accept_http_10) return kLowVersion;
     facts.version = line.version;
-    return resolve_target(line.target, line.method, options, headers);
+    return std::nullopt;
   }
 
   LineReader lines{headers, facts, limits, stats, true};
@@ -309,8 +305,11 @@ bool has_bare_line_feed(std::string_view bytes, size_t from) {
 std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
                                                 const Http1Options& options, const CodecLimits& limits, Http1Stats& stats) {
   auto error = read_request_head(head, size, headers, facts, options, limits, stats);
-  // Whatever else is wrong, a control character is named first, unless the first line has not even three words.
-  if (error && has_three_words(head) && std::any_of(head, head + size, is_control)) return kInvalidCharacters;
+  // Whatever else is wrong, a control character is named first; those of header lines only if the first line has three words.
+  if (error && static_cast<unsigned char>(*head) > ' ') {
+    const char* const line_end = std::find(head, head + size, '\r');
+    if (has_control(head, has_three_words(head) ? head + size : line_end)) return kInvalidCharacters;
+  }
   return error;
 }
 

@@ -81,12 +81,19 @@ std::optional<ProtocolError> parse_request_line(const char* at, const char* end,
   return std::nullopt;
 }
 
+bool has_control(const char* at, const char* end) {
+  return std::any_of(
+      at, end, [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f; });
+}
+
 std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size) {
   const size_t size = bytes.find("\r\n") + 2;
   if (size < 2) return std::nullopt;
   RequestLine line;
   auto error = parse_request_line(bytes.data(), bytes.data() + size, line);
   if (!error && line.versionless) versionless_size = size;
+  if (error && static_cast<unsigned char>(bytes[0]) > ' ' && has_control(bytes.data(), bytes.data() + size))
+    return kInvalidCharacters;
   return error;
 }
 

@@ -20,6 +20,12 @@ struct RequestLine {
   const char* end = nullptr;  // where the first header line begins
 };
 
+inline constexpr ProtocolError kInvalidCharacters = {400, "http1.invalid_characters",
+                                                     "http/1.1 protocol error: header value contains invalid chars"};
+
+/// Whether there is a control character other than a tab or a line's end.
+bool has_control(const char* at, const char* end);
+
 /// RFC 9112 §3. Blanks between the parts and after them may be tabs, and more than one; we send on just one space. There must be
 /// a CRLF before `end`: nothing behind the first is looked at.
 std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line);
