@@ -14,7 +14,7 @@ import yaml
 import sut
 from generate import Generator
 from shrink import shrink
-from sides import Pair, number_of
+from sides import Afterwards, Pair, number_of
 
 
 def acceptable(pair, hcm):
@@ -82,6 +82,7 @@ class Run:
         self.asked = self.configs = self.refused = self.shown = 0
         self.signatures = set()
         self.missing = collections.Counter()
+        self.reasons = collections.Counter()  # why both refuse
 
     def new(self, signature):
         """Whether it is the first difference that looks like this."""
@@ -104,6 +105,7 @@ class Run:
             hcm, answers = acceptable(self.pair, hcm)
         if answers[0] or answers[1]:
             self.refused += 1
+            self.reasons[short(answers[1])[-160:]] += 1
             return
         self.requests(g, hcm, seed)
 
@@ -132,6 +134,12 @@ class Run:
         if late:
             self.shown += 1
             show_afterwards(self.a, seed, late, asked)
+            if found := self.pair.first_wrong(hcm, asked):
+                print('  first seen after this request:')
+                later = Afterwards(self.pair)
+                hcm, q = shrink(later, hcm, found[0], {k for k, _, _ in found[1]}, self.a.shrink)
+                later.configure(hcm)
+                show(self.a.left, self.a.right, hcm, q, later.compare(q) or found[1])
         for q in alone:
             self.asked += 1
             if (found := self.pair.wrong_alone(q)) and self.new(str(found)):
@@ -160,13 +168,15 @@ class Run:
             for n in range(self.a.configs):
                 if self.shown >= self.a.most:
                     break
-                self.one_configuration(self.a.seed * 1000 + n)
+                self.one_configuration(self.a.seed * 1000 + self.a.first + n)
         except KeyboardInterrupt:
             print('stopped')
         finally:
             self.pair.close()
         if self.missing:
             print('left out, for Weir does not implement them yet: ' + ', '.join('%s (%d)' % m for m in sorted(self.missing.items())))
+        if self.a.reasons:
+            print('\n'.join('refused by both: %s (%d)' % r for r in self.reasons.items()))
         if self.pair.passed_over:
             print('%d differences are described in spec/differences.md' % self.pair.passed_over)
         print(
@@ -179,11 +189,13 @@ class Run:
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--seed', type=int, default=1)
+    ap.add_argument('--first', type=int, default=0, metavar='N', help='begin with the configuration of this number')
     ap.add_argument('--configs', type=int, default=20, help='how many configurations')
     ap.add_argument('--requests', type=int, default=60, help='how many requests to each')
     ap.add_argument('--left', default='weir', choices=['weir', 'envoy'])
     ap.add_argument('--right', default='envoy', choices=['weir', 'envoy'])
     ap.add_argument('--shrink', type=float, default=20, metavar='SECONDS', help='for one difference at most')
+    ap.add_argument('--reasons', action='store_true', help='say why configurations are refused by both')
     ap.add_argument('--available', action='store_true', help='only say whether there is an Envoy to compare with')
     ap.add_argument('--most', type=int, default=10, help='stop after so many differences')
     a = ap.parse_args()

@@ -2,7 +2,8 @@
 
 from generate_options import Options
 from generate_requests import Requests
+from generate_wider import Wider
 
 
-class Generator(Options, Requests):
+class Generator(Options, Wider, Requests):
     """hcm() gives the fields of a connection manager; request() then a request, mostly one that its routes have to do with."""

@@ -39,6 +39,9 @@ EXTRA = [
 ]  # fmt: skip
 
 
+LOCATIONS = ['/a', '/a/b', '/api/v1/x?q=1', 'http://one.test/a', 'https://one.test/', 'http://two.test:8080/v1#f', '//x', 'ftp://one.test/a', 'a', '', '/', 'http://one.test', 'http:///a', 'HTTP://ONE.TEST/A', '/%2e%2e/a', 'http://[::1]:80/b', '/a b', '?q=1', '#f']
+
+
 class Answers(Routes):
     def respond(self, q):
         if self.maybe(0.12):
@@ -63,4 +66,7 @@ class Answers(Routes):
             s['trailers'] = [['x-t', '1'], ['grpc-status', '7'], ['x-t', '2']][: self.r.randint(1, 3)]
         if self.maybe(0.03):
             s['delay'] = 0.08
+        if self.maybe(0.06):
+            s['status'] = self.pick([301, 302, 302, 302, 303, 307, 308])
+            s['headers'].append(['location', self.pick(LOCATIONS)])
         return s

@@ -1,5 +1,7 @@
 """Random options of the connection manager, and what the access log shows."""
 
+import copy
+
 from draw import TYPE
 from generate_routes import OPERATORS, RESPONSE_OPERATORS, Routes
 
@@ -16,7 +18,10 @@ LOGGED = [
     '%RESP(location)%', '%RESP(server)%', '%REQ(cookie)%', '%REQ(te)%', '%REQ(x-forwarded-proto)%', '%REQ(x-envoy-internal)%', '%REQ(x-forwarded-host)%', '%REQ(connection)%',
     '%REQ(content-length)%', '%REQ(transfer-encoding)%', '%RESP(transfer-encoding)%', '%RESP(content-length)%', '%RESP(set-cookie)%', '%REQ(x-envoy-expected-rq-timeout-ms)%',
     '%UPSTREAM_HOST_NAME%', '%UPSTREAM_HOST_NAME_WITHOUT_PORT%', '%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%', '%DOWNSTREAM_TLS_VERSION%', '%REQ(via)%', '%RESP(via)%', '%HOSTNAME%',
-    '%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT%', '%BYTES_RETRANSMITTED%', '%RESPONSE_TRAILERS_BYTES%', '%TRACE_ID%', '%REQ(x-b?x-a):1%',
+    '%METADATA(ROUTE:f:k)%', '%METADATA(ROUTE:f)%', '%METADATA(VIRTUAL_HOST:f)%', '%METADATA(CLUSTER:f:k)%', '%METADATA(DYNAMIC:a:b)%', '%METADATA(UPSTREAM_HOST:a)%', '%CLUSTER_METADATA(a)%', '%REQUEST_HEADERS_BYTES%',
+    '%DOWNSTREAM_TLS_CIPHER%', '%DOWNSTREAM_TLS_SESSION_ID%', '%DOWNSTREAM_PEER_ISSUER%', '%DOWNSTREAM_PEER_URI_SAN%', '%DOWNSTREAM_LOCAL_SUBJECT%', '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%', '%UPSTREAM_TLS_VERSION%', '%UPSTREAM_PEER_SUBJECT%',
+    '%PATH(WQ:ORIG):7%', '%QUERY_PARAM(a):2%', '%FILTER_STATE(x:PLAIN)%', '%FILTER_STATE(x:TYPED):5%', '%DYNAMIC_METADATA(a)%', '%UPSTREAM_METADATA(a:b:c)%', '%UPSTREAM_HOST_NAME%', '%RESP(x-a?x-up):2%', '%TRAILER(grpc-status?x-t)%', '%GRPC_STATUS(CAMEL_STRING)%', '%GRPC_STATUS(NUMBER)%',
+    '%REQ(x-envoy-attempt-count)%', '%RESP(x-envoy-attempt-count)%', '%RESP(x-envoy-ratelimited)%', '%REQ(x-envoy-original-host)%', '%RESP(proxy-status)%', '%REQ(x-request-id)%', '%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT%', '%BYTES_RETRANSMITTED%', '%RESPONSE_TRAILERS_BYTES%', '%TRACE_ID%', '%REQ(x-b?x-a):1%',
 ]  # fmt: skip
 N = 'n=%REQ(x-n)% '
 FIXED = (
@@ -32,12 +37,14 @@ OPTIONS = {
     'merge_slashes': [True], 'strip_matching_host_port': [True], 'strip_any_host_port': [True], 'add_user_agent': [True],
     'path_with_escaped_slashes_action': ['KEEP_UNCHANGED', 'REJECT_REQUEST', 'UNESCAPE_AND_REDIRECT', 'UNESCAPE_AND_FORWARD', 'IMPLEMENTATION_SPECIFIC_DEFAULT'],
     'strip_trailing_host_dot': [True], 'proxy_100_continue': [True], 'append_x_forwarded_port': [True], 'append_local_overload': [True],
-    'max_request_headers_kb': [1, 2], 'codec_type': ['AUTO', 'AUTO', 'HTTP1', 'HTTP2'], 'stream_error_on_invalid_http_message': [True],
+    'codec_type': ['AUTO', 'AUTO', 'HTTP1', 'HTTP2'], 'stream_error_on_invalid_http_message': [True],
     'scheme_header_transformation': [{'scheme_to_overwrite': 'https'}, {'scheme_to_overwrite': 'http'}, {'match_upstream': True}],
     'represent_ipv4_remote_address_as_ipv4_mapped_ipv6': [True], 'forward_client_cert_details': ['FORWARD_ONLY', 'SANITIZE', 'ALWAYS_FORWARD_ONLY', 'APPEND_FORWARD'],
     'internal_address_config': [{'cidr_ranges': [{'address_prefix': '10.0.0.0', 'prefix_len': 8}, {'address_prefix': '127.0.0.0', 'prefix_len': 8}]}, {'unix_sockets': True}],
     'upgrade_configs': [[{'upgrade_type': 'websocket'}], [{'upgrade_type': 'CONNECT'}], [{'upgrade_type': 'foo'}, {'upgrade_type': 'websocket', 'enabled': False}]],
     'http2_protocol_options': [{'allow_connect': True}, {'override_stream_error_on_invalid_http_message': True}, {'max_concurrent_streams': 5}],
+    'set_current_client_cert_details': [{'subject': True, 'dns': True}, {'uri': True, 'cert': True, 'chain': True}], 'stream_idle_timeout': ['0s', '30s'], 'request_timeout': ['0s', '30s'], 'request_headers_timeout': ['20s'],
+    'access_log_options': [{'flush_access_log_on_new_request': True}, {'access_log_flush_interval': '30s'}], 'drain_timeout': ['1s'], 'max_request_headers_kb': [1, 2, 60], 'add_proxy_protocol_connection_state': [False],
     'proxy_status_config': [{}, {'remove_details': True}, {'set_recommended_response_code': True, 'literal_proxy_name': 'me'}, {'remove_response_flags': True, 'remove_connection_termination_details': True}],
 }  # fmt: skip
 
@@ -156,12 +163,11 @@ class Options(Routes):
     def without_overrides(self, config):
         for v in config['virtual_hosts']:
             v.pop('typed_per_filter_config', None)
-            for r in v['routes']:
+            for r in v['routes'] + v.get('led_to', []):
                 r.pop('typed_per_filter_config', None)
 
     def hcm(self):
         h = {'route_config': self.route_config()}
-        self.config = h['route_config']
         for k, v in OPTIONS.items():
             if self.maybe(0.08):
                 h[k] = self.pick(v)
@@ -182,4 +188,10 @@ class Options(Routes):
         if 'http_filters' not in h or len(h['http_filters']) == 1:
             self.without_overrides(h['route_config'])
         h['access_log'] = self.access_log()
+        self.config = copy.deepcopy(h['route_config'])
+        for v in h['route_config']['virtual_hosts']:
+            v.pop('led_to', None)
+        self.scoped = self.maybe(0.06)
+        if self.scoped:
+            h['scoped_with'] = self.scopes()
         return h

@@ -2,6 +2,7 @@
 
 from generate_answers import Answers
 from generate_routes import HEADERS, METHODS, QUERIES, VALUES
+from generate_wider import INPUTS, KEYS
 
 HOSTS = [
     'one.test', 'two.test', 'api.one.test', 'a.b.two.test', 'one.org', 'three.test:8080', 'three.test', 'OTHER.net', '127.0.0.1', '[::1]:80', 'one.test.', 'one.test.:80', 'x.y-z', 'One.Test:80',
@@ -42,6 +43,8 @@ class Requests(Answers):
     def request(self):
         if self.maybe(0.18):
             return {'raw': self.raw(), 'respond': self.respond({})}
+        if self.maybe(0.02):
+            return self.pipeline()
         q = {'method': self.pick(METHODS), 'path': self.path(4), 'host': self.pick(HOSTS[:-1] if self.maybe(0.97) else HOSTS)}
         if self.maybe(0.2):
             q['path'] = self.pick(PATHS)
@@ -72,7 +75,11 @@ class Requests(Answers):
                     q['headers'].append([name, self.pick(values)])
                     if name == 'Upgrade' and self.maybe(0.8):
                         q['headers'].append(['Connection', 'upgrade'])
+        if self.scoped and self.maybe(0.9):
+            q['headers'].append(self.scope_header())
         q['respond'] = self.respond(q)
+        if self.maybe(0.05):  # one answer for each try
+            q['respond'] = [q['respond']] + [self.respond(q) for _ in range(self.r.randint(1, 2))]
         return q
 
     def as_http2(self, q):
@@ -100,7 +107,9 @@ class Requests(Answers):
             q['host'] = domain.replace('*', self.pick(['x', 'api', 'a.b', 'test'])) if '*' in domain else domain
             if self.maybe(0.1):
                 q['host'] += self.pick([':80', ':8080', '.'])
-        m = self.pick(v['routes'])['match']
+        if 'led_to' in v:
+            q['headers'] += [[n.lower(), self.pick(KEYS)] for n in self.some([n for n in INPUTS if not n.startswith(':')], 0, 2)]
+        m = self.pick(v.get('led_to') or v['routes'] or [{'match': {'prefix': '/'}}])['match']
         path = m.get('prefix') or m.get('path') or m.get('path_separated_prefix') or self.pick(PATHS)
         if 'path' not in m:
             path += self.pick(['', '', '/', '/x', 'tail', '/a/b', ';p=1'])
@@ -125,6 +134,18 @@ class Requests(Answers):
         if 'exact' not in s and self.maybe(0.3):
             text = self.pick(['x' + text, text + 'x', text.upper()])
         return text.encode('utf-8').decode('latin-1')
+
+    def pipeline(self):
+        """Good requests, one after the other in one piece."""
+        count, text = self.r.randint(2, 6), ''
+        for _ in range(count):
+            q = {'method': 'GET', 'path': '/', 'host': self.pick(HOSTS[:-1]), 'headers': []}
+            self.aim(q)
+            lines = ['%s %s HTTP/1.1' % (self.pick(['GET', 'GET', 'POST', 'DELETE']), q['path'].replace(' ', '+')), 'Host: ' + q['host']]
+            lines += ['%s: %s' % (k, v.strip()) for k, v in q['headers'] if '\r' not in v and '\n' not in v]
+            text += '\r\n'.join(lines)
+            text += self.pick(['\r\n\r\n', '\r\ncontent-length: 5\r\n\r\nhello', '\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'])
+        return {'raw': text, 'pipelined': count, 'respond': {'status': 200, 'headers': [['x-up', 'stream']], 'body': 'answer'}}
 
     def raw(self):
         line = self.pick(LINES)

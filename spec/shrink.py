@@ -20,6 +20,9 @@ def smaller_requests(q):
     for i in range(len(q.get('headers', []))):
         yield dict(q, headers=q['headers'][:i] + q['headers'][i + 1 :])
     respond = q.get('respond', {})
+    if isinstance(respond, list):
+        yield from (dict(q, respond=r) for r in respond)
+        return
     for k in ('chunked', 'status', 'trailers', 'delay'):
         if k in respond:
             yield dict(q, respond={x: y for x, y in respond.items() if x != k})
