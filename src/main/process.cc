@@ -137,6 +137,7 @@ bool Process::build() {
   registrations_.push_back(registry_.add("filesystem.", [this](stats::StatVisitor& visitor) { logs_->visit(visitor); }));
   registrations_.push_back(registry_.add("weir.filesystem.", [this](stats::StatVisitor& visitor) { logs_->visit_own(visitor); }));
   scopes_ = std::make_unique<proxy::StatScopes>(registry_, workers_);
+  route_stats_ = std::make_unique<route::RouteStats>(registry_, workers_);
   stats_ = std::make_unique<ProcessStats>(registry_, workers_, started_);
   if (bootstrap_.stats_server_version) stats_->set_version(*bootstrap_.stats_server_version);
   fleet_ = std::make_unique<Fleet>(workers_, bootstrap_.identity, *logs_, overload_, registry_,
@@ -184,7 +185,8 @@ route::ReadContext Process::route_context(bool clusters_must_exist) {
           .validates_clusters = clusters_must_exist,
           .read_filter_settings = filter::read_settings,
           .max_regex_program_size = regex_program_limit(runtime_),
-          .runtime = &runtime_};
+          .runtime = &runtime_,
+          .stats = route_stats_.get()};
 }
 
 proxy::ListenerConfigContext Process::listener_context() {

@@ -92,6 +92,7 @@ class Process final : private admin::Subject {
   std::vector<stats::Registry::Registration> registrations_;
   std::unique_ptr<observe::LogFiles> logs_;
   std::unique_ptr<proxy::StatScopes> scopes_;
+  std::unique_ptr<route::RouteStats> route_stats_;
   std::unique_ptr<proxy::ListenerConfigContext> listener_context_;
   std::unique_ptr<ProcessStats> stats_;
   std::unique_ptr<Fleet> fleet_;

@@ -68,7 +68,7 @@ class Trial {
     const format::FormatContext formats{.request = &request_, .response = &response_, .info = info_};
     if ((forward_ = match_.route->forward()) != nullptr) {
       choice_ = route::choose_cluster(*forward_, request_, input.random_value(), info_);
-      virtual_cluster_ = route::virtual_cluster_name(*match_.virtual_host, request_);
+      if (const auto* found = route::virtual_cluster(*match_.virtual_host, request_)) virtual_cluster_ = found->name;
       route::finalize_request(table_.config(), match_, choice_.entry, request_, formats, true);
       route::finalize_response(table_.config(), match_, choice_.entry, response_, formats);
       return;

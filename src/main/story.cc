@@ -338,7 +338,7 @@ class Teller {
         story_.policies.emplace_back("Chosen as", step);
     }
     if (const auto* several = std::get_if<route::WeightedClusters>(&forward.cluster)) weights(*several, choice);
-    story_.virtual_cluster = route::virtual_cluster_name(*match_.virtual_host, request_);
+    if (const auto* found = route::virtual_cluster(*match_.virtual_host, request_)) story_.virtual_cluster = found->name;
     policies(forward);
 
     const Headers before = snapshot(request_);

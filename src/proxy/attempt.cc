@@ -25,7 +25,6 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   cluster_ = &cluster;
   ++cluster.users;
   priority_ = priority;
-  ++info_.attempts;
   host_ = events_.choose_host(cluster);
   if (host_ == nullptr) {
     cluster.stats().upstream_cx_none_healthy.add();
@@ -119,9 +118,11 @@ void Attempt::end_of_response() {
 }
 
 void Attempt::on_reset(http::Reset reason, std::string_view) {
+  const bool multiplexed = stream_ != nullptr && stream_->protocol() == http::Protocol::kHttp2;
   stream_ = nullptr;
   host_->stats.rq_error.add();
-  if (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused) cluster_->stats().upstream_rq_rx_reset.add();
+  if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
+    cluster_->stats().upstream_rq_rx_reset.add();
   fail({.reason = reason, .transport_reason = {}, .connected = true});
 }
 
@@ -138,7 +139,7 @@ void Attempt::count_answer(int status) {
   (info_.internal_request ? stats.internal_codes : stats.external_codes).count(status);
 }
 
-void Attempt::complete(int status) {
+int64_t Attempt::complete(int status) {
   count_answer(status);
   const MonotonicNs since = info_.request_complete != 0 ? info_.request_complete : loop_.now();
   const int64_t elapsed_ms = (loop_.now() - since) / kNsPerMs;
@@ -147,6 +148,7 @@ void Attempt::complete(int status) {
   (info_.internal_request ? stats.internal_rq_time : stats.external_rq_time).record(elapsed_ms);
   (status >= 500 ? host_->stats.rq_error : host_->stats.rq_success).add();
   release();
+  return elapsed_ms;
 }
 
 void Attempt::count_timeout() {
@@ -156,7 +158,8 @@ void Attempt::count_timeout() {
 void Attempt::abort() {
   if (pool_ != nullptr) pool_->withdraw(*this);
   if (stream_ != nullptr) {
-    cluster_->stats().upstream_rq_tx_reset.add();
+    // Over HTTP/1 nothing is reset: the connection is closed.
+    if (stream_->protocol() == http::Protocol::kHttp2) cluster_->stats().upstream_rq_tx_reset.add();
     std::exchange(stream_, nullptr)->reset(http::Reset::kLocal);
   }
   release();

@@ -68,7 +68,8 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   /// The request ended with this status, whether the endpoint sent it or not.
   void count_answer(int status);
   /// The response was received in full: accounts for it.
-  void complete(int status);
+  /// The milliseconds that it took.
+  int64_t complete(int status);
   /// Gives up: the stream is reset, the wish for a connection withdrawn.
   void abort();
   /// The endpoint took too long.

@@ -53,6 +53,7 @@ class Reader {
           read_local_replies(from_.local_reply_config(), context_.runtime, FieldPath{&at_, "local_reply_config"}, diagnostics_);
       good_ = good_ && spec_->local_replies != nullptr;
     }
+    access_log_moments();
     filters();
     routes();
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
@@ -115,6 +116,21 @@ class Reader {
       spec_->limits.underscores = Underscores::kDrop;
     }
     spec_->max_requests_per_connection = common.max_requests_per_connection().value();
+  }
+
+  /// When lines are written besides the end of a request; the older two fields say the same as the options.
+  void access_log_moments() {
+    const auto& options = from_.access_log_options();
+    const bool old_interval = from_.has_access_log_flush_interval();
+    if (from_.has_access_log_options() && (from_.flush_access_log_on_new_request() || old_interval)) {
+      const char* const old = old_interval ? "access_log_flush_interval" : "flush_access_log_on_new_request";
+      return wrong(FieldPath{&at_, old}, std::string(old) + " and access_log_options exclude each other");
+    }
+    spec_->log_new_requests = from_.flush_access_log_on_new_request() || options.flush_access_log_on_new_request();
+    if (old_interval || options.has_access_log_flush_interval()) {
+      spec_->log_interval_ms =
+          config::milliseconds(old_interval ? from_.access_log_flush_interval() : options.access_log_flush_interval());
+    }
   }
 
   void timeouts() {
@@ -306,8 +322,11 @@ void declare_http_connections(config::SupportTable& table) {
       .values("codec_type", {"AUTO", "HTTP1", "HTTP2"})
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
-      .harmless({"tracing", "http3_protocol_options", "access_log_flush_interval", "flush_access_log_on_new_request",
-                 "access_log_options", "add_proxy_protocol_connection_state", "append_local_overload"});
+      .fields({"access_log_flush_interval", "flush_access_log_on_new_request", "access_log_options"})
+      .harmless({"tracing", "http3_protocol_options", "add_proxy_protocol_connection_state", "append_local_overload"});
+  table.message<HttpConnectionManager::HcmAccessLogOptions>()
+      .fields({"access_log_flush_interval", "flush_access_log_on_new_request"})
+      .harmless({"flush_log_on_tunnel_successfully_established"});
   table.message<HttpConnectionManager::InternalAddressConfig>().fields({"unix_sockets", "cidr_ranges"});
   table.message<HttpConnectionManager::SetCurrentClientCertDetails>().all_fields();
   table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite", "match_upstream"});

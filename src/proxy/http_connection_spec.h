@@ -91,6 +91,8 @@ struct HttpConnectionSpec {
   std::vector<ConfiguredFilter> filters;       // without the router, which is the pipeline itself
   bool suppress_envoy_headers = false;         // Router.suppress_envoy_headers
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+  bool log_new_requests = false;  // also when a request has been routed, not only at its end
+  int64_t log_interval_ms = 0;    // also again and again while it lasts; 0: not
 
   mutable std::shared_ptr<stats::Sharded<HttpStats>> stats;  // shared by all chains with this stat_prefix
 };

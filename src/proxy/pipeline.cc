@@ -53,6 +53,10 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
     duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
     duration_timer_->arm(spec.max_stream_duration_ms);
   }
+  if (spec.log_interval_ms > 0) {
+    log_timer_ = loop::Timer::make<&Pipeline::on_log_time>(worker_.loop().timers(), *this);
+    log_timer_->arm(spec.log_interval_ms);
+  }
 }
 
 // --- the request arrives ---
@@ -149,6 +153,7 @@ Pipeline::Next Pipeline::normalise() {
     go_ahead.set_status(100);
     downstream_->send_informational(go_ahead);
     connection_->stats().count_response(100);
+    connection_->listener_stats().count_response(100);
     info.response_code = 100;  // until there is a better one
     request_headers_.remove(HeaderId::kExpect);
   }
@@ -176,24 +181,24 @@ Pipeline::Next Pipeline::find_route() {
 
   const HttpConnectionSpec& spec = connection_->spec();
   HttpStats& stats = connection_->stats();
+  if (route != nullptr && route->forward() != nullptr) {
+    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
+    if (const upstream::Cluster* cluster = chosen_cluster()) {  // it may be gone before the request is: only texts that stay
+      const std::string& shown = cluster->spec().stat_name;
+      info.upstream_cluster_raw = selection_.choice.name;
+      info.upstream_cluster = shown == selection_.choice.name ? selection_.choice.name : memory_.copy(shown);
+    }
+  }
+  if (spec.log_new_requests) write_log(format::LogType::kDownstreamStart);
   if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route);
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
     if (!may_upgrade(request_headers_, spec, *route)) {
-      stats.downstream_rq_ws_on_non_ws_route.add(upgrade_ ? 1 : 0);
-      if (route->forward() == nullptr) return reply_and_go_on(403, "", "upgrade_failed");
-      selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
-      if (const upstream::Cluster* cluster = chosen_cluster()) {
-        info.upstream_cluster = cluster->spec().stat_name;
-        info.upstream_cluster_raw = cluster->spec().name;
-      }
-      return reply_and_go_on(403, "", "upgrade_failed", RouteHeaders::kYes);
+      stats.downstream_rq_ws_on_non_ws_route.add();
+      return reply_and_go_on(403, "", "upgrade_failed");
     }
     tunnel_ = true;
     stats.downstream_cx_upgrades_total.add();
     stats.downstream_cx_upgrades_active.add();
-  }
-  if (route != nullptr && route->forward() != nullptr) {
-    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
   }
   if (!spec.filters.empty()) make_filters();
   return Next::kGoOn;
@@ -241,7 +246,7 @@ Pipeline::Next Pipeline::forward_request() {
         if constexpr (std::is_same_v<Action, route::DirectResponse>) return respond_directly(action);
         stats.no_cluster.add();  // a route for what does not forward
         info.flags.set(ResponseFlag::kNoClusterFound);
-        return reply_and_go_on(503, "", "cluster_not_found", RouteHeaders::kYes);
+        return reply_and_go_on(503, "", "cluster_not_found");
       },
       route->action);
 }
@@ -252,27 +257,35 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (cluster == nullptr) {
     connection_->stats().no_cluster.add();
     info.flags.set(ResponseFlag::kNoClusterFound);
-    return reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found", RouteHeaders::kYes);
+    return reply_and_go_on(forward.cluster_not_found_status, "", "cluster_not_found");
   }
-  info.upstream_cluster = cluster->spec().stat_name;
-  info.upstream_cluster_raw = cluster->spec().name;
-  if (!match.virtual_host->virtual_clusters.empty()) {
-    const std::string_view name = route::virtual_cluster_name(*match.virtual_host, request_headers_);
-    if (name != "other") info.virtual_cluster_name = name;  // that one is only for statistics
+  route::RequestGroups groups;
+  if (const route::VirtualCluster* group = route::virtual_cluster(*match.virtual_host, request_headers_)) {
+    groups.add(group->stats, worker_.index());
+    // The group of all others is only for statistics.
+    if (group != &match.virtual_host->other_virtual_cluster) info.virtual_cluster_name = group->name;
   }
-  const RequestTimeouts limits = request_timeouts(forward, request_headers_, info.internal_request);
+  groups.add(route->stats, worker_.index());
+  info.attempts = 1;
+  request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
+  if (drops(*cluster)) return Next::kGoOn;
+  router_.look_at(*cluster, forward);
+  route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
+
+  step_ = Step::kUpstream;
+  router_.start(*cluster, forward, groups, connection_->buffer_limit());
+  return Next::kGoOn;  // it may have failed already, and have made an answer
+}
+
+/// After the changes of the configuration, which may speak of tries and timeouts.
+RequestTimeouts Pipeline::settle_limits(const route::Forward& forward) {
+  if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
+  const RequestTimeouts limits = request_timeouts(forward, request_headers_);
   set_stream_limits(forward, limits);
   if (limits.expected_ms > 0 && envoy_headers()) {
     request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
   }
-  if (drops(*cluster)) return Next::kGoOn;
-  router_.look_at(*cluster, forward);
-  if (match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
-
-  step_ = Step::kUpstream;
-  router_.start(*cluster, forward, limits, connection_->buffer_limit());
-  return Next::kGoOn;  // it may have failed already, and have made an answer
+  return limits;
 }
 
 /// Whoever knows the endpoints says that they get too much.
@@ -287,7 +300,7 @@ bool Pipeline::drops(upstream::Cluster& cluster) {
   (info.internal_request ? cluster.stats().internal_codes : cluster.stats().external_codes).count(503);
   info.flags.set(always ? ResponseFlag::kUnconditionalDropOverload : ResponseFlag::kDropOverload);
   reply_and_go_on(503, always ? "unconditional drop overload" : "drop overload",
-                  always ? "unconditional_drop_overload" : "drop_overload", RouteHeaders::kYes);
+                  always ? "unconditional_drop_overload" : "drop_overload");
   if (envoy_headers()) response_headers_.set(always ? "x-envoy-unconditional-drop-overload" : "x-envoy-drop-overload", "true");
   return true;
 }
@@ -326,8 +339,7 @@ Pipeline::Next Pipeline::deliver() {
 // --- what the router says ---
 
 void Pipeline::relay_informational() {
-  if (connection_->spec().proxy_100_continue || response_headers_.status() != 100)
-    downstream_->send_informational(response_headers_);
+  if (connection_->spec().proxy_100_continue) downstream_->send_informational(response_headers_);
 }
 
 void Pipeline::relay_headers(bool end_stream) {

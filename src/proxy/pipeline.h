@@ -23,9 +23,8 @@ namespace weir::proxy {
 class HttpConnection;
 class Worker;
 
-/// Whether the route's response headers are added to an answer of ours: so it is when the router answers, not when the connection
-/// manager does.
-enum class RouteHeaders : uint8_t { kNo, kYes };
+/// Who answers in the upstream's place. The router also says how many tries there were, where the virtual host wants that.
+enum class Answerer : uint8_t { kPipeline, kRouter };
 
 /// Lives in its worker's stock and is used again for request after request; nothing in it is allocated anew.
 ///
@@ -61,13 +60,15 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void relay_body(std::string_view bytes, bool end_stream);
   void relay_trailers();
   /// An answer made here. Its head goes through the response filters like any other.
-  void reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers = RouteHeaders::kNo);
+  void reply(int status, std::string_view body, std::string_view details, Answerer answerer = Answerer::kPipeline);
   /// The response has begun and cannot be finished.
   void give_up(std::string_view details);
   /// Whether an internal redirect may be followed; if so, the request's head is that of the next one.
   bool may_redirect(const route::InternalRedirectPolicy& policy);
   /// The request, which is complete, goes its way from the beginning once more.
   void start_over();
+  /// The request's first endpoint is known: what bounds its tries, of which it also tells the upstream.
+  RequestTimeouts settle_limits(const route::Forward& forward);
   /// A limit of ours is why the request fails.
   void mark_overloaded() { overloaded_ = true; }
   void pause_downstream();
@@ -131,8 +132,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next start_upstream(const route::Forward& forward);
 
   // --- answers made here ---
-  Next reply_and_go_on(int status, std::string_view body, std::string_view details,
-                       RouteHeaders route_headers = RouteHeaders::kNo);
+  Next reply_and_go_on(int status, std::string_view body, std::string_view details, Answerer answerer = Answerer::kPipeline);
   void set_reply_body(std::string_view body);
   void request_complete();
 
@@ -145,7 +145,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   void on_next_turn() override;
   route::MatchContext match_context() const;
-  void write_log();
+  void write_log(format::LogType type);
+  void on_log_time();
   void make_filters();
   void destroy_filters();
   void finish();
@@ -170,7 +171,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   std::string_view reply_body_;
 
   loop::Timer idle_timer_;
-  std::unique_ptr<loop::Timer> request_timer_, duration_timer_;
+  std::unique_ptr<loop::Timer> request_timer_, duration_timer_, log_timer_;
   int64_t idle_limit_ms_ = 0;
   MonotonicNs last_activity_ = 0;
 
@@ -186,6 +187,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool has_request_trailers_ = false;
   bool response_started_ = false;
   bool overloaded_ = false;
+  bool protocol_error_ = false;  // of the client; the flag is for the log, not for who shapes the answer
   bool close_connection_ = false;
   bool upstream_headers_end_ = false;
   bool local_reply_ = false;

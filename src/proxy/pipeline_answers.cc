@@ -8,8 +8,16 @@
 
 namespace weir::proxy {
 
-using format::ResponseFlag;
 using http::HeaderId;
+
+namespace {
+
+/// Whether the route changes the headers of answers in the upstream's place: not if it answers itself.
+bool forwards(const route::Route& route) {
+  return !std::holds_alternative<route::Redirect>(route.action) && !std::holds_alternative<route::DirectResponse>(route.action);
+}
+
+}  // namespace
 
 // --- the route answers ---
 
@@ -55,7 +63,7 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
   }
   close_connection_ = refusal.closes;
   if (refusal.protocol_error) {
-    info.flags.set(ResponseFlag::kDownstreamProtocolError);
+    protocol_error_ = true;
     grpc_ = false;
   }
   const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
@@ -67,7 +75,7 @@ void Pipeline::on_malformed(const http::ProtocolError& error) {
   if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
   connection_->stats().downstream_cx_protocol_error.add();
   grpc_ = http::is_grpc(request_headers_);
-  if (error.status != 408) info.flags.set(ResponseFlag::kDownstreamProtocolError);
+  protocol_error_ = error.status != 408;
   if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
   if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
   router_.abort();
@@ -80,23 +88,22 @@ void Pipeline::on_malformed(const http::ProtocolError& error) {
 
 // --- any answer ---
 
-void Pipeline::reply(int status, std::string_view body, std::string_view details, RouteHeaders route_headers) {
-  reply_and_go_on(status, body, details, route_headers);
+void Pipeline::reply(int status, std::string_view body, std::string_view details, Answerer answerer) {
+  reply_and_go_on(status, body, details, answerer);
   advance();
 }
 
-Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details,
-                                         RouteHeaders route_headers) {
+Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details, Answerer answerer) {
   CHECK(!response_started_);
   response_headers_.clear();
   response_headers_.set_status(status);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   info.response_code_details = details;
-  if (route_headers == RouteHeaders::kYes) {
+  if (route != nullptr && forwards(*route)) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
                              format_context());
-    router_.tell_tries(response_headers_);
   }
+  if (answerer == Answerer::kRouter) router_.tell_tries(response_headers_);
   local_reply_ = true;
   set_reply_body(body);
   if (filters_ == nullptr && !connection_->spec().filters.empty()) make_filters();  // they see every answer
@@ -147,7 +154,7 @@ void Pipeline::start_over() {
   info.response_code_details = "internal_redirect";
   if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) info.route_name = next->name;
   info.end = worker_.loop().now();
-  write_log();
+  write_log(format::LogType::kDownstreamEnd);
   connection_->stats().downstream_rq_active.subtract();
   destroy_filters();
   response_headers_.clear();

@@ -109,6 +109,7 @@ void Pipeline::on_complete() {
 void Pipeline::finish() {
   CHECK(step_ != Step::kDone);
   step_ = Step::kDone;
+  if (protocol_error_) info.flags.set(ResponseFlag::kDownstreamProtocolError);
   info.end = worker_.loop().now();
   HttpStats& stats = connection_->stats();
   stats.downstream_rq_active.subtract();
@@ -119,15 +120,19 @@ void Pipeline::finish() {
   }
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
-  write_log();
+  write_log(format::LogType::kDownstreamEnd);
   HttpConnection& connection = *connection_;
   recycle();
   connection.on_exchange_done(*this);
 }
 
-void Pipeline::write_log() {
-  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info,
-                                      format::LogType::kDownstreamEnd};
+void Pipeline::on_log_time() {
+  write_log(format::LogType::kDownstreamPeriodic);
+  log_timer_->arm(connection_->spec().log_interval_ms);
+}
+
+void Pipeline::write_log(format::LogType type) {
+  const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info, type};
   for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
 }
 
@@ -142,6 +147,7 @@ void Pipeline::recycle() {
   idle_timer_.cancel();
   request_timer_.reset();
   duration_timer_.reset();
+  log_timer_.reset();
   destroy_filters();
   router_.recycle();
   request_headers_.clear();
@@ -157,7 +163,7 @@ void Pipeline::recycle() {
   reply_body_ = {};
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
   tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ =
-      overloaded_ = false;
+      overloaded_ = protocol_error_ = false;
   memory_.reset();
 }
 

@@ -108,7 +108,6 @@ void remove_untrusted(HeaderMap& request, bool edge) {
       case HeaderId::kEnvoyMaxRetries:
       case HeaderId::kEnvoyUpstreamAltStatName:
       case HeaderId::kEnvoyUpstreamTimeoutMs:
-      case HeaderId::kEnvoyUpstreamStreamDurationMs:
       case HeaderId::kEnvoyUpstreamPerTryTimeoutMs:
       case HeaderId::kEnvoyUpstreamTimeoutAltResponse:
       case HeaderId::kEnvoyExpectedTimeoutMs:
@@ -278,7 +277,7 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
   response.remove(HeaderId::kTransferEncoding);
   response.remove(HeaderId::kKeepAlive);
   response.remove(HeaderId::kProxyConnection);
-  if (spec.always_set_request_id_in_response && request.has(HeaderId::kRequestId)) {
+  if ((spec.always_set_request_id_in_response || request.has(HeaderId::kEnvoyForceTrace)) && request.has(HeaderId::kRequestId)) {
     response.set(HeaderId::kRequestId, request.get_joined("x-request-id"));
   }
   if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, response.arena().copy(date));

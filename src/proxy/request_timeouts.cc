@@ -45,13 +45,19 @@ std::optional<int64_t> parse_grpc_timeout(std::string_view text) {
   }
 }
 
-RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request, bool internal) {
+RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request) {
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
   if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
   if (forward.retry_policy != nullptr) {
     limits.try_ms = static_cast<int64_t>(forward.retry_policy->per_try_timeout_ms.value_or(0));
     limits.try_idle_ms = static_cast<int64_t>(forward.retry_policy->per_try_idle_timeout_ms.value_or(0));
+  }
+  limits.empty_answer = request.has(HeaderId::kEnvoyUpstreamTimeoutAltResponse);
+  request.remove(HeaderId::kEnvoyUpstreamTimeoutAltResponse);
+  if (request.has(HeaderId::kEnvoyUpstreamStreamDurationMs)) {
+    limits.try_stream_ms = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamStreamDurationMs));
+    request.remove(HeaderId::kEnvoyUpstreamStreamDurationMs);
   }
   const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
 
@@ -72,12 +78,10 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
                              ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
                              : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
   }
-  if (internal) {
-    if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamTimeoutMs))) limits.response_ms = *asked;
-    if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamPerTryTimeoutMs))) limits.try_ms = *asked;
-    request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
-    request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
-  }
+  if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamTimeoutMs))) limits.response_ms = *asked;
+  if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamPerTryTimeoutMs))) limits.try_ms = *asked;
+  request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
+  request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
   limits.expected_ms = limits.try_ms > 0 ? limits.try_ms : limits.response_ms;
   return limits;

@@ -11,15 +11,18 @@ namespace weir::proxy {
 
 /// In milliseconds; 0 means without bound.
 struct RequestTimeouts {
-  int64_t response_ms = 0;           // from the end of the request to the end of the response
-  int64_t try_ms = 0;                // of one try: from when its connection is there and the request complete to its response
-  int64_t try_idle_ms = 0;           // of one try: without a byte
-  int64_t expected_ms = 0;           // what the upstream is told (x-envoy-expected-rq-timeout-ms); 0: nothing
+  int64_t response_ms = 0;    // from the end of the request to the end of the response
+  int64_t try_ms = 0;         // of one try: from when its connection is there and the request complete to its response
+  int64_t try_idle_ms = 0;    // of one try: without a byte
+  int64_t expected_ms = 0;    // what the upstream is told (x-envoy-expected-rq-timeout-ms); 0: nothing
+  bool empty_answer = false;  // what is too late is answered with 204 and no body (x-envoy-upstream-rq-timeout-alt-response)
+  std::optional<int64_t>
+      try_stream_ms;                 // how long a try may live (x-envoy-upstream-stream-duration-ms); absent: the cluster's bound
   std::optional<int64_t> stream_ms;  // the whole exchange; absent: the connection manager's bound stays
 };
 
 /// Also takes the headers that ask for timeouts out of the request, and rewrites grpc-timeout where the route caps it.
-RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request, bool internal);
+RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request);
 
 /// A grpc-timeout value ("5S", "100m") in milliseconds, rounded up (gRPC over HTTP/2, Requests); nothing if it is none.
 std::optional<int64_t> parse_grpc_timeout(std::string_view text);

@@ -58,36 +58,43 @@ void RetryState::read_headers(http::HeaderMap& request) {
 }
 
 RetryState::Decision RetryState::after_response(const http::HeaderMap& response, WallNs now, upstream::Cluster& cluster,
-                                                upstream::Priority priority) {
+                                                const route::RequestGroups& groups, upstream::Priority priority) {
   const bool worth_it = response_is_retriable(response);
   if (worth_it) named_delay_ms_ = named_delay_ms(response, now).value_or(0);
-  return decide(worth_it, cluster, priority);
+  return decide(worth_it, cluster, groups, priority);
 }
 
 RetryState::Decision RetryState::after_reset(Reset reason, bool connected, upstream::Cluster& cluster,
-                                             upstream::Priority priority) {
-  return decide(reset_is_retriable(reason, connected), cluster, priority);
+                                             const route::RequestGroups& groups, upstream::Priority priority) {
+  return decide(reset_is_retriable(reason, connected), cluster, groups, priority);
 }
 
-RetryState::Decision RetryState::decide(bool worth_it, upstream::Cluster& cluster, upstream::Priority priority) {
+RetryState::Decision RetryState::decide(bool worth_it, upstream::Cluster& cluster, const route::RequestGroups& groups,
+                                        upstream::Priority priority) {
   upstream::ClusterStats& stats = cluster.stats();
   if (lease_.held()) {
     lease_.give_back();
-    if (!worth_it) stats.upstream_rq_retry_success.add();
+    if (!worth_it) {
+      stats.upstream_rq_retry_success.add();
+      groups.count(&route::GroupStats::upstream_rq_retry_success);
+    }
   }
   if (!worth_it) return Decision::kNo;
   if (remaining_ == 0) {
     stats.upstream_rq_retry_limit_exceeded.add();
+    groups.count(&route::GroupStats::upstream_rq_retry_limit_exceeded);
     return Decision::kLimitExceeded;
   }
   --remaining_;
   upstream::Budget& retries = cluster.state()->breakers_for(priority).retries;
   if (retries.open()) {
     stats.upstream_rq_retry_overflow.add();
+    groups.count(&route::GroupStats::upstream_rq_retry_overflow);
     return Decision::kOverflow;
   }
   lease_ = retries.take();
   stats.upstream_rq_retry.add();
+  groups.count(&route::GroupStats::upstream_rq_retry);
   return Decision::kRetry;
 }
 

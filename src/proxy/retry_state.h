@@ -35,9 +35,11 @@ class RetryState {
   /// No further try, e.g. because the request is too large to keep.
   void give_up() { conditions_ = 0; }
 
-  Decision after_response(const http::HeaderMap& response, WallNs now, upstream::Cluster& cluster, upstream::Priority priority);
+  Decision after_response(const http::HeaderMap& response, WallNs now, upstream::Cluster& cluster,
+                          const route::RequestGroups& groups, upstream::Priority priority);
   /// `connected`: the try had got its connection, so that part of the request may have been sent.
-  Decision after_reset(http::Reset reason, bool connected, upstream::Cluster& cluster, upstream::Priority priority);
+  Decision after_reset(http::Reset reason, bool connected, upstream::Cluster& cluster, const route::RequestGroups& groups,
+                       upstream::Priority priority);
 
   /// How long to wait before the try that was just decided on: jittered and growing, unless the response named a time.
   int64_t next_delay_ms(Random& random, upstream::ClusterStats& stats);
@@ -57,7 +59,7 @@ class RetryState {
   };
 
   void read_headers(http::HeaderMap& request);
-  Decision decide(bool worth_it, upstream::Cluster& cluster, upstream::Priority priority);
+  Decision decide(bool worth_it, upstream::Cluster& cluster, const route::RequestGroups& groups, upstream::Priority priority);
   bool response_is_retriable(const http::HeaderMap& response) const;
   bool status_is_retriable(int status) const;
   bool header_is_retriable(const http::HeaderMap& response) const;

@@ -31,19 +31,18 @@ void Router::look_at(const upstream::Cluster& cluster, const route::Forward& for
   hash_ = route::request_hash(forward.hash_policies, pipeline_.request, pipeline_.info, &set_cookies_);
 }
 
-void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits,
+void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups,
                    size_t buffer_limit) {
   forward_ = &forward;
-  limits_ = limits;
+  groups_ = groups;
   buffer_limit_ = buffer_limit;
   retry_.begin(forward.retry_policy.get(), pipeline_.request);
   keeps_body_ = retry_.enabled() || forward.internal_redirects;
-  if (!forward.mirror_policies.empty()) start_mirrors();
   try_once(cluster);
   if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
 }
 
-/// The copies are taken from the request as it goes upstream, before the first try.
+/// The copies are taken from the request as it goes upstream, when the first try knows its endpoint.
 void Router::start_mirrors() {
   Worker& worker = pipeline_.worker();
   for (const route::MirrorPolicy& policy : forward_->mirror_policies) {
@@ -66,7 +65,7 @@ bool Router::request_ended() const { return pipeline_.request_ended(); }
 
 void Router::try_once(upstream::Cluster& cluster) {
   phase_ = Phase::kTrying;
-  ++tries_;
+  pipeline_.info.attempts = ++tries_;
   const auto priority = static_cast<upstream::Priority>(forward_->priority);
   if (pipeline_.ends_connect()) {
     attempt_.start_tunnel(cluster, priority);
@@ -77,7 +76,12 @@ void Router::try_once(upstream::Cluster& cluster) {
 
 upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   upstream::Host* host = cluster.choose(*this);
-  if (host != nullptr && retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
+  if (host == nullptr) return host;
+  if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
+  if (tries_ == 1) {
+    limits_ = pipeline_.settle_limits(*forward_);
+    if (!forward_->mirror_policies.empty()) start_mirrors();
+  }
   return host;
 }
 
@@ -112,6 +116,7 @@ uint32_t Router::more_choices() const {
 }
 
 void Router::on_connected() {
+  groups_.count(&route::GroupStats::upstream_rq_total);
   http::HeaderMap& request = pipeline_.request;
   const std::string& hostname = attempt_.host()->endpoint->hostname;
   if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
@@ -119,6 +124,7 @@ void Router::on_connected() {
   }
   if (pipeline_.scheme_matches_upstream()) request.set_pseudo(HeaderId::kScheme, "http");
   http::Stream& stream = *attempt_.stream();
+  arm_stream_timer();
   const bool body_follows = !pipeline_.request_ended() || !body_.empty() || pipeline_.has_request_trailers();
   stream.send_headers(request, !body_follows);
   if (body_follows) send_waiting_body(stream);
@@ -190,7 +196,15 @@ void Router::on_room() {
 
 // --- the response comes ---
 
-void Router::on_informational() { pipeline_.relay_informational(); }
+void Router::on_informational() {
+  if (interim_seen_) return;  // only the first counts
+  const int status = pipeline_.response.status();
+  attempt_.count_answer(status);
+  groups_.count_code(status);
+  interim_seen_ = true;
+  retry_.give_up();
+  pipeline_.relay_informational();
+}
 
 void Router::on_headers(bool end_stream) {
   touch_try();
@@ -246,7 +260,9 @@ void Router::response_ended() {
   pipeline_.info.upstream_response_complete = pipeline_.loop.now();
   cancel_timers();
   phase_ = Phase::kIdle;
-  attempt_.complete(pipeline_.response.status());
+  const int status = pipeline_.response.status();
+  groups_.count_code(status);
+  groups_.record_time(attempt_.complete(status));
 }
 
 // --- a try failed ---
@@ -274,8 +290,8 @@ void Router::on_failure(const UpstreamFailure& failure) {
   fail(words.status,
        arena.join("upstream connect error or disconnect/reset before headers. ", tries_ > 1 ? "retried and the latest " : "",
                   "reset reason: ", words.text, with_reason ? ", transport failure reason: " : "", failure.transport_reason),
-       arena.join("upstream_reset_before_response_started{", words.details, with_reason ? "|" : "",
-                  with_underscores(arena, failure.transport_reason), "}"));
+       arena.join(interim_seen_ ? "upstream_reset_after_response_started{" : "upstream_reset_before_response_started{",
+                  words.details, with_reason ? "|" : "", with_underscores(arena, failure.transport_reason), "}"));
 }
 
 void Router::tell_tries(http::HeaderMap& response) const {
@@ -288,8 +304,11 @@ void Router::tell_tries(http::HeaderMap& response) const {
 void Router::fail(int status, std::string_view body, std::string_view details) {
   cancel_timers();
   phase_ = Phase::kIdle;
-  attempt_.count_answer(status);
-  pipeline_.reply(status, body, details, RouteHeaders::kYes);
+  if (!interim_seen_) {
+    attempt_.count_answer(status);
+    groups_.count_code(status);
+  }
+  pipeline_.reply(status, body, details, Answerer::kRouter);
 }
 
 // --- the end ---
@@ -315,9 +334,10 @@ void Router::begin_again() {
   hash_.reset();
   noted_criteria_.reset();
   set_cookies_.clear();
+  groups_ = {};
   phase_ = Phase::kIdle;
   tries_ = 0;
-  keeps_body_ = try_was_late_ = response_begun_ = false;
+  keeps_body_ = try_was_late_ = response_begun_ = interim_seen_ = false;
 }
 
 }  // namespace weir::proxy

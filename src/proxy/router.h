@@ -29,7 +29,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   /// Looks at the request as it came, before it is changed for the upstream: what it hashes to may depend on that.
   void look_at(const upstream::Cluster& cluster, const route::Forward& forward);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
-  void start(upstream::Cluster& cluster, const route::Forward& forward, const RequestTimeouts& limits, size_t buffer_limit);
+  void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
   void request_trailers();
   /// All of the request has come.
@@ -92,18 +92,22 @@ class Router final : private AttemptEvents, private upstream::PickContext {
 
   // --- time ---
   void arm_try_timers();
+  void arm_stream_timer();
   void cancel_timers();
   void touch_try();
   void on_response_timeout();
   void on_try_timeout();
   void on_try_idle_timeout();
+  void on_stream_too_long();
   void end_late_try(std::string_view details);
+  void fail_late(std::string_view details);
 
   Pipeline& pipeline_;
   Attempt attempt_;
   RetryState retry_;
   const route::Forward* forward_ = nullptr;
   RequestTimeouts limits_;
+  route::RequestGroups groups_;
 
   std::optional<uint64_t> hash_;                      // of the request, where the cluster's balancer asks
   std::optional<format::LbCriteria> noted_criteria_;  // the route's with what filters noted
@@ -120,9 +124,10 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   uint32_t tries_ = 0;
   bool try_was_late_ = false;
   bool response_begun_ = false;  // a head went to the pipeline
+  bool interim_seen_ = false;    // an informational head came: there is no other try, and it is what was counted
 
   loop::Timer response_timer_;
-  std::unique_ptr<loop::Timer> retry_timer_, try_timer_, try_idle_timer_;
+  std::unique_ptr<loop::Timer> retry_timer_, try_timer_, try_idle_timer_, stream_timer_;
 };
 
 }  // namespace weir::proxy

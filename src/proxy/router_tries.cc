@@ -17,7 +17,7 @@ bool Router::retries_response() {
   if (!retry_.enabled()) return false;
   upstream::Cluster& cluster = *attempt_.cluster();
   const int status = pipeline_.response.status();
-  const RetryState::Decision decision = retry_.after_response(pipeline_.response, pipeline_.loop.wall(), cluster,
+  const RetryState::Decision decision = retry_.after_response(pipeline_.response, pipeline_.loop.wall(), cluster, groups_,
                                                               static_cast<upstream::Priority>(forward_->priority));
   if (decision == RetryState::Decision::kRetry) {
     cluster.stats().retry_codes.count(status);
@@ -32,7 +32,7 @@ bool Router::retries_response() {
 bool Router::retries_failure(const UpstreamFailure& failure) {
   if (!retry_.enabled() || response_begun_) return false;
   try_was_late_ = false;
-  return follow(retry_.after_reset(failure.reason, failure.connected, *attempt_.cluster(),
+  return follow(retry_.after_reset(failure.reason, failure.connected, *attempt_.cluster(), groups_,
                                    static_cast<upstream::Priority>(forward_->priority)));
 }
 
@@ -52,6 +52,7 @@ bool Router::follow(RetryState::Decision decision) {
   phase_ = Phase::kBetweenTries;
   try_timer_.reset();
   try_idle_timer_.reset();
+  stream_timer_.reset();
   if (retry_timer_ == nullptr) retry_timer_ = loop::Timer::make<&Router::on_retry_time>(pipeline_.loop.timers(), *this);
   retry_timer_->arm(retry_.next_delay_ms(pipeline_.random, attempt_.cluster()->stats()));
   return true;
@@ -118,6 +119,14 @@ void Router::arm_try_timers() {
   }
 }
 
+/// From when a try has its connection, whatever else goes on.
+void Router::arm_stream_timer() {
+  const int64_t limit_ms = limits_.try_stream_ms.value_or(attempt_.cluster()->spec().max_stream_duration_ms);
+  if (limit_ms <= 0) return;
+  stream_timer_ = loop::Timer::make<&Router::on_stream_too_long>(pipeline_.loop.timers(), *this);
+  stream_timer_->arm(limit_ms);
+}
+
 void Router::touch_try() {
   pipeline_.touch();
   if (try_idle_timer_ != nullptr) try_idle_timer_->arm(limits_.try_idle_ms);
@@ -128,20 +137,27 @@ void Router::cancel_timers() {
   retry_timer_.reset();
   try_timer_.reset();
   try_idle_timer_.reset();
+  stream_timer_.reset();
 }
 
 /// The route's timeout, which counts from the moment the request was complete.
 void Router::on_response_timeout() {
   attempt_.count_timeout();
   if (attempt_.cluster() != nullptr) attempt_.cluster()->stats().upstream_rq_timeout.add();
+  groups_.count(&route::GroupStats::upstream_rq_timeout);
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   attempt_.abort();
   if (response_begun_) {
     cancel_timers();
     pipeline_.give_up("response_timeout");
   } else {
-    fail(504, "upstream request timeout", "response_timeout");
+    fail_late("response_timeout");
   }
+}
+
+void Router::fail_late(std::string_view details) {
+  if (limits_.empty_answer) return fail(204, "", details);
+  fail(504, "upstream request timeout", details);
 }
 
 void Router::on_try_timeout() {
@@ -152,6 +168,18 @@ void Router::on_try_timeout() {
 void Router::on_try_idle_timeout() {
   attempt_.cluster()->stats().upstream_rq_per_try_idle_timeout.add();
   end_late_try("upstream_per_try_idle_timeout");
+}
+
+void Router::on_stream_too_long() {
+  constexpr std::string_view kDetails = "upstream_max_stream_duration_reached";
+  attempt_.cluster()->stats().upstream_rq_max_duration_reached.add();
+  attempt_.abort();
+  if (retries_failure({.reason = http::Reset::kLocal, .transport_reason = {}, .connected = true})) return;
+  pipeline_.info.flags.set(ResponseFlag::kUpstreamMaxStreamDurationReached);
+  cancel_timers();
+  if (response_begun_) return pipeline_.give_up(kDetails);
+  phase_ = Phase::kIdle;
+  pipeline_.reply(pipeline_.request_ended() ? 504 : 408, "upstream max stream duration reached", kDetails, Answerer::kRouter);
 }
 
 void Router::end_late_try(std::string_view details) {
@@ -168,7 +196,7 @@ void Router::end_late_try(std::string_view details) {
     return;
   }
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
-  fail(504, "upstream request timeout", details);
+  fail_late(details);
 }
 
 }  // namespace weir::proxy

@@ -66,6 +66,8 @@ struct ReadContext {
   uint32_t max_regex_program_size = format::kMaxRegexProgramSize;
   /// Whose keys values may follow; null: they follow none.
   RuntimeValues* runtime = nullptr;
+  /// Where virtual clusters and routes find their counters; null: nobody counts.
+  RouteStats* stats = nullptr;
 };
 
 /// What a route takes from its virtual host, or that from the route configuration, if it says nothing itself.

@@ -30,15 +30,16 @@ namespace {
 
 constexpr uint32_t kDefaultMaxBody = 4096;  // RouteConfiguration.max_direct_response_body_size_bytes
 
-Route route(ConfigReader& reader, const v3::Route& config, const InheritedPolicies& inherited, uint32_t max_body_size,
-            const Path& at) {
+Route route(ConfigReader& reader, const v3::Route& config, const std::string& virtual_host, const InheritedPolicies& inherited,
+            uint32_t max_body_size, const Path& at) {
   Route result;
   result.name = config.name();
   result.match = reader.route_match(config.match(), {&at, "match"});
   result.action = reader.action(config, inherited, result.match.path, max_body_size, at);
   result.mutations = reader.mutations(config, at);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
-  result.stat_prefix = config.stat_prefix();
+  if (RouteStats* stats = reader.context().stats; stats != nullptr && !config.stat_prefix().empty())
+    result.stats = stats->route(virtual_host, config.stat_prefix());
   result.decorator_operation = config.decorator().operation();
   result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
   result.body_limits = body_limits(config);
@@ -49,7 +50,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const InheritedPolici
 }
 
 VirtualCluster virtual_cluster(ConfigReader& reader, const v3::VirtualCluster& config, const Path& at) {
-  VirtualCluster result{.name = config.name()};
+  VirtualCluster result{.name = config.name(), .headers = {}, .stats = {}};
   if (config.headers().empty()) reader.error(at, "needs headers to match");
   const Path headers{&at, "headers"};
   for (int i = 0; i < config.headers_size(); ++i)
@@ -75,12 +76,12 @@ void read_matcher(ConfigReader& reader, const v3::VirtualHost& config, const Inh
     v3::Route single;
     v3::RouteList list;
     if (action.UnpackTo(&single)) {
-      result.routes.push_back(route(reader, single, inherited, max_body_size, where));
+      result.routes.push_back(route(reader, single, config.name(), inherited, max_body_size, where));
     } else if (action.UnpackTo(&list)) {
       routes.is_list = true;
       const Path items{&where, "routes"};
       for (int i = 0; i < list.routes_size(); ++i) {
-        result.routes.push_back(route(reader, list.routes(i), inherited, max_body_size, {&items, {}, i}));
+        result.routes.push_back(route(reader, list.routes(i), config.name(), inherited, max_body_size, {&items, {}, i}));
       }
     } else {
       reader.error(where, "is neither an envoy.config.route.v3.Route nor a RouteList");
@@ -104,12 +105,17 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
   result.routes.reserve(static_cast<size_t>(config.routes_size()));
   const Path routes{&at, "routes"};
   for (int i = 0; i < config.routes_size(); ++i) {
-    result.routes.push_back(route(reader, config.routes(i), inherited, max_body_size, {&routes, {}, i}));
+    result.routes.push_back(route(reader, config.routes(i), config.name(), inherited, max_body_size, {&routes, {}, i}));
   }
   if (config.has_matcher()) read_matcher(reader, config, inherited, max_body_size, at, result);
   const Path clusters{&at, "virtual_clusters"};
   for (int i = 0; i < config.virtual_clusters_size(); ++i) {
     result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));
+  }
+  result.other_virtual_cluster.name = "other";
+  if (RouteStats* stats = reader.context().stats; stats != nullptr && !result.virtual_clusters.empty()) {
+    for (VirtualCluster& each : result.virtual_clusters) each.stats = stats->virtual_cluster(result.name, each.name);
+    result.other_virtual_cluster.stats = stats->virtual_cluster(result.name, "other");
   }
   result.require_tls = config.require_tls() == v3::VirtualHost::ALL             ? TlsRequirement::kAll
                        : config.require_tls() == v3::VirtualHost::EXTERNAL_ONLY ? TlsRequirement::kExternalOnly
@@ -231,8 +237,8 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::Route>()
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
-               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"})
-      .harmless({"metadata", "decorator", "tracing", "stat_prefix"});
+               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "stat_prefix"})
+      .harmless({"metadata", "decorator", "tracing"});
   table.message<v3::RouteMatch>()
       .fields({"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "case_sensitive", "runtime_fraction",
                "headers", "query_parameters", "grpc", "tls_context", "dynamic_metadata", "filter_state"})

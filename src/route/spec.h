@@ -16,6 +16,7 @@
 #include "route/conditions.h"
 #include "route/path_template.h"
 #include "route/rate_limit.h"
+#include "route/route_stats.h"
 
 namespace weir::route {
 
@@ -277,7 +278,7 @@ struct Route {
   Action action;
   Mutations mutations;
   FilterOverrides filters;
-  std::string stat_prefix;
+  GroupCells stats;  // of its stat_prefix; null: none
   std::string decorator_operation;
   bool decorator_propagate = true;
   BodyLimits body_limits;
@@ -288,6 +289,7 @@ struct Route {
 struct VirtualCluster {
   std::string name;
   std::vector<HeaderMatcher> headers;
+  GroupCells stats;
 };
 
 enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
@@ -307,6 +309,7 @@ struct VirtualHost {
   format::MatcherTree matcher;                // if there is one, it leads to the routes; its actions are numbers of
   std::vector<MatcherRoutes> matcher_routes;  // these
   std::vector<VirtualCluster> virtual_clusters;
+  VirtualCluster other_virtual_cluster;  // for requests that fit none of them, if there are any
   TlsRequirement require_tls = TlsRequirement::kNone;
   Mutations mutations;
   FilterOverrides filters;

@@ -190,13 +190,13 @@ ClusterChoice choose_cluster(const Forward& forward, const HeaderMap& request, u
   return {&entry.cluster, entry.cluster.name, &entry};
 }
 
-std::string_view virtual_cluster_name(const VirtualHost& virtual_host, const HeaderMap& request) {
-  if (virtual_host.virtual_clusters.empty()) return {};
+const VirtualCluster* virtual_cluster(const VirtualHost& virtual_host, const HeaderMap& request) {
+  if (virtual_host.virtual_clusters.empty()) return nullptr;
   for (const VirtualCluster& cluster : virtual_host.virtual_clusters) {
     const bool fits = std::ranges::all_of(cluster.headers, [&](const HeaderMatcher& header) { return header.matches(request); });
-    if (fits) return cluster.name;
+    if (fits) return &cluster;
   }
-  return "other";
+  return &virtual_host.other_virtual_cluster;
 }
 
 }  // namespace weir::route

@@ -75,7 +75,8 @@ bool route_matches(const RouteMatch& match, std::string_view path, const http::H
 ClusterChoice choose_cluster(const Forward& forward, const http::HeaderMap& request, uint64_t random,
                              const format::StreamInfo& info);
 
-/// The first virtual cluster whose conditions hold, "other" if there are some but none fits, "" if there are none at all.
-std::string_view virtual_cluster_name(const VirtualHost& virtual_host, const http::HeaderMap& request);
+/// The first virtual cluster whose conditions hold, `other_virtual_cluster` if there are some but none fits, null if there are
+/// none.
+const VirtualCluster* virtual_cluster(const VirtualHost& virtual_host, const http::HeaderMap& request);
 
 }  // namespace weir::route
