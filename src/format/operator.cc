@@ -215,6 +215,7 @@ Result<> compile_arguments(const OperatorEntry& entry, std::string_view argument
     case Syntax::kTypedMetadata:
       return compile_metadata_type(entry.name, argument);
     case Syntax::kFilterState:
+      parameters.text = argument.substr(0, argument.find(':'));
       return compile_filter_state(entry.name, argument);
     case Syntax::kRequiredArgument:
     case Syntax::kMetadata:

@@ -152,7 +152,7 @@ constexpr OperatorEntry kOperators[] = {
     {"EMIT_TIME_LOCAL", Syntax::kTimeLocal, values::emit_time},
     {"ENVIRONMENT", Syntax::kEnvironment, values::fixed},
     {"FILTER_CHAIN_NAME", Syntax::kNothing, connection_text<&ConnectionInfo::filter_chain_name>},
-    {"FILTER_STATE", Syntax::kFilterState, values::missing},
+    {"FILTER_STATE", Syntax::kFilterState, values::filter_state},
     {"GRPC_STATUS", Syntax::kGrpcStatus, values::grpc_status},
     {"GRPC_STATUS_NUMBER", Syntax::kNothing, values::grpc_status},
     {"HOSTNAME", Syntax::kHostname, values::fixed},

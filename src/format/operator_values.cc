@@ -276,6 +276,11 @@ Value fixed(const Parameters& parameters, const FormatContext&, Scratch&) {
   return parameters.flag ? Value() : Value::of(parameters.text);
 }
 
+Value filter_state(const Parameters& parameters, const FormatContext& context, Scratch&) {
+  const FilterState::Object* object = context.info.filter_state.find(parameters.text);
+  return object == nullptr ? Value() : Value::of(object->text);
+}
+
 Value missing(const Parameters&, const FormatContext&, Scratch&) { return {}; }
 
 }  // namespace weir::format::values

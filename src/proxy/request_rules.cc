@@ -7,6 +7,7 @@
 #include "http/url.h"
 #include "proxy/client_address.h"
 #include "proxy/client_certificate.h"
+#include "proxy/uuid.h"
 
 namespace weir::proxy {
 
@@ -31,33 +32,6 @@ bool is_internal(const net::Address& address, const HttpConnectionSpec& spec) {
 void append_via(HeaderMap& headers, std::string_view via) {
   const std::string_view old = headers.get_joined("via");
   headers.set(HeaderId::kVia, old.empty() ? via : headers.arena().join(old, ", ", via));
-}
-
-/// RFC 9562 version 4, in lower-case hex.
-std::string_view make_uuid(Arena& arena, Random& random) {
-  struct Digits {
-    char of[256][2];
-  };
-  static constexpr Digits kDigits = [] {
-    Digits digits{};
-    for (int i = 0; i < 256; ++i) {
-      digits.of[i][0] = "0123456789abcdef"[i >> 4];
-      digits.of[i][1] = "0123456789abcdef"[i & 15];
-    }
-    return digits;
-  }();
-  uint64_t words[2] = {random.next(), random.next()};
-  const auto* bytes = reinterpret_cast<const unsigned char*>(words);
-  char* const text = arena.allocate_chars(36);
-  char* at = text;
-  for (int i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    std::memcpy(at, kDigits.of[bytes[i]], 2);
-    at += 2;
-  }
-  text[14] = '4';
-  text[19] = "89ab"[bytes[8] >> 6];
-  return {text, 36};
 }
 
 /// At the edge the place in an outside id that stands for a trace decision (see RFC 9562 version) must not be believed.

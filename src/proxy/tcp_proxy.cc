@@ -1,5 +1,6 @@
 #include "proxy/tcp_proxy.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -31,7 +32,13 @@ TcpProxy::~TcpProxy() { CHECK(state_ == State::kGone); }
 void TcpProxy::start() {
   if (spec_->max_connection_duration_ms > 0) {
     duration_timer_ = loop::Timer::make<&TcpProxy::on_max_duration>(worker_.loop().timers(), *this);
-    duration_timer_->arm(spec_->max_connection_duration_ms);
+    const auto spread = static_cast<double>(spec_->max_connection_duration_ms) * spec_->max_connection_jitter_percent / 100;
+    const uint64_t jitter = worker_.loop().random().below(static_cast<uint64_t>(spread) + 1);
+    duration_timer_->arm(spec_->max_connection_duration_ms + static_cast<int64_t>(jitter));
+  }
+  if (spec_->log_interval_ms > 0) {
+    log_timer_ = loop::Timer::make<&TcpProxy::on_log_interval>(worker_.loop().timers(), *this);
+    log_timer_->arm(spec_->log_interval_ms);
   }
   choose_cluster();
   connect();
@@ -83,10 +90,6 @@ void TcpProxy::connect() {
     stats.upstream_cx_overflow.add();
     return give_up(ResponseFlag::kUpstreamOverflow);
   }
-  if (breakers.pending_requests.open()) {
-    stats.upstream_rq_pending_overflow.add();
-    return give_up(ResponseFlag::kUpstreamOverflow);
-  }
   if (stream_info_.attempts >= spec_->max_connect_attempts) {
     stats.upstream_cx_connect_attempts_exceeded.add();
     return give_up(ResponseFlag::kUpstreamRetryLimitExceeded);
@@ -97,10 +100,39 @@ void TcpProxy::connect() {
     return give_up(ResponseFlag::kNoHealthyUpstream);
   }
   ++stream_info_.attempts;
-  stream_info_.upstream_remote_address = host->endpoint->address;
-  stream_info_.upstream_host_name = host->endpoint->hostname;
-  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*cluster_, *host, upstream::Priority::kDefault, upstream_);
+  if (spec_->tunnel) {
+    open_tunnel(*host);
+  } else if (breakers.pending_requests.open()) {
+    stats.upstream_rq_pending_overflow.add();
+    connect_later();
+  } else {
+    open_connection(*host);
+  }
+}
+
+void TcpProxy::open_connection(upstream::Host& host) {
+  stream_info_.upstream_remote_address = host.endpoint->address;
+  stream_info_.upstream_host_name = host.endpoint->hostname;
+  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*cluster_, host, upstream::Priority::kDefault, upstream_);
   stream_info_.upstream_connect_start = upstream_connection_->connect_start();
+}
+
+void TcpProxy::open_tunnel(upstream::Host& host) {
+  if (arena_ == nullptr) arena_ = std::make_unique<Arena>();
+  tunnel_ = std::make_unique<HttpTunnel>(*cluster_, host, *spec_->tunnel, stream_info_, *arena_, worker_.random());
+  tunnel_->set_handler(upstream_);
+  stream_info_.upstream_connect_start = tunnel_->connect_start();
+  if (!tunnel_->open()) return connect_later();
+  stream_info_.upstream_remote_address = host.endpoint->address;
+  stream_info_.upstream_host_name = host.endpoint->hostname;
+}
+
+/// Another attempt, after what the back-off says.
+void TcpProxy::connect_later() {
+  if (!spec_->back_off || stream_info_.attempts >= spec_->max_connect_attempts) return worker_.loop().at_next_turn(*this);
+  back_off_ms_ = back_off_ms_ == 0 ? spec_->back_off->base_ms : std::min(back_off_ms_ * 2, spec_->back_off->max_ms);
+  if (retry_timer_ == nullptr) retry_timer_ = loop::Timer::make<&TcpProxy::connect>(worker_.loop().timers(), *this);
+  retry_timer_->arm(static_cast<int64_t>(worker_.loop().random().below(static_cast<uint64_t>(back_off_ms_))));
 }
 
 void TcpProxy::give_up(ResponseFlag flag) {
@@ -115,14 +147,15 @@ void TcpProxy::on_connected(Side& side) {
 
 void TcpProxy::on_upstream_connected() {
   state_ = State::kOpen;
-  upstream_.stream = &upstream_connection_->stream();
+  upstream_.stream = tunnel_ != nullptr ? tunnel_.get() : &upstream_connection_->stream();
   const MonotonicNs now = worker_.loop().now();
   stream_info_.upstream_connect_complete = now;
   stream_info_.upstream_local_address = upstream_.stream->local_address();
-  stream_info_.upstream_connection_id = upstream_connection_->id();
+  stream_info_.upstream_connection_id = tunnel_ != nullptr ? tunnel_->connection_id() : upstream_connection_->id();
   stream_info_.upstream_tls = upstream_.stream->tls();
   last_activity_ = now;
   if (spec_->idle_timeout_ms > 0) idle_timer_.arm(spec_->idle_timeout_ms);
+  if (spec_->logs_when_connected) write_log(format::LogType::kTcpUpstreamConnected);
   stream_->start();
 }
 
@@ -135,8 +168,10 @@ void TcpProxy::on_connect_failure(const net::StreamFailure& failure) {
     failure_reason_ = failure.reason;
     stream_info_.upstream_transport_failure_reason = failure_reason_;
   }
-  worker_.loop().dispose(std::move(upstream_connection_));  // it is still telling us this
-  connect();
+  // They are still telling us this.
+  if (upstream_connection_ != nullptr) worker_.loop().dispose(std::move(upstream_connection_));
+  if (tunnel_ != nullptr) worker_.loop().dispose(std::move(tunnel_));
+  connect_later();
 }
 
 // --- passing on ---
@@ -228,24 +263,36 @@ void TcpProxy::gone(bool by_upstream) {
   count_bytes();
   idle_timer_.cancel();
   duration_timer_.reset();
+  retry_timer_.reset();
+  log_timer_.reset();
+  NextTurn::unlink();
   flush_hold_ = {};
-  if (upstream_connection_ != nullptr) {
-    stream_info_.upstream_wire_bytes_sent = upstream_connection_->stream().bytes_sent();
-    stream_info_.upstream_wire_bytes_received = upstream_connection_->stream().bytes_received();
-    upstream_connection_->close(by_upstream);
-  }
-  write_log();
+  if (upstream_connection_ != nullptr) upstream_connection_->close(by_upstream);
+  if (tunnel_ != nullptr) tunnel_->close();
+  stream_info_.end = worker_.loop().now();
+  write_log(format::LogType::kTcpConnectionEnd);
   stream_->close();
   if (cluster_ != nullptr) --std::exchange(cluster_, nullptr)->users;
   listener_->on_connection_gone(*this, stream_info_.start);
   worker_.remove(*this);
 }
 
-void TcpProxy::write_log() {
-  stream_info_.end = worker_.loop().now();
+void TcpProxy::on_log_interval() {
+  write_log(format::LogType::kTcpPeriodic);
+  log_timer_->arm(spec_->log_interval_ms);
+}
+
+void TcpProxy::write_log(format::LogType type) {
   stream_info_.bytes_received = stream_info_.wire_bytes_received = stream_->bytes_received();
   stream_info_.bytes_sent = stream_info_.wire_bytes_sent = stream_->bytes_sent();
-  const format::FormatContext context{nullptr, nullptr, nullptr, stream_info_, format::LogType::kTcpConnectionEnd};
+  if (upstream_connection_ != nullptr) {
+    stream_info_.upstream_wire_bytes_sent = upstream_connection_->stream().bytes_sent();
+    stream_info_.upstream_wire_bytes_received = upstream_connection_->stream().bytes_received();
+  } else if (tunnel_ != nullptr) {
+    stream_info_.upstream_wire_bytes_sent = tunnel_->wire_bytes_sent();
+    stream_info_.upstream_wire_bytes_received = tunnel_->wire_bytes_received();
+  }
+  const format::FormatContext context{nullptr, nullptr, nullptr, stream_info_, type};
   for (const auto& log : spec_->access_logs) log->log(context, worker_.index());
 }
 

@@ -7,6 +7,7 @@
 #include "format/stream_info.h"
 #include "loop/timer.h"
 #include "proxy/connection.h"
+#include "proxy/http_tunnel.h"
 #include "proxy/tcp_proxy_spec.h"
 #include "upstream/pick_context.h"
 #include "upstream/tcp_connection.h"
@@ -18,7 +19,8 @@ class Worker;
 ///   kConnecting ─▶ kOpen ─▶ gone, when both directions have ended
 ///        │           └────▶ kFlushing (one side broke: the other gets what it is still owed) ─▶ gone
 ///        └─▶ kConnecting again, while attempts are left; else gone
-class TcpProxy final : public Connection, private upstream::PickContext {
+/// The endpoint is reached by a connection of its own, or by a tunnel through HTTP.
+class TcpProxy final : public Connection, private upstream::PickContext, private loop::NextTurn {
  public:
   TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpProxySpec> spec);
   ~TcpProxy() override;
@@ -57,6 +59,10 @@ class TcpProxy final : public Connection, private upstream::PickContext {
   const format::StreamInfo* info() override { return &stream_info_; }
   void choose_cluster();
   void connect();
+  void connect_later();
+  void open_connection(upstream::Host& host);
+  void open_tunnel(upstream::Host& host);
+  void on_next_turn() override { connect(); }
   void give_up(format::ResponseFlag flag);
   void on_connected(Side& side);
   void on_upstream_connected();
@@ -72,7 +78,8 @@ class TcpProxy final : public Connection, private upstream::PickContext {
   void on_max_duration();
   void count_bytes();
   void gone(bool by_upstream);
-  void write_log();
+  void on_log_interval();
+  void write_log(format::LogType type);
 
   Worker& worker_;
   const std::shared_ptr<const TcpProxySpec> spec_;
@@ -82,9 +89,12 @@ class TcpProxy final : public Connection, private upstream::PickContext {
   upstream::Cluster* cluster_ = nullptr;
   const format::LbCriteria* criteria_ = nullptr;  // of the cluster's endpoint
   std::unique_ptr<upstream::TcpConnection> upstream_connection_;
+  std::unique_ptr<Arena> arena_;  // only for tunnels
+  std::unique_ptr<HttpTunnel> tunnel_;
   std::string failure_reason_;
   loop::Timer idle_timer_;
-  std::unique_ptr<loop::Timer> duration_timer_;
+  std::unique_ptr<loop::Timer> duration_timer_, retry_timer_, log_timer_;
+  int64_t back_off_ms_ = 0;
   MonotonicNs last_activity_;
   stats::GaugeHold flush_hold_;
   State state_ = State::kConnecting;

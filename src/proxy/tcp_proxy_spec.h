@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "format/formatter.h"
 #include "format/lb_criteria.h"
 #include "observe/access_log.h"
+#include "route/spec.h"
 #include "stats/cell.h"
 
 namespace weir::proxy {
@@ -21,6 +24,19 @@ struct TcpProxyStats {
   stats::Gauge downstream_cx_rx_bytes_buffered, downstream_cx_tx_bytes_buffered, upstream_flush_active;
 };
 
+/// TcpProxy.TunnelingConfig: the bytes travel in an HTTP request.
+struct TunnelSpec {
+  format::Formatter hostname;  // the request's authority
+  bool use_post = false;       // POST instead of CONNECT
+  std::string post_path = "/";
+  route::HeaderMutations headers;
+  bool propagate_response_headers = false;   // into the filter state
+  bool propagate_response_trailers = false;  // likewise
+  bool generates_request_id = false;
+  std::string request_id_header = "x-request-id";             // in lower case
+  std::string request_id_metadata_key = "tunnel_request_id";  // under envoy.filters.network.tcp_proxy
+};
+
 struct TcpProxySpec {
   struct WeightedCluster {
     std::string name;
@@ -28,17 +44,27 @@ struct TcpProxySpec {
     uint32_t weight = 1;
     std::shared_ptr<const format::LbCriteria> criteria = nullptr;  // what endpoints' metadata must be; null: anything
   };
+  /// Between attempts to connect; random, up to a bound that doubles with each of them.
+  struct BackOff {
+    int64_t base_ms = 0;
+    int64_t max_ms = 0;
+  };
   /// What makes like connections go to like places.
   enum class Hash : uint8_t { kNone, kSourceIp, kFilterState };
   std::string stat_prefix;
   std::vector<WeightedCluster> clusters;  // one, or several by weight
   uint64_t total_weight = 1;
   Hash hash = Hash::kNone;
-  std::string hash_key;                 // of the filter state's object
+  std::string hash_key;  // of the filter state's object
+  std::optional<TunnelSpec> tunnel;
   int64_t idle_timeout_ms = 3'600'000;  // 0: never
   uint32_t max_connect_attempts = 1;
-  int64_t max_connection_duration_ms = 0;  // 0: no bound
+  std::optional<BackOff> back_off;           // without it the next attempt follows at once
+  int64_t max_connection_duration_ms = 0;    // 0: no bound
+  double max_connection_jitter_percent = 0;  // up to this much is added
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+  bool logs_when_connected = false;
+  int64_t log_interval_ms = 0;  // 0: only at the end
   mutable std::shared_ptr<stats::Sharded<TcpProxyStats>> stats;
 };
 

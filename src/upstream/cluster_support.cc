@@ -123,7 +123,7 @@ void declare_connections(config::SupportTable& table) {
   table
       .extension<extensions::upstreams::tcp::v3::TcpProtocolOptions>(kProtocols,
                                                                      "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions")
-      .harmless({"idle_timeout"});
+      .fields({"idle_timeout"});  // of connections that wait in a pool; those of tcp_proxy never do
 }
 
 void declare_resolvers(config::SupportTable& table) {

@@ -12,6 +12,7 @@ TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priori
       endpoint_stats_(host.stats),
       user_(user),
       breakers_(cluster.state()->breakers_for(priority)),
+      priority_(priority),
       id_(cluster.context().next_connection_id++),
       connect_start_(cluster.context().loop.now()),
       connection_lease_(breakers_.connections.take()),
@@ -33,14 +34,8 @@ void TcpConnection::on_connected() {
   state_ = State::kOpen;
   pending_lease_.give_back();
   pending_hold_ = {};
-  request_lease_ = breakers_.requests.take();
-  ClusterStats& stats = cluster_.stats();
-  stats.upstream_cx_connect_ms.record((cluster_.context().loop.now() - connect_start_) / kNsPerMs);
-  stats.upstream_rq_total.add();
-  stats.upstream_rq_active.add();
-  endpoint_stats_.rq_total.add();
-  endpoint_stats_.rq_active.add();
-  endpoint_->active_requests.fetch_add(1, std::memory_order_relaxed);
+  cluster_.stats().upstream_cx_connect_ms.record((cluster_.context().loop.now() - connect_start_) / kNsPerMs);
+  request_.begin(cluster_, endpoint_, endpoint_stats_, priority_);
   user_.on_connected();
 }
 
@@ -74,13 +69,10 @@ void TcpConnection::close(bool by_peer) {
   if (before == State::kOpen) {
     stats.upstream_cx_destroy_with_active_rq.add();
     (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq : stats.upstream_cx_destroy_local_with_active_rq).add();
-    stats.upstream_rq_active.subtract();
-    endpoint_stats_.rq_active.subtract();
-    endpoint_->active_requests.fetch_sub(1, std::memory_order_relaxed);
+    request_.end();
   }
   connection_lease_.give_back();
   pending_lease_.give_back();
-  request_lease_.give_back();
   pending_hold_ = {};
   stream_->close();
 }

@@ -5,6 +5,7 @@
 
 #include "loop/event_loop.h"
 #include "net/byte_stream.h"
+#include "upstream/active_request.h"
 #include "upstream/cluster.h"
 
 namespace weir::upstream {
@@ -40,10 +41,12 @@ class TcpConnection final : public loop::Disposable, private net::ByteStream::Ha
   EndpointStats& endpoint_stats_;
   net::ByteStream::Handler& user_;
   CircuitBreakers& breakers_;
+  const Priority priority_;
   const uint64_t id_;
   const MonotonicNs connect_start_;
   std::unique_ptr<net::ByteStream> stream_;
-  Budget::Lease connection_lease_, pending_lease_, request_lease_;
+  Budget::Lease connection_lease_, pending_lease_;
+  ActiveRequest request_;
   stats::GaugeHold pending_hold_;
   State state_ = State::kConnecting;
   uint64_t counted_sent_ = 0;

@@ -285,6 +285,7 @@ void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
 void Http1Client::send_body(std::string_view bytes, bool end_stream) {
   h1::write_body(connection_, bytes, framing_);
   if (!end_stream) return;
+  if (connect_request_) connection_.finish();  // nothing else could tell where a tunnel's bytes end
   if (framing_ == h1::Framing::kChunked) {
     connection_.out().append(h1::kLastChunk);
     connection_.want_flush();
