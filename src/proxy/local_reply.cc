@@ -60,6 +60,8 @@ std::string_view finish_local_reply(const http::HeaderMap& request, http::Header
     keeps_content_type = reply.body == body || response.get(HeaderId::kContentType) != type;
   }
   if (manner.grpc) {
+    // The caller's own deadline is over: DEADLINE_EXCEEDED, whereas a route's timeout is UNAVAILABLE.
+    if (info.response_code_details == "max_duration_timeout") response.set(HeaderId::kGrpcStatus, "4");
     describe_grpc(response, reply, manner.head_request);
     return {};
   }
