@@ -144,11 +144,11 @@ class Teller {
     }
     std::string server_name;
     if (tls()) server_name = lower(question_.authority.substr(0, route::port_position(question_.authority)));
-    const size_t chain = listener_->index.find({.destination = *local_,
-                                                .source = *peer_,
-                                                .direct_source = *peer_,
-                                                .server_name = server_name,
-                                                .transport_protocol = tls() ? "tls" : "raw_buffer"});
+    format::ConnectionInfo connection;
+    connection.local_address = connection.direct_local_address = local_;
+    connection.remote_address = connection.direct_remote_address = peer_;
+    connection.requested_server_name = server_name;
+    const size_t chain = listener_->find_chain(connection, tls() ? "tls" : "raw_buffer", nullptr);
     story_.chain_count = listener_->chains.size();
     if (chain == proxy::FilterChainIndex::kNone) {
       story_.ended = "no filter chain fits: the connection is closed";

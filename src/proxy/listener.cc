@@ -295,7 +295,8 @@ void ActiveListener::take_over(std::unique_ptr<net::TcpStream> stream, format::C
 bool ActiveListener::serves(const net::Address& destination, bool any) const {
   return !stopped_ && std::ranges::any_of(state_->sockets->addresses(), [&](const net::AddressPtr& own) {
     if (!any || !own->is_ip()) return *own == destination;
-    return own->family() == destination.family() && own->port() == destination.port() && (own->ip() == "0.0.0.0" || own->ip() == "::");
+    return own->family() == destination.family() && own->port() == destination.port() &&
+           (own->ip() == "0.0.0.0" || own->ip() == "::");
   });
 }
 
@@ -306,14 +307,9 @@ void ActiveListener::uncount_for_balance() {
 /// `findings`: of the listener filters, or null without any.
 void ActiveListener::choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
                                   const ListenerFindings* findings) {
-  ConnectionFacts facts{
-      .destination = *info.local_address, .source = *info.remote_address, .direct_source = *info.direct_remote_address};
-  if (findings != nullptr) {
-    facts.server_name = findings->server_name;
-    facts.transport_protocol = findings->transport_protocol;
-    facts.application_protocols = &findings->application_protocols;
-  }
-  const size_t chain_number = spec().index.find(facts);
+  const size_t chain_number = findings == nullptr
+                                  ? spec().find_chain(info, "raw_buffer", nullptr)
+                                  : spec().find_chain(info, findings->transport_protocol, &findings->application_protocols);
   if (chain_number == FilterChainIndex::kNone) {
     stats_.no_filter_chain_match.add();
     log(info, worker_.loop().now(), false);

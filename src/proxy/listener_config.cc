@@ -150,10 +150,11 @@ class Reader {
       chain(from_.filter_chains(i), item);
       matches.push_back(match(from_.filter_chains(i).filter_chain_match(), FieldPath{&item, "filter_chain_match"}));
     }
-    const size_t default_chain = from_.has_default_filter_chain() ? matches.size() : FilterChainIndex::kNone;
+    spec_->default_chain = from_.has_default_filter_chain() ? matches.size() : FilterChainIndex::kNone;
     if (from_.has_default_filter_chain()) chain(from_.default_filter_chain(), FieldPath{&at_, "default_filter_chain"});
-    if (!good_) return;
-    Result<FilterChainIndex> index = FilterChainIndex::build(matches, default_chain);
+    if (from_.has_filter_chain_matcher()) good_ &= read_filter_chain_matcher(from_, at_, context_, *spec_, diagnostics_);
+    if (!good_ || from_.has_filter_chain_matcher()) return;
+    Result<FilterChainIndex> index = FilterChainIndex::build(matches, spec_->default_chain);
     if (!index) return wrong(list, index.error().message, "every chain needs a filter_chain_match of its own");
     spec_->index = std::move(*index);
   }
@@ -287,6 +288,7 @@ void declare_listeners(config::SupportTable& table) {
                "stat_prefix",
                "filter_chains",
                "default_filter_chain",
+               "filter_chain_matcher",
                "per_connection_buffer_limit_bytes",
                "listener_filters_timeout",
                "continue_on_listener_filters_timeout",
@@ -312,6 +314,7 @@ void declare_listeners(config::SupportTable& table) {
   table.message<v3::Listener::ConnectionBalanceConfig::ExactBalance>();
   table.message<v3::AdditionalAddress>().fields({"address"});
   declare_listener_filters(table);
+  declare_filter_chain_matcher(table);
   table.message<v3::FilterChain>()
       .fields({"filter_chain_match", "transport_socket_connect_timeout", "name"})
       .extensions("filters", "envoy.filters.network")

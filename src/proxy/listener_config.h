@@ -106,10 +106,15 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config
 bool read_listener_filters(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at, ListenerSpec& spec,
                            config::Diagnostics& diagnostics);
 
+/// Reads `filter_chain_matcher`; false after reporting an error.
+bool read_filter_chain_matcher(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at,
+                               ListenerConfigContext& context, ListenerSpec& spec, config::Diagnostics& diagnostics);
+
 /// Say which fields and extensions are implemented; the first calls the others.
 void declare_listeners(config::SupportTable& table);
 void declare_http_connections(config::SupportTable& table);
 void declare_listener_filters(config::SupportTable& table);
+void declare_filter_chain_matcher(config::SupportTable& table);
 void declare_tcp_proxies(config::SupportTable& table);
 
 }  // namespace weir::proxy

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "format/matcher_tree.h"
 #include "net/address.h"
 #include "net/tls/tls_source.h"
 #include "observe/access_log.h"
@@ -33,8 +34,8 @@ struct ListenerSpec {
   std::string name;
   std::string stat_prefix;                 // the address unless configured, ':' replaced
   std::vector<net::AddressPtr> addresses;  // the main one first
-  bool bind_to_port = true;  // or else connections come only from listeners that hand them over
-  bool hands_over = false;   // use_original_dst: a restored destination may belong to another listener
+  bool bind_to_port = true;                // or else connections come only from listeners that hand them over
+  bool hands_over = false;                 // use_original_dst: a restored destination may belong to another listener
   bool reuse_port = true;
   bool exact_balance = false;
   bool transparent = false, freebind = false;
@@ -50,11 +51,17 @@ struct ListenerSpec {
   upstream::TcpKeepalive keepalive;
 
   std::vector<FilterChain> chains;
-  FilterChainIndex index;  // finds one of `chains`
+  FilterChainIndex index;             // finds one of `chains`
+  format::MatcherTree chain_matcher;  // filter_chain_matcher, which takes the place of the index; its actions are chains
+  size_t default_chain = FilterChainIndex::kNone;  // where the matcher finds nothing
   std::vector<ListenerFilterSpec> filters;
   int64_t filters_timeout_ms = 15'000;  // 0: none
   bool continue_on_filters_timeout = false;
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
+
+  /// The chain that takes a connection, or FilterChainIndex::kNone. `application_protocols` may be null.
+  size_t find_chain(const format::ConnectionInfo& connection, std::string_view transport_protocol,
+                    const std::vector<std::string>* application_protocols) const;
 };
 using ListenerSpecPtr = std::shared_ptr<const ListenerSpec>;
 
