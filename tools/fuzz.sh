@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of a build for some seconds each: tools/fuzz.sh BUILD_FOLDER SECONDS
-# A file src/**/NAME.seeds has inputs to begin with for the target NAME, one a line, with printf's escapes.
+# A file src/**/NAME.seeds has inputs to begin with for the target NAME, one a line, with printf's escapes; NAME.dict is its dictionary.
 set -euo pipefail
 build=${1:?usage: tools/fuzz.sh BUILD_FOLDER SECONDS}
 seconds=${2:-20}
@@ -20,7 +20,8 @@ for target in "$build"/*_fuzz; do
       printf '%b' "$line" >"$corpus/seed$number"
     done <"$seeds"
   fi
-  if ! "$target" "$corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  dictionary=$(find "$src" -name "$name.dict")
+  if ! "$target" "$corpus" ${dictionary:+-dict="$dictionary"} -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="$build/" >"$build/$name.log" 2>&1; then
     tail -40 "$build/$name.log"
     printf 'fuzz: %s found something; the input is in %s\n' "$name" "$build"
