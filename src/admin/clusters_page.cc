@@ -44,20 +44,26 @@ Counts counts_of(const upstream::Endpoint& endpoint) {
           {{{"cx_active", static_cast<uint64_t>(cx_active)}, {"rq_active", static_cast<uint64_t>(rq_active)}}}};
 }
 
-std::string_view health_flags(upstream::Health health) {
-  switch (health) {
-    case upstream::Health::kHealthy:
-      return "healthy";
-    case upstream::Health::kDegraded:
-      return "/degraded_eds_health";
-    case upstream::Health::kUnhealthy:
-      return "/failed_eds_health";
-    case upstream::Health::kDraining:
-      return "/eds_status_draining";
-    case upstream::Health::kTimeout:
-      return "/failed_eds_health";
-  }
-  return "";
+/// In Envoy's order.
+std::string health_flags(const upstream::Endpoint& endpoint) {
+  using upstream::Health;
+  using upstream::HealthFlag;
+  const uint32_t flags = endpoint.flags();
+  const Health eds = endpoint.health;
+  std::string text;
+  const auto add = [&](bool set, std::string_view name) {
+    if (set) text += name;
+  };
+  add((flags & HealthFlag::kFailedActiveCheck) != 0, "/failed_active_hc");
+  add((flags & HealthFlag::kFailedOutlierCheck) != 0, "/failed_outlier_check");
+  add(eds == Health::kUnhealthy || eds == Health::kTimeout, "/failed_eds_health");
+  add((flags & HealthFlag::kDegradedActiveCheck) != 0, "/degraded_active_hc");
+  add(eds == Health::kDegraded, "/degraded_eds_health");
+  add((flags & HealthFlag::kPendingActiveCheck) != 0, "/pending_active_hc");
+  add((flags & HealthFlag::kExcludedByCheck) != 0, "/excluded_via_immediate_hc_fail");
+  add((flags & HealthFlag::kActiveCheckTimeout) != 0, "/active_hc_timeout");
+  add(eds == Health::kDraining, "/eds_status_draining");
+  return text.empty() ? "healthy" : text;
 }
 
 void write_line(std::string& out, std::string_view subject, std::string_view name, std::string_view value) {
@@ -66,6 +72,12 @@ void write_line(std::string& out, std::string_view subject, std::string_view nam
 void write_line(std::string& out, std::string_view subject, std::string_view name, uint64_t value) {
   append_number((((out += subject) += "::") += name) += "::", value);
   out += '\n';
+}
+
+std::string rate(double percent) {
+  std::string text;
+  append_shortest(text, percent);
+  return text;
 }
 
 void write_endpoint(std::string& out, const std::string& cluster, const upstream::Endpoint& endpoint) {
@@ -77,15 +89,16 @@ void write_endpoint(std::string& out, const std::string& cluster, const upstream
   write_line(out, subject, counts.gauges[1].name, counts.gauges[1].value);
   for (size_t i = 2; i < counts.counters.size(); ++i) write_line(out, subject, counts.counters[i].name, counts.counters[i].value);
   write_line(out, subject, "hostname", endpoint.hostname);
-  write_line(out, subject, "health_flags", health_flags(endpoint.health));
+  write_line(out, subject, "health_flags", health_flags(endpoint));
   write_line(out, subject, "weight", endpoint.weight);
   write_line(out, subject, "region", endpoint.locality.region);
   write_line(out, subject, "zone", endpoint.locality.zone);
   write_line(out, subject, "sub_zone", endpoint.locality.sub_zone);
   write_line(out, subject, "canary", endpoint.canary ? "true" : "false");
   write_line(out, subject, "priority", endpoint.priority);
-  write_line(out, subject, "success_rate", "-1");
-  write_line(out, subject, "local_origin_success_rate", "-1");
+  const upstream::OutlierRecord* record = endpoint.outlier.get();
+  write_line(out, subject, "success_rate", rate(record == nullptr ? -1 : record->success_rate.load()));
+  write_line(out, subject, "local_origin_success_rate", rate(record == nullptr ? -1 : record->local_origin_success_rate.load()));
 }
 
 void write_limits(std::string& out, std::string_view cluster, std::string_view priority, const upstream::Thresholds& limits) {
@@ -99,6 +112,13 @@ void write_limits(std::string& out, std::string_view cluster, std::string_view p
 void write_cluster(std::string& out, const upstream::ClusterState& cluster) {
   const upstream::ClusterSpec& spec = *cluster.spec;
   write_line(out, spec.name, "observability_name", spec.stat_name);
+  if (spec.outlier) {
+    write_line(out, spec.name, "outlier::success_rate_average", rate(cluster.external_rates.average));
+    write_line(out, spec.name, "outlier::success_rate_ejection_threshold", rate(cluster.external_rates.threshold));
+    write_line(out, spec.name, "outlier::local_origin_success_rate_average", rate(cluster.local_origin_rates.average));
+    write_line(out, spec.name, "outlier::local_origin_success_rate_ejection_threshold",
+               rate(cluster.local_origin_rates.threshold));
+  }
   write_limits(out, spec.name, "default_priority", spec.thresholds[0]);
   write_limits(out, spec.name, "high_priority", spec.thresholds[1]);
   write_line(out, spec.name, "added_via_api", spec.added_via_api ? "true" : "false");
@@ -133,7 +153,16 @@ void fill_endpoint(const upstream::Endpoint& endpoint, envoy::admin::v3::HostSta
   for (const Count& count : counts.counters) add(count, envoy::admin::v3::SimpleMetric::COUNTER);
   for (const Count& count : counts.gauges) add(count, envoy::admin::v3::SimpleMetric::GAUGE);
   constexpr core::HealthStatus kHealth[] = {core::HEALTHY, core::DEGRADED, core::UNHEALTHY, core::DRAINING, core::TIMEOUT};
-  message.mutable_health_status()->set_eds_health_status(kHealth[static_cast<size_t>(endpoint.health)]);
+  auto& status = *message.mutable_health_status();
+  status.set_eds_health_status(kHealth[static_cast<size_t>(endpoint.health)]);
+  const uint32_t flags = endpoint.flags();
+  using upstream::HealthFlag;
+  status.set_failed_active_health_check((flags & HealthFlag::kFailedActiveCheck) != 0);
+  status.set_failed_outlier_check((flags & HealthFlag::kFailedOutlierCheck) != 0);
+  status.set_failed_active_degraded_check((flags & HealthFlag::kDegradedActiveCheck) != 0);
+  status.set_pending_active_hc((flags & HealthFlag::kPendingActiveCheck) != 0);
+  status.set_excluded_via_immediate_hc_fail((flags & HealthFlag::kExcludedByCheck) != 0);
+  status.set_active_hc_timeout((flags & HealthFlag::kActiveCheckTimeout) != 0);
   message.set_weight(endpoint.weight);
   message.set_hostname(endpoint.hostname);
   message.set_priority(endpoint.priority);

@@ -43,6 +43,7 @@ Clusters::~Clusters() = default;
 
 bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   bool good = true;
+  outlier_log_path_ = bootstrap.cluster_manager().outlier_detection().event_log_path();
   if (bootstrap.cluster_manager().has_upstream_bind_config())
     bind_default_ = std::make_unique<envoy::config::core::v3::BindConfig>(bootstrap.cluster_manager().upstream_bind_config());
   const FieldPath resources{nullptr, "static_resources"};
@@ -105,12 +106,20 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
                            old->spec->eds_service_name == spec->eds_service_name && !is_dns(spec->discovery);
   if (same_source) upstream::take_endpoints(*entry->state, old->endpoints.load());
   if (const auto local = active_.find(local_name_); local != active_.end()) entry->state->local = local->second->state.get();
+  if (ClusterHealth::wanted(*spec)) {
+    Entry& here = *entry;
+    entry->health = std::make_unique<ClusterHealth>(
+        context_.loop, entry->state, context_.stats, event_files_, outlier_log_path_, [this, &here] { on_cluster_endpoints(here); },
+        [this, &here] {
+          if (here.found) on_cluster_warm(here);
+        });
+  }
   if (spec->discovery == DiscoveryType::kStatic) {
     upstream::update_endpoints(*entry->state, spec->assignment);
-    entry->warm = true;
-  } else if (!spec->wait_for_warm || spec->discovery == DiscoveryType::kOriginalDst) {
-    entry->warm = true;
+    entry->found = true;
   }
+  if (spec->discovery == DiscoveryType::kOriginalDst) entry->found = true;
+  if (!spec->wait_for_warm || (entry->found && (entry->health == nullptr || entry->health->ready()))) entry->warm = true;
   return entry;
 }
 
@@ -125,11 +134,12 @@ void Clusters::start(std::function<void()> on_warm) {
 void Clusters::start(Entry& entry) {
   if (std::exchange(entry.started, true)) return;
   const upstream::ClusterSpec& spec = *entry.state->spec;
+  if (entry.health != nullptr) entry.health->start();
   if (is_dns(spec.discovery)) {
     entry.dns = std::make_unique<upstream::DnsDiscovery>(
-        context_.loop, resolver(spec.dns_resolver), *entry.state, [this, &entry](auto) { on_cluster_endpoints(entry); },
-        [this, &entry] { on_cluster_warm(entry); });
-    if (entry.dns->warm()) entry.warm = true;
+        context_.loop, resolver(spec.dns_resolver), *entry.state, [this, &entry](auto) { on_found_endpoints(entry); },
+        [this, &entry] { on_cluster_found(entry); });
+    if (entry.dns->warm()) on_cluster_found(entry);
   } else if (spec.discovery == DiscoveryType::kEds) {
     start_eds(entry);
   }
@@ -145,7 +155,7 @@ void Clusters::start_eds(Entry& entry) {
       context_, files_, FileSource{spec.eds_path, spec.eds_watched_directory}, *entry.eds_stats,
       [this, &entry](const Update& found, config::Diagnostics& diagnostics) { on_eds(entry, found, diagnostics); });
   entry.eds->start();
-  entry.warm = true;  // a file has answered, even if it is wrong
+  on_cluster_found(entry);  // a file has answered, even if it is wrong
 }
 
 void Clusters::on_eds(Entry& entry, const Update& update, config::Diagnostics& diagnostics) {
@@ -167,10 +177,15 @@ void Clusters::on_eds(Entry& entry, const Update& update, config::Diagnostics& d
   const FieldPath at{&found->list, {}, found->index};
   if (!upstream::read_assignment(found->message, DiscoveryType::kEds, at, diagnostics, assignment)) return;
   if (upstream::update_endpoints(*entry.state, assignment)) {
-    on_cluster_endpoints(entry);
+    on_found_endpoints(entry);
   } else {
     entry.state->membership.update_no_rebuild.add();
   }
+}
+
+void Clusters::on_found_endpoints(Entry& entry) {
+  on_cluster_endpoints(entry);
+  if (entry.health != nullptr) entry.health->update();
 }
 
 // Workers find the endpoints of a cluster that becomes active in its state; only later changes are mailed.
@@ -180,8 +195,16 @@ void Clusters::on_cluster_endpoints(Entry& entry) {
   on_endpoints_(entry.state->spec->id, entry.state->endpoints.load());
 }
 
+/// Its endpoints are known, but perhaps not how they are.
+void Clusters::on_cluster_found(Entry& entry) {
+  entry.found = true;
+  const upstream::EndpointSetPtr set = entry.state->endpoints.load();
+  const bool nothing = set == nullptr || set->endpoints.empty();
+  if (nothing || entry.health == nullptr || entry.health->ready()) on_cluster_warm(entry);
+}
+
 void Clusters::on_cluster_warm(Entry& entry) {
-  entry.warm = true;
+  if (std::exchange(entry.warm, true)) return;
   const auto waiting = warming_.find(entry.state->spec->name);
   if (waiting != warming_.end() && waiting->second.get() == &entry) {
     EntryPtr next = waiting->second;

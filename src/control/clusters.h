@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/cluster_health.h"
 #include "control/context.h"
 #include "control/file_watch.h"
 #include "control/kept.h"
@@ -58,6 +59,8 @@ class Clusters {
     Kept kept;
     bool started = false;
     bool warm = false;
+    bool found = false;                     // its endpoints, or that there are none
+    std::unique_ptr<ClusterHealth> health;  // null where nothing is watched
     std::unique_ptr<upstream::DnsDiscovery> dns;
     std::unique_ptr<SubscriptionStats> eds_stats;
     std::unique_ptr<FileSubscription> eds;
@@ -72,6 +75,8 @@ class Clusters {
   void start_eds(Entry& entry);
   void on_eds(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
   void on_cluster_endpoints(Entry& entry);
+  void on_found_endpoints(Entry& entry);
+  void on_cluster_found(Entry& entry);
   void on_cluster_warm(Entry& entry);
   void activate(EntryPtr entry);
   void update(const Update& update, config::Diagnostics& diagnostics);
@@ -92,6 +97,8 @@ class Clusters {
   std::unique_ptr<const envoy::config::core::v3::BindConfig> bind_default_;
   net::ResolverStats resolver_stats_;
   std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;
+  std::string outlier_log_path_;
+  EventFiles event_files_;
   ClusterManagerStats stats_;
   SubscriptionStats cds_stats_;
   std::unique_ptr<FileSubscription> cds_;

@@ -23,19 +23,20 @@ constexpr auto kStats = stats::table<FilterConfigStats>({
 
 /// The filter that an Any configures; null after reporting an error.
 filter::FilterFactoryPtr read_filter(const google::protobuf::Any& config, const std::vector<std::string>& types,
-                                     const FieldPath& at, config::Diagnostics& diagnostics) {
+                                     const filter::FilterContext& needs, const FieldPath& at, config::Diagnostics& diagnostics) {
   const std::string_view type = config::type_name(config.type_url());
   if (std::ranges::find(types, type) == types.end()) {
     diagnostics.error({{}, at.text(), "the type " + std::string(type) + " is none of type_urls", "add it there"});
     return nullptr;
   }
   const filter::CatalogEntry* entry = filter::find_filter(type);
-  return entry == nullptr ? nullptr : entry->read(config, at, diagnostics);
+  return entry == nullptr ? nullptr : entry->read(config, at, needs, diagnostics);
 }
 
 }  // namespace
 
-filter::FilterFactoryPtr Filters::find(const ExtensionConfigSource& config, const std::string& name, const FieldPath& at,
+filter::FilterFactoryPtr Filters::find(const ExtensionConfigSource& config, const std::string& name,
+                                       const filter::FilterContext& needs, const FieldPath& at,
                                        config::Diagnostics& diagnostics) {
   const size_t errors = diagnostics.errors().size();
   const FieldPath urls{&at, "type_urls"};
@@ -59,17 +60,18 @@ filter::FilterFactoryPtr Filters::find(const ExtensionConfigSource& config, cons
   }
   filter::FilterFactoryPtr usual;
   if (config.has_default_config()) {
-    usual = read_filter(config.default_config(), types, FieldPath{&at, "default_config"}, diagnostics);
+    usual = read_filter(config.default_config(), types, needs, FieldPath{&at, "default_config"}, diagnostics);
   }
   const auto file = read_source(context_, config.config_source(), FieldPath{&at, "config_source"}, diagnostics);
   if (!file || diagnostics.errors().size() != errors) return nullptr;
 
-  key += '\n' + file->path + '\n' + file->watched_directory + '\n' + deterministic_bytes(config.default_config());
+  key += '\n' + needs.stat_prefix + '\n' + file->path + '\n' + file->watched_directory + '\n' +
+         deterministic_bytes(config.default_config());
   std::unique_ptr<Entry>& place = entries_[key];
   if (place != nullptr) {
     if (auto known = place->filter.lock()) return known;
   }
-  place = std::make_unique<Entry>();
+  place = std::make_unique<Entry>(needs);
   Entry& entry = *place;
   auto made = std::make_shared<filter::DynamicFilter>();
   made->replace(std::move(usual));
@@ -104,7 +106,8 @@ void Filters::update(Entry& entry, const Update& update, config::Diagnostics& di
   std::string bytes = deterministic_bytes(found->message);
   if (bytes == entry.kept.bytes) return;
   const FieldPath at{&found->list, {}, found->index};
-  auto factory = read_filter(found->message.typed_config(), entry.types, FieldPath{&at, "typed_config"}, diagnostics);
+  auto factory =
+      read_filter(found->message.typed_config(), entry.types, entry.needs, FieldPath{&at, "typed_config"}, diagnostics);
   if (factory == nullptr) return refuse();
   entry.kept = {std::move(bytes), found->version, context_.loop.wall()};
   entry.own_stats.config_reload.add();

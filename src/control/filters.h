@@ -10,6 +10,7 @@
 #include "control/file_watch.h"
 #include "control/kept.h"
 #include "control/subscription.h"
+#include "filter/context.h"
 #include "filter/dynamic.h"
 
 namespace envoy::admin::v3 {
@@ -31,7 +32,8 @@ class Filters {
 
   /// The filter that `name` stands for in that source; the same for all who ask for the same. Null after reporting an error.
   filter::FilterFactoryPtr find(const envoy::config::core::v3::ExtensionConfigSource& config, const std::string& name,
-                                const config::FieldPath& at, config::Diagnostics& diagnostics);
+                                const filter::FilterContext& needs, const config::FieldPath& at,
+                                config::Diagnostics& diagnostics);
 
   /// Reads the files of all filters found so far, and from now on those of new ones at once.
   void start();
@@ -43,9 +45,11 @@ class Filters {
 
  private:
   struct Entry {
+    explicit Entry(filter::FilterContext needs) : needs(std::move(needs)) {}
     std::weak_ptr<filter::DynamicFilter> filter;
     std::string name;
     std::vector<std::string> types;  // that the configuration may have
+    filter::FilterContext needs;
     Kept kept;
     SubscriptionStats stats;
     FilterConfigStats own_stats;

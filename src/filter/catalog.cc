@@ -1,16 +1,36 @@
 // The visible list of filters: one line each.
 #include "filter/catalog.h"
 
+#include "filter/bandwidth_limit.h"
+#include "filter/buffer.h"
+#include "filter/fault.h"
 #include "filter/header_mutation.h"
+#include "filter/health_check.h"
+#include "filter/local_rate_limit.h"
+#include "filter/rate_limit.h"
 
 namespace weir::filter {
 
 namespace {
 
 constexpr CatalogEntry kCatalog[] = {
+    {"envoy.filters.http.bandwidth_limit", "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",
+     read_bandwidth_limit, "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit", read_bandwidth_limit_settings,
+     declare_bandwidth_limit},
+    {"envoy.filters.http.buffer", "envoy.extensions.filters.http.buffer.v3.Buffer", read_buffer,
+     "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", read_buffer_settings, declare_buffer},
+    {"envoy.filters.http.fault", "envoy.extensions.filters.http.fault.v3.HTTPFault", read_fault,
+     "envoy.extensions.filters.http.fault.v3.HTTPFault", read_fault_settings, declare_fault},
     {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
      read_header_mutation, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
      read_header_mutation_settings, declare_header_mutation},
+    {"envoy.filters.http.health_check", "envoy.extensions.filters.http.health_check.v3.HealthCheck", read_health_check, "",
+     nullptr, declare_health_check},
+    {"envoy.filters.http.local_ratelimit", "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+     read_local_rate_limit, "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit", read_local_rate_limit_settings,
+     declare_local_rate_limit},
+    {"envoy.filters.http.ratelimit", "envoy.extensions.filters.http.ratelimit.v3.RateLimit", read_rate_limit,
+     "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute", read_rate_limit_settings, declare_rate_limit},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "config/path.h"
 #include "config/schema.h"
 #include "config/support.h"
+#include "filter/context.h"
 #include "filter/filter.h"
 
 namespace google::protobuf {
@@ -20,11 +21,11 @@ struct CatalogEntry {
   std::string_view name;  // Envoy's, "envoy.filters.http.header_mutation"
   std::string_view type;  // of its configuration, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
   /// Reads a configuration that the loader has validated; null after reporting an error at `at` or below.
-  FilterFactoryPtr (*read)(const google::protobuf::Any& configuration, const config::FieldPath& at,
+  FilterFactoryPtr (*read)(const google::protobuf::Any& configuration, const config::FieldPath& at, const FilterContext& context,
                            config::Diagnostics& diagnostics);
   std::string_view route_type;  // of what routes may say to it; "" if they may say nothing
   route::FilterSettingsPtr (*read_settings)(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                            config::Diagnostics& diagnostics);
+                                            const FilterContext& context, config::Diagnostics& diagnostics);
   /// Says which of its fields are implemented.
   void (*declare)(config::SupportTable& table);
 };
@@ -36,7 +37,7 @@ const CatalogEntry* find_filter(std::string_view type);
 
 /// Reads what a route says to a filter (typed_per_filter_config); null after reporting an error.
 route::FilterSettingsPtr read_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                       config::Diagnostics& diagnostics);
+                                       const FilterContext& context, config::Diagnostics& diagnostics);
 
 /// Declares all filters.
 void declare_filters(config::SupportTable& table);

@@ -8,11 +8,11 @@
 namespace weir::filter {
 
 route::FilterSettingsPtr read_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                       config::Diagnostics& diagnostics) {
+                                       const FilterContext& context, config::Diagnostics& diagnostics) {
   const std::string_view type = config::type_name(configuration.type_url());
   for (const CatalogEntry& entry : catalog()) {
-    if (entry.route_type == type) return entry.read_settings(configuration, at, diagnostics);
-    if (entry.type == type) {
+    if (entry.route_type == type) return entry.read_settings(configuration, at, context, diagnostics);
+    if (entry.type == type && !entry.route_type.empty()) {
       diagnostics.error(
           {{}, at.text(), std::string(entry.name) + " takes other settings from routes", "use " + std::string(entry.route_type)});
       return nullptr;

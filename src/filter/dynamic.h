@@ -15,7 +15,7 @@ class DynamicFilter final : public FilterFactory {
   void replace(FilterFactoryPtr filter) { present_.store(std::move(filter)); }
   FilterFactoryPtr present() const { return present_.load(); }
 
-  Filter* make(Arena& arena, const RouteSettings& settings) const override;
+  Filter* make(Exchange& exchange, const RouteSettings& settings) const override;
 
  private:
   std::atomic<FilterFactoryPtr> present_;

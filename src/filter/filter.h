@@ -1,9 +1,11 @@
 // Filter: what stands between routing and the upstream. A filter sees a request's head, then its response's, and says what
-// happens next.
+// happens next; bodies pass by those that do not want them.
 #pragma once
 
 #include <memory>
+#include <new>
 #include <string_view>
+#include <utility>
 
 #include "base/arena.h"
 #include "filter/exchange.h"
@@ -20,23 +22,25 @@ class [[nodiscard]] Verdict {
   static Verdict proceed() { return Verdict(Kind::kProceed); }
   /// Wait: the filter will call proceed_later() or reply_later() of the exchange.
   static Verdict pause() { return Verdict(Kind::kPause); }
-  /// Answer the request here. `body` must live as long as the exchange's arena; `details` are Envoy's response code details.
-  static Verdict reply(int status, std::string_view body, std::string_view details) {
+  /// Answer the request here.
+  static Verdict reply(const Reply& reply) {
     Verdict verdict(Kind::kReply);
-    verdict.status = status;
-    verdict.body = body;
-    verdict.details = details;
+    verdict.answer = reply;
     return verdict;
+  }
+  static Verdict reply(int status, std::string_view body, std::string_view details) {
+    return reply(Reply{.status = status, .body = body, .details = details});
   }
 
   Kind kind;
-  int status = 0;
-  std::string_view body;
-  std::string_view details;
+  Reply answer;
 
  private:
   explicit Verdict(Kind kind) : kind(kind) {}
 };
+
+class FilterFactory;
+using FilterFactoryPtr = std::shared_ptr<const FilterFactory>;
 
 /// One filter's state for one exchange. Made in the exchange's arena; destroyed when the exchange ends (a pause ends with it).
 class Filter {
@@ -45,7 +49,48 @@ class Filter {
   virtual Verdict on_request(Exchange& exchange) { return Verdict::proceed(); }
   /// Called in the reverse order of on_request(), also for replies made by Weir itself.
   virtual Verdict on_response(Exchange& exchange) { return Verdict::proceed(); }
+  /// An answer of this filter's own has its status, not yet its body: headers may be added.
+  virtual void on_reply(Exchange& exchange) {}
+
+  // --- for a filter that wants a body: it gets every byte of it once it has seen the head, also while it pauses, and hands on
+  // what shall go on with the exchange's pass_…(): at once, later, changed or never. ---
+  virtual void on_request_body(Exchange& exchange, std::string_view bytes, bool end_stream) {
+    exchange.pass_request_body(*this, bytes, end_stream);
+  }
+  virtual void on_request_trailers(Exchange& exchange) { exchange.pass_request_trailers(*this); }
+  virtual void on_response_body(Exchange& exchange, std::string_view bytes, bool end_stream) {
+    exchange.pass_response_body(*this, bytes, end_stream);
+  }
+  virtual void on_response_trailers(Exchange& exchange) { exchange.pass_response_trailers(*this); }
+
+  /// The exchange is over, however it ended; the access log has not been written yet.
+  virtual void on_end(Exchange& exchange) {}
+
+  bool wants_request_body() const { return wants_request_body_; }
+  bool wants_response_body() const { return wants_response_body_; }
+
+  // --- whoever makes and calls filters ---
+  size_t position() const { return position_; }
+  void set_position(size_t position) { position_ = position; }
+  /// The configuration may be replaced while the filter lives.
+  void keep(FilterFactoryPtr factory) { factory_ = std::move(factory); }
+
+ protected:
+  void want_request_body(bool wants = true) { wants_request_body_ = wants; }
+  void want_response_body(bool wants = true) { wants_response_body_ = wants; }
+
+ private:
+  FilterFactoryPtr factory_;
+  size_t position_ = 0;
+  bool wants_request_body_ = false;
+  bool wants_response_body_ = false;
 };
+
+/// A filter of the given class in the exchange's arena.
+template <class T, class... Args>
+Filter* make_in(Arena& arena, Args&&... args) {
+  return new (arena.allocate(sizeof(T), alignof(T))) T(std::forward<Args>(args)...);
+}
 
 /// What a request's way says to one filter, from the least specific (route configuration) to the most specific (weighted
 /// cluster).
@@ -69,9 +114,8 @@ class RouteSettings {
 class FilterFactory {
  public:
   virtual ~FilterFactory() = default;
-  /// A filter for one exchange. What `settings` refers to lives until the exchange ends.
-  virtual Filter* make(Arena& arena, const RouteSettings& settings) const = 0;
+  /// A filter for one exchange; null if this one needs none. What `settings` refers to lives until the exchange ends.
+  virtual Filter* make(Exchange& exchange, const RouteSettings& settings) const = 0;
 };
-using FilterFactoryPtr = std::shared_ptr<const FilterFactory>;
 
 }  // namespace weir::filter

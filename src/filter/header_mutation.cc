@@ -88,8 +88,8 @@ class HeaderMutation final : public Filter {
 class HeaderMutationFactory final : public FilterFactory {
  public:
   explicit HeaderMutationFactory(HeaderMutationSpec spec) : spec_(std::move(spec)) {}
-  Filter* make(Arena& arena, const RouteSettings& settings) const override {
-    return new (arena.allocate(sizeof(HeaderMutation), alignof(HeaderMutation))) HeaderMutation(spec_, settings);
+  Filter* make(Exchange& exchange, const RouteSettings& settings) const override {
+    return make_in<HeaderMutation>(exchange.arena, spec_, settings);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
+#include "filter/context.h"
 #include "filter/filter.h"
 #include "format/formatter.h"
 #include "http/header_name.h"
@@ -50,10 +51,10 @@ FilterFactoryPtr make_header_mutation(HeaderMutationSpec spec);
 
 /// envoy.extensions.filters.http.header_mutation.v3.HeaderMutation, see CatalogEntry.
 FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                      config::Diagnostics& diagnostics);
+                                      const FilterContext& context, config::Diagnostics& diagnostics);
 /// envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute.
 route::FilterSettingsPtr read_header_mutation_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                                       config::Diagnostics& diagnostics);
+                                                       const FilterContext& context, config::Diagnostics& diagnostics);
 /// Reads changes of requests, or of responses. Appends to `result`; false after reporting errors.
 bool read_header_changes(
     const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from,

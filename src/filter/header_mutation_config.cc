@@ -75,7 +75,7 @@ bool read_mutations(const v3::Mutations& from, const FieldPath& at, config::Diag
 
 }  // namespace
 
-FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const FieldPath& at,
+FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration, const FieldPath& at, const FilterContext&,
                                       config::Diagnostics& diagnostics) {
   v3::HeaderMutation from;
   configuration.UnpackTo(&from);
@@ -86,7 +86,7 @@ FilterFactoryPtr read_header_mutation(const google::protobuf::Any& configuration
 }
 
 route::FilterSettingsPtr read_header_mutation_settings(const google::protobuf::Any& configuration, const FieldPath& at,
-                                                       config::Diagnostics& diagnostics) {
+                                                       const FilterContext&, config::Diagnostics& diagnostics) {
   v3::HeaderMutationPerRoute from;
   configuration.UnpackTo(&from);
   auto spec = std::make_shared<HeaderMutationSettings>();

@@ -3,25 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
+#include "filter/test_exchange.h"
 
 namespace weir::filter {
 namespace {
 
 using route::AppendAction;
-
-/// A request and its response, without anything around them.
-struct TestExchange final : Exchange {
-  TestExchange() : Exchange(request_headers, response_headers, stream_info, memory, chance, event_loop) {}
-  void proceed_later() override {}
-  void reply_later(int, std::string_view, std::string_view) override {}
-
-  FilterFactoryPtr factory;  // headers point into what it was configured with
-  Arena memory;
-  http::HeaderMap request_headers{memory}, response_headers{memory};
-  format::StreamInfo stream_info;
-  Random chance{1};
-  loop::EventLoop event_loop{1};
-};
 
 HeaderChange set(std::string_view name, std::string_view value, AppendAction action = AppendAction::kAppendIfExistsOrAdd) {
   return {http::HeaderName(name), *format::Formatter::compile(value, {.omit_empty_values = true}), action};
@@ -30,7 +17,7 @@ HeaderChange remove(std::string_view name) { return {http::HeaderName(name), std
 
 void run(TestExchange& exchange, HeaderMutationSpec spec) {
   exchange.factory = make_header_mutation(std::move(spec));
-  Filter* filter = exchange.factory->make(exchange.memory, {});
+  Filter* filter = exchange.factory->make(exchange, {});
   EXPECT_EQ(filter->on_request(exchange).kind, Verdict::Kind::kProceed);
   EXPECT_EQ(filter->on_response(exchange).kind, Verdict::Kind::kProceed);
   filter->~Filter();
@@ -77,7 +64,9 @@ TEST(HeaderMutation, AFormatThatIsNoneIsAnErrorWithItsPath) {
   google::protobuf::Any any;
   any.PackFrom(message);
   config::Diagnostics diagnostics;
-  EXPECT_EQ(read_header_mutation(any, {nullptr, "typed_config"}, diagnostics), nullptr);
+  stats::Registry registry;
+  stats::Scopes scopes(registry, 1);
+  EXPECT_EQ(read_header_mutation(any, {nullptr, "typed_config"}, FilterContext{scopes}, diagnostics), nullptr);
   ASSERT_EQ(diagnostics.errors().size(), 1u);
   EXPECT_EQ(diagnostics.errors()[0].path, "typed_config.mutations.response_mutations[0].append.header.value");
 }
@@ -90,7 +79,9 @@ TEST(HeaderMutation, PathAndHostAreNotItsBusiness) {
     google::protobuf::Any any;
     any.PackFrom(message);
     config::Diagnostics diagnostics;
-    EXPECT_EQ(read_header_mutation(any, {}, diagnostics), nullptr);
+    stats::Registry registry;
+    stats::Scopes scopes(registry, 1);
+    EXPECT_EQ(read_header_mutation(any, {}, FilterContext{scopes}, diagnostics), nullptr);
     ASSERT_EQ(diagnostics.errors().size(), 2u) << name;
     EXPECT_EQ(diagnostics.errors()[0].path, "mutations.request_mutations[0].append.header.key");
     EXPECT_EQ(diagnostics.errors()[1].path, "mutations.request_mutations[1].remove");

@@ -320,14 +320,17 @@ class TreeReader {
 
 }  // namespace
 
-Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config, RuntimeValues* runtime) {
+RuntimeShare read_share(const envoy::type::v3::FractionalPercent& config) {
   using Percent = envoy::type::v3::FractionalPercent;
-  const Percent& percent = config.default_value();
-  return {percent.numerator(),
-          percent.denominator() == Percent::MILLION        ? 1'000'000u
-          : percent.denominator() == Percent::TEN_THOUSAND ? 10'000u
-                                                           : 100u,
-          config.runtime_key(), runtime == nullptr ? RuntimeKey() : runtime->key(config.runtime_key())};
+  return {config.numerator(), config.denominator() == Percent::MILLION        ? 1'000'000u
+                              : config.denominator() == Percent::TEN_THOUSAND ? 10'000u
+                                                                              : 100u};
+}
+
+Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config, RuntimeValues* runtime) {
+  const RuntimeShare share = read_share(config.default_value());
+  return {share.numerator, share.denominator, config.runtime_key(),
+          runtime == nullptr ? RuntimeKey() : runtime->key(config.runtime_key())};
 }
 
 ValueMatcher read_value_matcher(const envoy::type::matcher::v3::ValueMatcher& config, const FieldPath& at,

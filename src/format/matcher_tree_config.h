@@ -21,6 +21,9 @@ class FilterStateMatcher;
 class MetadataMatcher;
 class ValueMatcher;
 }  // namespace envoy::type::matcher::v3
+namespace envoy::type::v3 {
+class FractionalPercent;
+}
 namespace google::protobuf {
 class Any;
 }
@@ -30,6 +33,7 @@ class Matcher;
 
 namespace weir::format {
 
+RuntimeShare read_share(const envoy::type::v3::FractionalPercent& config);
 /// Follows its key of `runtime`, if that is not null.
 Fraction read_fraction(const envoy::config::core::v3::RuntimeFractionalPercent& config, RuntimeValues* runtime);
 ValueMatcher read_value_matcher(const envoy::type::matcher::v3::ValueMatcher& config, const config::FieldPath& at,

@@ -125,6 +125,7 @@ struct StreamInfo {
   uint64_t wire_bytes_received = 0;  // as they came from the connection
   uint64_t wire_bytes_sent = 0;
   bool internal_request = false;
+  bool health_check = false;  // it asks whether this proxy is well
 
   // --- decisions ---
   std::string_view route_name;

@@ -105,8 +105,9 @@ void declare_bootstrap(config::SupportTable& table) {
   table.extension<listener::v3::ListenerManager>("envoy.listener_manager_impl", "envoy.listener_manager_impl.default");
   table.message<core::v3::TypedExtensionConfig>().fields({"name", "typed_config"});
   table.message<bootstrap::v3::ClusterManager>()
-      .fields({"local_cluster_name", "upstream_bind_config", "enable_deferred_cluster_creation"})
-      .harmless({"outlier_detection", "load_stats_config"});
+      .fields({"outlier_detection", "local_cluster_name", "upstream_bind_config", "enable_deferred_cluster_creation"})
+      .harmless({"load_stats_config"});
+  table.message<bootstrap::v3::ClusterManager::OutlierDetection>().fields({"event_log_path"}).harmless({"event_service"});
   table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig>().fields({"log_format"});
   table.message<bootstrap::v3::Bootstrap::ApplicationLogConfig::LogFormat>().fields({"text_format"});
   table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters", "secrets"});

@@ -164,36 +164,37 @@ void DryRun::build() {
 }
 
 proxy::ListenerConfigContext DryRun::listener_context() {
-  return {.clusters = cluster_names_,
-          .stats = scopes_,
-          .random = random_,
-          .read_routes =
-              [this](const auto& routes, const FieldPath& at, Diagnostics& found) {
-                const bool alone = !options_.config_path.empty() && responses_.contains(options_.config_path);
-                return compile(routes, at, !alone, found);
-              },
-          .find_rds =
-              [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at, Diagnostics& found) {
-                auto source = configuration_->routes().find(rds, stat_prefix, at, found);
-                if (source == nullptr || source->table() != nullptr) return source;
-                Diagnostics known;  // find() has said already what is wrong with it
-                if (const auto file = control::read_source_without_file(rds.config_source(), at, known)) {
-                  read_routes(file->path, rds.route_config_name(), *source);
-                }
-                return source;
-              },
-          .find_scopes =
-              [this](const auto& config, route::ScopeKeyBuilder builder, const std::string& stat_prefix,
-                     const config::FieldPath& at, Diagnostics& found) {
-                return configuration_->scopes().find(config, std::move(builder), stat_prefix, at, found);
-              },
-          .find_filter = [this](const auto& source, const std::string& name, const FieldPath& at,
-                                Diagnostics& found) { return configuration_->filters().find(source, name, at, found); },
-          .read_access_log = [this](const auto& log, const FieldPath& at,
-                                    Diagnostics& found) { return observe::read_access_log(log, logs_, &runtime_, at, found); },
-          .node_id = bootstrap_.identity.node_id,
-          .service_cluster = bootstrap_.identity.node_cluster,
-          .runtime = &runtime_};
+  return {
+      .clusters = cluster_names_,
+      .stats = scopes_,
+      .random = random_,
+      .read_routes =
+          [this](const auto& routes, const FieldPath& at, Diagnostics& found) {
+            const bool alone = !options_.config_path.empty() && responses_.contains(options_.config_path);
+            return compile(routes, at, !alone, found);
+          },
+      .find_rds =
+          [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at, Diagnostics& found) {
+            auto source = configuration_->routes().find(rds, stat_prefix, at, found);
+            if (source == nullptr || source->table() != nullptr) return source;
+            Diagnostics known;  // find() has said already what is wrong with it
+            if (const auto file = control::read_source_without_file(rds.config_source(), at, known)) {
+              read_routes(file->path, rds.route_config_name(), *source);
+            }
+            return source;
+          },
+      .find_scopes =
+          [this](const auto& config, route::ScopeKeyBuilder builder, const std::string& stat_prefix, const config::FieldPath& at,
+                 Diagnostics& found) {
+            return configuration_->scopes().find(config, std::move(builder), stat_prefix, at, found);
+          },
+      .find_filter = [this](const auto& source, const std::string& name, const filter::FilterContext& needs, const FieldPath& at,
+                            Diagnostics& found) { return configuration_->filters().find(source, name, needs, at, found); },
+      .read_access_log = [this](const auto& log, const FieldPath& at,
+                                Diagnostics& found) { return observe::read_access_log(log, logs_, &runtime_, at, found); },
+      .node_id = bootstrap_.identity.node_id,
+      .service_cluster = bootstrap_.identity.node_cluster,
+      .runtime = &runtime_};
 }
 
 route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const FieldPath& at, bool clusters_must_exist,
@@ -207,7 +208,11 @@ route::RouteTablePtr DryRun::compile(const RouteConfiguration& routes, const Fie
                                                 (reading_ != &loaded_.positions && clusters_.contains(name));
                                        },
                                    .validates_clusters = clusters_must_exist,
-                                   .read_filter_settings = filter::read_settings,
+                                   .read_filter_settings =
+                                       [this](const auto& settings, const FieldPath& where, Diagnostics& errors) {
+                                         const filter::FilterContext needs{.stats = scopes_.all(), .runtime = &runtime_};
+                                         return filter::read_settings(settings, where, needs, errors);
+                                       },
                                    .max_regex_program_size = regex_program_limit(runtime_),
                                    .runtime = &runtime_};
   auto table = route::compile(routes, context, found, at);

@@ -183,7 +183,12 @@ route::ReadContext Process::route_context(bool clusters_must_exist) {
           .clusters = cluster_names_,
           .has_cluster = [this](std::string_view name) { return configuration_->clusters().has(name); },
           .validates_clusters = clusters_must_exist,
-          .read_filter_settings = filter::read_settings,
+          .read_filter_settings =
+              [this](const auto& settings, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+                const filter::FilterContext needs{
+                    .stats = scopes_->all(), .runtime = &runtime_, .service_cluster = bootstrap_.identity.node_cluster};
+                return filter::read_settings(settings, at, needs, diagnostics);
+              },
           .max_regex_program_size = regex_program_limit(runtime_),
           .runtime = &runtime_,
           .stats = route_stats_.get()};
@@ -210,8 +215,9 @@ proxy::ListenerConfigContext Process::listener_context() {
             return configuration_->scopes().find(config, std::move(builder), stat_prefix, at, diagnostics);
           },
       .find_filter =
-          [this](const auto& source, const std::string& name, const config::FieldPath& at, config::Diagnostics& diagnostics) {
-            return configuration_->filters().find(source, name, at, diagnostics);
+          [this](const auto& source, const std::string& name, const filter::FilterContext& needs, const config::FieldPath& at,
+                 config::Diagnostics& diagnostics) {
+            return configuration_->filters().find(source, name, needs, at, diagnostics);
           },
       .read_access_log =
           [this](const auto& log, const config::FieldPath& at, config::Diagnostics& diagnostics) {

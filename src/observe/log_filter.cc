@@ -52,6 +52,7 @@ struct Evaluation {
   const FormatContext& context;
 
   bool operator()(const FixedFilter& filter) const { return filter.passes; }
+  bool operator()(const NotHealthCheckFilter&) const { return !context.info.health_check; }
   bool operator()(const StatusCodeFilter& filter) const {
     return filter.comparison.holds(static_cast<uint64_t>(context.info.response_code));
   }

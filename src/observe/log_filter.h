@@ -57,6 +57,8 @@ struct LogTypeFilter {
   uint32_t types = 0;
   bool exclude = false;
 };
+/// Requests that a filter did not take for health checks.
+struct NotHealthCheckFilter {};
 /// The same for every request.
 struct FixedFilter {
   bool passes = true;
@@ -69,8 +71,8 @@ struct AnyOf {
 };
 
 struct LogFilter {
-  std::variant<FixedFilter, StatusCodeFilter, DurationFilter, HeaderFilter, ResponseFlagFilter, ShareFilter, GrpcStatusFilter,
-               LogTypeFilter, AllOf, AnyOf>
+  std::variant<FixedFilter, NotHealthCheckFilter, StatusCodeFilter, DurationFilter, HeaderFilter, ResponseFlagFilter, ShareFilter,
+               GrpcStatusFilter, LogTypeFilter, AllOf, AnyOf>
       rule;
 
   bool passes(const format::FormatContext& context) const;

@@ -78,7 +78,7 @@ LogFilter read_log_filter(const v3::AccessLogFilter& config, RuntimeValues* runt
     case Filter::kDurationFilter:
       return {DurationFilter{comparison(config.duration_filter().comparison(), runtime)}};
     case Filter::kNotHealthCheckFilter:
-      return {FixedFilter{true}};  // nothing in Weir answers health checks itself
+      return {NotHealthCheckFilter{}};
     case Filter::kTraceableFilter:
       return {FixedFilter{false}};  // nothing is traced
     case Filter::kRuntimeFilter:

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 #include "proxy/connection_wishes.h"
 
 namespace weir::proxy {
@@ -10,7 +11,9 @@ namespace weir::proxy {
 void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream,
                     const http::HeaderMap& request) {
   if (!choose_host(cluster, priority)) return;
-  pool_ = &cluster.pool(*host_, downstream, priority, connection_wishes(cluster.spec(), request));
+  grpc_ = http::is_grpc(request);
+  pool_ = cluster.pool(*host_, downstream, priority, connection_wishes(cluster.spec(), request));
+  if (pool_ == nullptr) return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
@@ -22,6 +25,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
 
 bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priority) {
   forget();
+  answered_ = false;
   cluster_ = &cluster;
   ++cluster.users;
   priority_ = priority;
@@ -81,12 +85,14 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   info_.upstream_local_address = connection.local_address();
   info_.upstream_connection_id = connection.id();
   info_.upstream_tls = connection.tls();
+  report(upstream::OutlierResult::kConnected);
   stream_ = &connection.open_stream(*this);
   info_.upstream_protocol = stream_->protocol();
   events_.on_connected();
 }
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
+  if (failure.reason != http::Reset::kOverflow) report(upstream::OutlierResult::kConnectFailed);
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
@@ -96,6 +102,15 @@ void Attempt::on_informational() { events_.on_informational(); }
 void Attempt::on_room() { events_.on_room(); }
 
 void Attempt::on_headers(bool end_stream) {
+  const http::HeaderMap& response = events_.response_headers();
+  answered_ = true;
+  std::optional<uint32_t> grpc_status;
+  if (grpc_) grpc_status = parse_number<uint32_t>(response.get(http::HeaderId::kGrpcStatus));
+  report(upstream::OutlierResult::kAnswered,
+         grpc_status ? upstream::http_status_of_grpc(*grpc_status) : static_cast<uint32_t>(response.status()));
+  if (response.has(http::HeaderId::kEnvoyImmediateHealthCheckFail) && cluster_->state()->tell_failed_check != nullptr) {
+    cluster_->state()->tell_failed_check(host_->endpoint);
+  }
   if (end_stream) end_of_response();
   events_.on_headers(end_stream);
 }
@@ -120,6 +135,7 @@ void Attempt::end_of_response() {
 void Attempt::on_reset(http::Reset reason, std::string_view) {
   const bool multiplexed = stream_ != nullptr && stream_->protocol() == http::Protocol::kHttp2;
   stream_ = nullptr;
+  report(upstream::OutlierResult::kConnectFailed);
   host_->stats.rq_error.add();
   if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
     cluster_->stats().upstream_rq_rx_reset.add();
@@ -152,7 +168,13 @@ int64_t Attempt::complete(int status) {
 }
 
 void Attempt::count_timeout() {
-  if (host_ != nullptr) host_->stats.rq_timeout.add();
+  if (host_ == nullptr) return;
+  host_->stats.rq_timeout.add();
+  if (!answered_) report(upstream::OutlierResult::kTimeout);
+}
+
+void Attempt::report(upstream::OutlierResult result, uint32_t code) {
+  if (host_ != nullptr) upstream::report_outlier(*cluster_->state(), host_->endpoint, result, code);
 }
 
 void Attempt::abort() {

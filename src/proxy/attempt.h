@@ -10,6 +10,7 @@
 #include "proxy/connect_tunnel.h"
 #include "stats/cell.h"
 #include "upstream/cluster.h"
+#include "upstream/outlier_report.h"
 
 namespace weir::proxy {
 
@@ -96,6 +97,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   bool choose_host(upstream::Cluster& cluster, upstream::Priority priority);
   void fail(const UpstreamFailure& failure);
   void end_of_response();
+  void report(upstream::OutlierResult result, uint32_t code = 0);
   void release();
 
   AttemptEvents& events_;
@@ -109,6 +111,8 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   upstream::Budget::Lease request_lease_;
   upstream::Priority priority_ = upstream::Priority::kDefault;
   bool counted_active_ = false;
+  bool grpc_ = false;
+  bool answered_ = false;  // a head came
 };
 
 }  // namespace weir::proxy

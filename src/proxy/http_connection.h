@@ -1,6 +1,7 @@
 // HttpConnection: one downstream connection that speaks HTTP: its bytes, its codec, and the requests under way on it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   /// A response's head is about to be sent: the last moment to say that the connection will close.
   void before_response(http::HeaderMap& response, bool request_ended);
   void on_exchange_done(Pipeline& pipeline);
+  /// What filters keep under that name, which outlives the connection.
+  std::shared_ptr<void>& kept(std::string_view name) { return kept_[name]; }
 
   // --- Connection ---
   void drain() override;
@@ -86,6 +89,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   State state_ = State::kOpen;
   bool linger_ = false;
   uint32_t requests_ = 0;
+  std::map<std::string_view, std::shared_ptr<void>> kept_;
   uint64_t counted_received_ = 0;
   uint64_t counted_sent_ = 0;
 };

@@ -231,9 +231,17 @@ class Reader {
                    "put envoy.filters.http.router last");
     }
     const FieldPath discovery{&item, "config_discovery"};
-    filter::FilterFactoryPtr factory = context_.find_filter(filter.config_discovery(), filter.name(), discovery, diagnostics_);
+    filter::FilterFactoryPtr factory =
+        context_.find_filter(filter.config_discovery(), filter.name(), filter_context(), discovery, diagnostics_);
     good_ = good_ && factory != nullptr;
     if (factory != nullptr) spec_->filters.push_back({filter.name(), std::move(factory), filter.disabled()});
+  }
+
+  filter::FilterContext filter_context() const {
+    return {.stats = context_.stats.all(),
+            .runtime = context_.runtime,
+            .stat_prefix = "http." + from_.stat_prefix() + ".",
+            .service_cluster = context_.service_cluster};
   }
 
   void http_filter(const v3::HttpFilter& filter, const FieldPath& item) {
@@ -243,7 +251,7 @@ class Reader {
       return wrong(typed_config,
                    "there is no HTTP filter with the configuration " + config::quoted(filter.typed_config().type_url()));
     }
-    filter::FilterFactoryPtr factory = entry->read(filter.typed_config(), typed_config, diagnostics_);
+    filter::FilterFactoryPtr factory = entry->read(filter.typed_config(), typed_config, filter_context(), diagnostics_);
     if (factory == nullptr) {
       good_ = false;
       return;

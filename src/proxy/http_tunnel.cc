@@ -56,9 +56,9 @@ HttpTunnel::HttpTunnel(upstream::Cluster& cluster, upstream::Host& host, const T
 HttpTunnel::~HttpTunnel() { close(); }
 
 bool HttpTunnel::open() {
-  pool_ = &cluster_.pool(host_, http::Protocol::kHttp11, upstream::Priority::kDefault);
-  bool overflow = false;
-  upstream::ClientConnection* ready = pool_->acquire(*this, overflow);
+  pool_ = cluster_.pool(host_, http::Protocol::kHttp11, upstream::Priority::kDefault);
+  bool overflow = pool_ == nullptr;
+  upstream::ClientConnection* ready = overflow ? nullptr : pool_->acquire(*this, overflow);
   if (overflow) {
     closed_ = true;
     return false;

@@ -12,6 +12,7 @@
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
+#include "filter/context.h"
 #include "filter/filter.h"
 #include "proxy/listener_spec.h"
 #include "proxy/stat_scopes.h"
@@ -67,7 +68,7 @@ struct ListenerConfigContext {
       find_scopes;
   /// An HTTP filter that ECDS keeps up to date; unset: there are none.
   std::function<filter::FilterFactoryPtr(const envoy::config::core::v3::ExtensionConfigSource&, const std::string& name,
-                                         const config::FieldPath&, config::Diagnostics&)>
+                                         const filter::FilterContext&, const config::FieldPath&, config::Diagnostics&)>
       find_filter;
   std::function<std::shared_ptr<observe::AccessLog>(const envoy::config::accesslog::v3::AccessLog&, const config::FieldPath&,
                                                     config::Diagnostics&)>

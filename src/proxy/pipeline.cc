@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/tls/tls_info.h"
 #include "proxy/filter_overrides.h"
+#include "proxy/grpc_call.h"
 #include "proxy/http_connection.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
@@ -18,8 +19,10 @@ using format::ResponseFlag;
 using http::HeaderId;
 
 Pipeline::Pipeline(Worker& worker)
-    : Exchange(request_headers_, response_headers_, stream_info_, memory_, worker.loop().random(), worker.loop()),
+    : Exchange(request_headers_, response_headers_, stream_info_, memory_, worker.loop().random(), worker.loop(), worker.index()),
       worker_(worker),
+      request_lane_(worker.loop().blocks()),
+      response_lane_(worker.loop().blocks()),
       router_(*this),
       idle_timer_(loop::Timer::calling<&Pipeline::on_idle_timeout>(worker.loop().timers(), *this)) {}
 
@@ -65,6 +68,7 @@ void Pipeline::on_headers(bool end_stream) {
   protocol_ = downstream_->protocol();
   info.protocol = protocol_;
   info.request_header_bytes = request_headers_.byte_size();
+  request_ended_with_head_ = request_passed_ = end_stream;
   if (end_stream) request_complete();
   advance();
 }
@@ -74,34 +78,19 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
   if (end_stream) request_complete();
-  if (end_stream) router_.request_complete();
-  router_.request_body(bytes, end_stream);
+  if (!request_dropped_) feed(request_lane_, 0, bytes, end_stream);
 }
 
 void Pipeline::on_trailers() {
   touch();
-  has_request_trailers_ = true;
   request_complete();
-  router_.request_complete();
-  router_.request_trailers();
+  if (!request_dropped_) feed_trailers(request_lane_, 0);
 }
 
 void Pipeline::request_complete() {
   request_ended_ = true;
   info.request_complete = worker_.loop().now();
   request_timer_.reset();
-}
-
-void Pipeline::pause_downstream() {
-  if (std::exchange(downstream_paused_, true)) return;
-  connection_->stats().downstream_flow_control_paused_reading_total.add();
-  downstream_->pause();
-}
-
-void Pipeline::resume_downstream() {
-  if (!std::exchange(downstream_paused_, false)) return;
-  connection_->stats().downstream_flow_control_resumed_reading_total.add();
-  downstream_->resume();
 }
 
 // --- the order of things ---
@@ -175,7 +164,8 @@ Pipeline::Next Pipeline::find_route() {
     }
     selection_.match = selection_.table->find(request_headers_, match_context());
     route = selection_.match.route;
-    if (selection_.match.virtual_host != nullptr) info.virtual_host_name = selection_.match.virtual_host->name;
+    virtual_host = selection_.match.virtual_host;
+    if (virtual_host != nullptr) info.virtual_host_name = virtual_host->name;
     if (route != nullptr) info.route_name = route->name;
   }
 
@@ -183,6 +173,7 @@ Pipeline::Next Pipeline::find_route() {
   HttpStats& stats = connection_->stats();
   if (route != nullptr && route->forward() != nullptr) {
     selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
+    cluster_name = selection_.choice.name;
     if (const upstream::Cluster* cluster = chosen_cluster()) {  // it may be gone before the request is: only texts that stay
       const std::string& shown = cluster->spec().stat_name;
       info.upstream_cluster_raw = selection_.choice.name;
@@ -208,7 +199,7 @@ Pipeline::Next Pipeline::find_route() {
 void Pipeline::make_filters() {
   const std::vector<ConfiguredFilter>& configured = connection_->spec().filters;
   filters_ = memory_.allocate_array<filter::Filter*>(configured.size());
-  filter_count_ = next_filter_ = 0;
+  filter_count_ = 0;
   const auto& [table, match, choice] = selection_;
   for (const ConfiguredFilter& filter : configured) {
     filter::RouteSettings settings;
@@ -217,15 +208,24 @@ void Pipeline::make_filters() {
       disabled = change.disabled;
       if (change.settings != nullptr) settings.add(*change.settings);
     });
-    if (!disabled) filters_[filter_count_++] = filter.factory->make(memory_, settings);
+    if (disabled) continue;
+    filter::Filter* made = filter.factory->make(*this, settings);
+    if (made == nullptr) continue;
+    made->set_position(filter_count_);
+    filters_[filter_count_++] = made;
   }
 }
 
 Pipeline::Next Pipeline::run_request_filters() {
-  while (next_filter_ < filter_count_) {
-    const filter::Verdict verdict = filters_[next_filter_++]->on_request(*this);
-    if (verdict.kind == filter::Verdict::Kind::kPause) return Next::kWait;
-    if (verdict.kind == filter::Verdict::Kind::kReply) return reply_and_go_on(verdict.status, verdict.body, verdict.details);
+  Lane& lane = request_lane_;
+  lane.paused = false;
+  while (lane.seen < filter_count_) {
+    filter::Filter& filter = *filters_[lane.seen++];
+    const filter::Verdict verdict = filter.on_request(*this);
+    if (verdict.kind == filter::Verdict::Kind::kReply) return reply_and_go_on(verdict.answer, Answerer::kPipeline, &filter);
+    lane.paused = verdict.kind == filter::Verdict::Kind::kPause;
+    if (lane.paused || filter.wants_request_body()) release(lane, filter.position());
+    if (lane.paused) return Next::kWait;
   }
   step_ = Step::kForward;
   return Next::kGoOn;
@@ -274,6 +274,8 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
 
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, groups, connection_->buffer_limit());
+  request_lane_.open = true;
+  if (step_ == Step::kUpstream) release(request_lane_, filter_count_);
   return Next::kGoOn;  // it may have failed already, and have made an answer
 }
 
@@ -306,9 +308,21 @@ bool Pipeline::drops(upstream::Cluster& cluster) {
 }
 
 Pipeline::Next Pipeline::run_response_filters() {
-  while (next_filter_ < filter_count_) {
-    const filter::Verdict verdict = filters_[filter_count_ - 1 - next_filter_++]->on_response(*this);
-    if (verdict.kind == filter::Verdict::Kind::kPause) return Next::kWait;
+  Lane& lane = response_lane_;
+  lane.paused = false;
+  while (lane.seen < filter_count_) {
+    filter::Filter& filter = filter_at(lane, lane.seen++);
+    const filter::Verdict verdict = filter.on_response(*this);
+    if (verdict.kind == filter::Verdict::Kind::kReply && !local_reply_) {
+      router_.abort();
+      return reply_and_go_on(verdict.answer, Answerer::kPipeline, &filter);
+    }
+    lane.paused = verdict.kind == filter::Verdict::Kind::kPause;
+    if (lane.paused || filter.wants_response_body()) {
+      if (!reply_body_.empty() && !upstream_headers_end_) feed(lane, 0, std::exchange(reply_body_, {}), true);
+      release(lane, lane.seen - 1);
+    }
+    if (lane.paused) return Next::kWait;
   }
   step_ = Step::kDeliver;
   return Next::kGoOn;
@@ -329,10 +343,9 @@ Pipeline::Next Pipeline::deliver() {
     response_headers_.add(HeaderId::kConnection, "close");
   }
   downstream_->send_headers(response_headers_, upstream_headers_end_);
-  if (!reply_body_.empty() && !upstream_headers_end_) {
-    info.bytes_sent += reply_body_.size();
-    downstream_->send_body(reply_body_, true);
-  }
+  response_lane_.open = true;
+  if (!reply_body_.empty() && !upstream_headers_end_) send_response_body(reply_body_, true);
+  release(response_lane_, filter_count_);
   return Next::kWait;
 }
 
@@ -345,19 +358,12 @@ void Pipeline::relay_informational() {
 void Pipeline::relay_headers(bool end_stream) {
   upstream_headers_end_ = end_stream;
   step_ = Step::kResponseFilters;
-  next_filter_ = 0;
   advance();
 }
 
-void Pipeline::relay_body(std::string_view bytes, bool end_stream) {
-  info.bytes_sent += bytes.size();
-  downstream_->send_body(bytes, end_stream);
-  if (!end_stream && downstream_->over_limit()) router_.pause_response();
-}
+void Pipeline::relay_body(std::string_view bytes, bool end_stream) { feed(response_lane_, 0, bytes, end_stream); }
 
-void Pipeline::relay_trailers() { downstream_->send_trailers(response_trailers_); }
-
-void Pipeline::on_room() { router_.resume_response(); }
+void Pipeline::relay_trailers() { feed_trailers(response_lane_, 0); }
 
 // --- what the router asks ---
 
@@ -390,20 +396,30 @@ route::MatchContext Pipeline::match_context() const {
 
 void Pipeline::proceed_later() { worker_.loop().at_next_turn(*this); }
 
-void Pipeline::reply_later(int status, std::string_view body, std::string_view details) {
+void Pipeline::reply_later(const filter::Reply& reply) {
   pending_reply_ = true;
-  pending_status_ = status;
-  pending_body_ = body;
-  pending_details_ = details;
+  pending_ = reply;
   worker_.loop().at_next_turn(*this);
 }
 
 void Pipeline::on_next_turn() {
-  if (std::exchange(pending_reply_, false)) {
-    reply(pending_status_, pending_body_, pending_details_);
-  } else {
-    advance();
-  }
+  if (!std::exchange(pending_reply_, false)) return advance();
+  router_.abort();
+  if (response_started_) return give_up(pending_.details);
+  const Lane& lane = step_ == Step::kResponseFilters ? response_lane_ : request_lane_;
+  filter::Filter* from = lane.paused ? &filter_at(lane, lane.seen - 1) : nullptr;
+  reply_and_go_on(pending_, Answerer::kPipeline, from);
+  advance();
 }
+
+upstream::Cluster* Pipeline::cluster(std::string_view name) { return worker_.cluster(name); }
+
+std::shared_ptr<void>& Pipeline::kept_for_connection(std::string_view name) { return connection_->kept(name); }
+
+std::unique_ptr<filter::Call> Pipeline::call(const filter::CallSpec& spec, std::string_view message, filter::CallEvents& events) {
+  return start_grpc_call(worker_, spec, message, format_context(), events);
+}
+
+bool Pipeline::fails_health_checks() const { return worker_.fails_health_checks(); }
 
 }  // namespace weir::proxy

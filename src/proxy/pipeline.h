@@ -14,6 +14,7 @@
 #include "http/stream.h"
 #include "loop/timer.h"
 #include "proxy/internal_redirect.h"
+#include "proxy/lane.h"
 #include "proxy/request_rules.h"
 #include "proxy/router.h"
 #include "route/source.h"
@@ -52,7 +53,23 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   // --- filter::Exchange ---
   void proceed_later() override;
-  void reply_later(int status, std::string_view body, std::string_view details) override;
+  void reply_later(const filter::Reply& reply) override;
+  bool request_ends_with_head() const override { return request_ended_with_head_; }
+  bool response_ends_with_head() const override { return upstream_headers_end_; }
+  void pass_request_body(const filter::Filter& from, std::string_view bytes, bool end_stream) override;
+  void pass_request_trailers(const filter::Filter& from) override;
+  void pass_response_body(const filter::Filter& from, std::string_view bytes, bool end_stream) override;
+  void pass_response_trailers(const filter::Filter& from) override;
+  void hold_request(const filter::Filter& filter, bool full) override;
+  void hold_response(const filter::Filter& filter, bool full) override;
+  size_t buffer_limit() const override;
+  void count_too_large() override;
+  upstream::Cluster* cluster(std::string_view name) override;
+  std::shared_ptr<void>& kept_for_connection(std::string_view name) override;
+  std::unique_ptr<filter::Call> call(const filter::CallSpec& spec, std::string_view message, filter::CallEvents& events) override;
+  bool fails_health_checks() const override;
+  const http::HeaderMap& trailers_of_response() const override { return response_trailers_; }
+  uint64_t chance() const override { return random_value_; }
 
   // --- what the router says ---
   void relay_informational();
@@ -90,7 +107,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   http::Protocol downstream_protocol() const { return protocol_; }
   /// The same for all questions of chance about this request.
   uint64_t random_value() const { return random_value_; }
-  bool request_ended() const { return request_ended_; }
+  /// All of the request has been given to the router.
+  bool request_ended() const { return request_passed_; }
   bool has_request_trailers() const { return has_request_trailers_; }
   bool envoy_headers() const;
   /// The request is a CONNECT whose payload goes on as bare TCP.
@@ -133,8 +151,20 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   // --- answers made here ---
   Next reply_and_go_on(int status, std::string_view body, std::string_view details, Answerer answerer = Answerer::kPipeline);
+  Next reply_and_go_on(const filter::Reply& reply, Answerer answerer, filter::Filter* from);
   void set_reply_body(std::string_view body);
   void request_complete();
+
+  // --- bodies ---
+  filter::Filter& filter_at(const Lane& lane, size_t stage) const;
+  size_t stage_after(const Lane& lane, const filter::Filter& filter) const;
+  void feed(Lane& lane, size_t stage, std::string_view bytes, bool end_stream);
+  void feed_trailers(Lane& lane, size_t stage);
+  void release(Lane& lane, size_t stage);
+  void send_request_body(std::string_view bytes, bool end_stream);
+  void send_request_trailers();
+  void send_response_body(std::string_view bytes, bool end_stream);
+  void hold(Lane& lane, uint64_t who, bool full);
 
   // --- time ---
   void set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits);
@@ -165,7 +195,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   filter::Filter** filters_ = nullptr;  // in the arena, one for each of the connection manager's
   size_t filter_count_ = 0;
-  size_t next_filter_ = 0;
+  Lane request_lane_, response_lane_;
 
   Router router_;
   std::string_view reply_body_;
@@ -184,6 +214,9 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool grpc_ = false;
   bool head_request_ = false;
   bool request_ended_ = false;
+  bool request_ended_with_head_ = false;
+  bool request_passed_ = false;
+  bool request_dropped_ = false;  // answered here: nobody reads what still comes of it
   bool has_request_trailers_ = false;
   bool response_started_ = false;
   bool overloaded_ = false;
@@ -191,10 +224,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool close_connection_ = false;
   bool upstream_headers_end_ = false;
   bool local_reply_ = false;
-  bool downstream_paused_ = false;
   bool pending_reply_ = false;
-  int pending_status_ = 0;
-  std::string_view pending_body_, pending_details_;
+  filter::Reply pending_;
 };
 
 }  // namespace weir::proxy

@@ -29,8 +29,6 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   local_reply_ = true;
   route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body("");
-  step_ = Step::kResponseFilters;
-  next_filter_ = 0;
   return Next::kGoOn;
 }
 
@@ -44,8 +42,6 @@ Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response)
   local_reply_ = true;
   route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
   set_reply_body(response.body);
-  step_ = Step::kResponseFilters;
-  next_filter_ = 0;
   return Next::kGoOn;
 }
 
@@ -94,21 +90,25 @@ void Pipeline::reply(int status, std::string_view body, std::string_view details
 }
 
 Pipeline::Next Pipeline::reply_and_go_on(int status, std::string_view body, std::string_view details, Answerer answerer) {
+  return reply_and_go_on(filter::Reply{.status = status, .body = body, .details = details}, answerer, nullptr);
+}
+
+/// `from`: the filter whose answer it is, or null.
+Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer answerer, filter::Filter* from) {
   CHECK(!response_started_);
   response_headers_.clear();
-  response_headers_.set_status(status);
+  response_headers_.set_status(reply.status);
   if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
-  info.response_code_details = details;
+  info.response_code_details = reply.details;
   if (route != nullptr && forwards(*route)) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
                              format_context());
   }
   if (answerer == Answerer::kRouter) router_.tell_tries(response_headers_);
+  if (from != nullptr) from->on_reply(*this);
+  if (reply.grpc_status && grpc_) response_headers_.set(HeaderId::kGrpcStatus, memory_.decimal(*reply.grpc_status));
   local_reply_ = true;
-  set_reply_body(body);
-  if (filters_ == nullptr && !connection_->spec().filters.empty()) make_filters();  // they see every answer
-  step_ = Step::kResponseFilters;
-  next_filter_ = 0;
+  set_reply_body(reply.body);
   return Next::kGoOn;
 }
 
@@ -118,6 +118,11 @@ void Pipeline::set_reply_body(std::string_view body) {
   reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
   upstream_headers_end_ = reply_body_.empty() || head_request_;
   info.response_code = response_headers_.status();
+  request_dropped_ = true;
+  if (request_lane_.holds != 0) hold(request_lane_, ~uint64_t{0}, false);
+  response_lane_.clear();
+  if (filters_ == nullptr && !connection_->spec().filters.empty()) make_filters();  // they see every answer
+  step_ = Step::kResponseFilters;
 }
 
 // --- the request goes its way once more ---
@@ -157,10 +162,14 @@ void Pipeline::start_over() {
   write_log(format::LogType::kDownstreamEnd);
   connection_->stats().downstream_rq_active.subtract();
   destroy_filters();
+  request_lane_.clear();
+  response_lane_.clear();
   response_headers_.clear();
   router_.begin_again();
   selection_ = {};
   route = nullptr;
+  virtual_host = nullptr;
+  cluster_name = {};
   const format::StreamInfo first = std::exchange(info, {});
   begin(*connection_, *downstream_);
   step_ = Step::kRoute;  // the connection manager has seen to the request's head already

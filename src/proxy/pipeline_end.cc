@@ -120,6 +120,7 @@ void Pipeline::finish() {
   }
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
+  for (size_t i = 0; i < filter_count_; ++i) filters_[i]->on_end(*this);
   write_log(format::LogType::kDownstreamEnd);
   HttpConnection& connection = *connection_;
   recycle();
@@ -139,7 +140,7 @@ void Pipeline::write_log(format::LogType type) {
 void Pipeline::destroy_filters() {
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->~Filter();
   filters_ = nullptr;
-  filter_count_ = next_filter_ = 0;
+  filter_count_ = 0;
 }
 
 void Pipeline::recycle() {
@@ -158,12 +159,17 @@ void Pipeline::recycle() {
   selection_ = {};
   redirects_ = nullptr;
   route = nullptr;
+  virtual_host = nullptr;
+  cluster_name = {};
+  request_lane_.clear();
+  response_lane_.clear();
   connection_ = nullptr;
   downstream_ = nullptr;
   reply_body_ = {};
   upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
-  tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = downstream_paused_ = pending_reply_ =
-      overloaded_ = protocol_error_ = false;
+  tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = pending_reply_ = overloaded_ =
+      protocol_error_ = false;
+  request_ended_with_head_ = request_passed_ = request_dropped_ = false;
   memory_.reset();
 }
 

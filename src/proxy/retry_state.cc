@@ -86,13 +86,13 @@ RetryState::Decision RetryState::decide(bool worth_it, upstream::Cluster& cluste
     return Decision::kLimitExceeded;
   }
   --remaining_;
-  upstream::Budget& retries = cluster.state()->breakers_for(priority).retries;
-  if (retries.open()) {
+  upstream::CircuitBreakers& breakers = cluster.state()->breakers_for(priority);
+  if (breakers.retries_open()) {
     stats.upstream_rq_retry_overflow.add();
     groups.count(&route::GroupStats::upstream_rq_retry_overflow);
     return Decision::kOverflow;
   }
-  lease_ = retries.take();
+  lease_ = breakers.retries.take();
   stats.upstream_rq_retry.add();
   groups.count(&route::GroupStats::upstream_rq_retry);
   return Decision::kRetry;

@@ -8,6 +8,7 @@
 #include "proxy/http_stats.h"
 #include "proxy/tcp_proxy_spec.h"
 #include "stats/registry.h"
+#include "stats/scopes.h"
 
 namespace weir::proxy {
 
@@ -15,18 +16,22 @@ namespace weir::proxy {
 /// them. Main thread only; the registry must outlive all counters given out.
 class StatScopes {
  public:
-  StatScopes(stats::Registry& registry, size_t workers) : registry_(registry), workers_(workers) {}
+  StatScopes(stats::Registry& registry, size_t workers) : registry_(registry), workers_(workers), all_(registry, workers) {}
 
   /// `http.<prefix>.*`
   std::shared_ptr<stats::Sharded<HttpStats>> http(const std::string& prefix);
   /// `tcp.<prefix>.*`
   std::shared_ptr<stats::Sharded<TcpProxyStats>> tcp(const std::string& prefix);
 
+  /// Counters by any other name.
+  stats::Scopes& all() { return all_; }
+
   size_t workers() const { return workers_; }
 
  private:
   stats::Registry& registry_;
   const size_t workers_;
+  stats::Scopes all_;
   std::map<std::string, std::weak_ptr<stats::Sharded<HttpStats>>> http_;
   std::map<std::string, std::weak_ptr<stats::Sharded<TcpProxyStats>>> tcp_;
 };

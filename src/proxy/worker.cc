@@ -187,7 +187,10 @@ void Worker::set_accepting(bool accepting) {
 }
 
 void Worker::set_draining(bool draining) {
-  loop_.post([this, draining] { draining_ = draining ? std::optional(Drain{}) : std::nullopt; });
+  loop_.post([this, draining] {
+    fails_health_checks_ = draining;
+    draining_ = draining ? std::optional(Drain{}) : std::nullopt;
+  });
 }
 
 void Worker::drain(Drain drain) {

@@ -61,6 +61,8 @@ class Worker {
   /// Whether the connection that is asking shall end.
   bool leaves() { return draining_ && draining_->strikes(loop_.now(), random_); }
   bool accepting() const { return accepting_; }
+  /// The operator asked for it.
+  bool fails_health_checks() const { return fails_health_checks_; }
   const Overload& overload() const { return overload_; }
   Random& random() { return random_; }
   uint64_t draw() { return random_.next(); }
@@ -116,6 +118,7 @@ class Worker {
   List<Mirror> mirrors_;
   std::optional<Drain> draining_;
   bool accepting_ = true;
+  bool fails_health_checks_ = false;
 
   int64_t date_second_ = 0;
   char date_[32];

@@ -26,15 +26,6 @@ RegexRewrite ConfigReader::regex_rewrite(const matcher::RegexMatchAndSubstitute&
   return RegexRewrite::make(std::move(*regex), config.substitution());
 }
 
-QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config, const Path& at) {
-  QueryMatcher result;
-  result.name = config.name();
-  if (config.has_string_match()) result.text = text_matcher(config.string_match(), {&at, "string_match"});
-  if (config.query_parameter_match_specifier_case() == v3::QueryParameterMatcher::kPresentMatch)
-    result.present = config.present_match();
-  return result;
-}
-
 RouteMatch ConfigReader::route_match(const v3::RouteMatch& config, const Path& at) {
   RouteMatch result;
   PathMatch& path = result.path;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime.h"
+#include "format/formatter.h"
 #include "http/header_name.h"
 #include "route/conditions.h"
 
@@ -51,10 +53,11 @@ struct RateLimitAction {
 struct RateLimit {
   uint32_t stage = 0;
   std::string disable_key;  // of the runtime; "" if there is none
+  RuntimeKey enabled;       // ratelimit.<disable_key>.http_filter_enabled, a percentage
   std::vector<RateLimitAction> actions;
-  std::optional<MetadataKey> limit;  // dynamic metadata that overrides the limit itself
-  std::optional<uint64_t> hits;      // how many this request counts as
-  std::string hits_format;           // or what makes that number; "" if there is none
+  std::optional<MetadataKey> limit;              // dynamic metadata that overrides the limit itself
+  std::optional<uint64_t> hits;                  // how many this request counts as
+  std::optional<format::Formatter> hits_format;  // or what makes that number
   bool applies_when_stream_is_done = false;
 };
 

@@ -1,7 +1,10 @@
 // Reading rate limits.
+#include "route/rate_limit_config.h"
+
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/metadata/v3/metadata.pb.h"
+#include "format/matcher_config.h"
 #include "route/config_reader.h"
 
 // Envoy still accepts its deprecated fields, so they are read here.
@@ -20,7 +23,7 @@ MetadataKey metadata_key(const envoy::type::metadata::v3::MetadataKey& config) {
   return result;
 }
 
-RateLimitAction limit_action(ConfigReader& reader, const v3::RateLimit::Action& config, const Path& at) {
+RateLimitAction limit_action(format::MatcherReader& reader, const v3::RateLimit::Action& config, const Path& at) {
   using Action = v3::RateLimit::Action;
   using Kind = RateLimitAction::Kind;
   RateLimitAction result;
@@ -66,8 +69,7 @@ RateLimitAction limit_action(ConfigReader& reader, const v3::RateLimit::Action& 
       result.key = match.descriptor_key();
       result.value = match.descriptor_value();
       result.expect_match = !match.has_expect_match() || match.expect_match().value();
-      for (int i = 0; i < match.headers_size(); ++i)
-        result.headers.push_back(reader.header_matcher(match.headers(i), {&headers, {}, i}));
+      for (int i = 0; i < match.headers_size(); ++i) result.headers.push_back(reader.header(match.headers(i), {&headers, {}, i}));
       break;
     }
     case Action::kQueryParameterValueMatch: {
@@ -79,7 +81,7 @@ RateLimitAction limit_action(ConfigReader& reader, const v3::RateLimit::Action& 
       result.value = match.descriptor_value();
       result.expect_match = !match.has_expect_match() || match.expect_match().value();
       for (int i = 0; i < match.query_parameters_size(); ++i)
-        result.query_parameters.push_back(reader.query_matcher(match.query_parameters(i), {&parameters, {}, i}));
+        result.query_parameters.push_back(read_query_matcher(match.query_parameters(i), {&parameters, {}, i}, reader));
       break;
     }
     case Action::kDynamicMetadata:
@@ -105,8 +107,17 @@ RateLimitAction limit_action(ConfigReader& reader, const v3::RateLimit::Action& 
 
 }  // namespace
 
-std::vector<RateLimit> ConfigReader::rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config,
-                                                 const Path& at) {
+QueryMatcher read_query_matcher(const v3::QueryParameterMatcher& config, const Path& at, format::MatcherReader& reader) {
+  QueryMatcher result;
+  result.name = config.name();
+  if (config.has_string_match()) result.text = reader.text(config.string_match(), {&at, "string_match"});
+  if (config.query_parameter_match_specifier_case() == v3::QueryParameterMatcher::kPresentMatch)
+    result.present = config.present_match();
+  return result;
+}
+
+std::vector<RateLimit> read_rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config, const Path& at,
+                                        format::MatcherReader reader) {
   std::vector<RateLimit> result;
   for (int i = 0; i < config.size(); ++i) {
     const Path here{&at, {}, i};
@@ -114,14 +125,35 @@ std::vector<RateLimit> ConfigReader::rate_limits(const google::protobuf::Repeate
     RateLimit& limit = result.emplace_back();
     limit.stage = config[i].stage().value();
     limit.disable_key = config[i].disable_key();
+    if (!limit.disable_key.empty() && reader.runtime != nullptr) {
+      limit.enabled = reader.runtime->key("ratelimit." + limit.disable_key + ".http_filter_enabled");
+    }
     for (int j = 0; j < config[i].actions_size(); ++j)
-      limit.actions.push_back(limit_action(*this, config[i].actions(j), {&actions, {}, j}));
+      limit.actions.push_back(limit_action(reader, config[i].actions(j), {&actions, {}, j}));
     if (config[i].limit().has_dynamic_metadata()) limit.limit = metadata_key(config[i].limit().dynamic_metadata().metadata_key());
     if (config[i].hits_addend().has_number()) limit.hits = config[i].hits_addend().number().value();
-    limit.hits_format = config[i].hits_addend().format();
+    if (!config[i].hits_addend().format().empty()) {
+      auto format = format::Formatter::compile(config[i].hits_addend().format(), {});
+      const Path hits{&here, "hits_addend"};
+      if (format) {
+        limit.hits_format = std::move(*format);
+      } else {
+        reader.diagnostics.error({{}, Path{&hits, "format"}.text(), format.error().message, ""});
+      }
+    }
     limit.applies_when_stream_is_done = config[i].apply_on_stream_done();
   }
   return result;
+}
+
+std::vector<RateLimit> ConfigReader::rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config,
+                                                 const Path& at) {
+  return read_rate_limits(config, at, matchers());
+}
+
+QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config, const Path& at) {
+  format::MatcherReader reader = matchers();
+  return read_query_matcher(config, at, reader);
 }
 
 }  // namespace weir::route

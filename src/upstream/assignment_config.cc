@@ -82,10 +82,26 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
   result.lb_metadata = lb_metadata(from.metadata());
   const auto match = from.metadata().filter_metadata().find("envoy.transport_socket_match");
   if (match != from.metadata().filter_metadata().end()) result.transport_match = match_values(match->second);
+  const endpoint::Endpoint::HealthCheckConfig& check = from.endpoint().health_check_config();
+  result.no_active_check = check.disable_active_health_check();
+  result.check_hostname = check.hostname();
+  result.check_port = static_cast<uint16_t>(check.port_value());
+  if (check.has_address()) {
+    const FieldPath config{&inner, "health_check_config"};
+    result.check_address = net::read_address(check.address(), FieldPath{&config, "address"}, diagnostics, "give an IP address");
+    if (result.check_address == nullptr) return false;
+    if (result.check_port != 0) {
+      result.check_address = std::make_shared<const net::Address>(result.check_address->with_port(result.check_port));
+    }
+  }
   if (is_dns(discovery)) return read_name(from.endpoint().address(), address, diagnostics, result);
   result.address = net::read_address(from.endpoint().address(), address, diagnostics,
                                      "give an IP address, or set the cluster's type to STRICT_DNS or LOGICAL_DNS");
-  return result.address != nullptr;
+  if (result.address == nullptr) return false;
+  if (result.check_port != 0 && result.check_address == nullptr && result.address->is_ip()) {
+    result.check_address = std::make_shared<const net::Address>(result.address->with_port(result.check_port));
+  }
+  return true;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Budget: a limit that holds for the whole process, taken as a lease and given back when the lease ends (circuit breakers).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -12,12 +13,18 @@ namespace weir::upstream {
 /// How many of something may exist at once. From any thread. Racing takers may overshoot by their number, as in Envoy.
 class Budget {
  public:
-  explicit Budget(uint32_t limit) : limit_(limit) {}
+  /// `runtime` may replace the limit.
+  explicit Budget(uint32_t limit, RuntimeKey runtime = {}) : limit_(limit), runtime_(std::move(runtime)) {}
 
-  bool open() const { return used_.load(std::memory_order_relaxed) >= static_cast<int64_t>(limit_); }
-  uint32_t limit() const { return limit_; }
-  int64_t used() const { return used_.load(std::memory_order_relaxed); }
-  int64_t remaining() const { return static_cast<int64_t>(limit_) > used() ? limit_ - used() : 0; }
+  bool open() const { return static_cast<uint64_t>(used()) >= limit(); }
+  uint64_t limit() const { return runtime_.integer(limit_); }
+  bool used_ever() const { return used_ever_.load(std::memory_order_relaxed); }
+  /// Never negative.
+  int64_t used() const { return std::max<int64_t>(used_.load(std::memory_order_relaxed), 0); }
+  int64_t remaining() const {
+    const uint64_t limit = this->limit(), used = static_cast<uint64_t>(this->used());
+    return limit > used ? static_cast<int64_t>(limit - used) : 0;
+  }
 
   /// Holds one unit for as long as it lives.
   class Lease {
@@ -43,22 +50,32 @@ class Budget {
   /// Takes a unit whatever the limit says; ask open() first.
   Lease take() {
     used_.fetch_add(1, std::memory_order_relaxed);
+    if (!used_ever()) used_ever_.store(true, std::memory_order_relaxed);
     return Lease(*this);
   }
 
  private:
   const uint32_t limit_;
+  const RuntimeKey runtime_;
   std::atomic<int64_t> used_ = 0;
+  std::atomic<bool> used_ever_ = false;
 };
 
 /// The circuit breakers of one cluster for one routing priority.
 struct CircuitBreakers {
   explicit CircuitBreakers(const Thresholds& thresholds)
-      : connections(thresholds.max_connections),
-        pending_requests(thresholds.max_pending_requests),
-        requests(thresholds.max_requests),
-        retries(thresholds.max_retries) {}
-  Budget connections, pending_requests, requests, retries;
+      : connections(thresholds.max_connections, thresholds.connections_key),
+        pending_requests(thresholds.max_pending_requests, thresholds.pending_requests_key),
+        requests(thresholds.max_requests, thresholds.requests_key),
+        retries(thresholds.max_retries, thresholds.retries_key),
+        pools(thresholds.max_connection_pools, thresholds.connection_pools_key),
+        retry_budget(thresholds.retry_budget) {}
+  Budget connections, pending_requests, requests, retries, pools;
+  const std::optional<Thresholds::RetryBudget> retry_budget;
+
+  /// How many retries there may be at once.
+  uint64_t retry_limit() const;
+  bool retries_open() const { return static_cast<uint64_t>(retries.used()) >= retry_limit(); }
 };
 
 }  // namespace weir::upstream

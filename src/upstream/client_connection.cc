@@ -33,6 +33,7 @@ ClientConnection::ClientConnection(Pool& pool, uint64_t id, Budget::Lease lease)
   stats.upstream_cx_active.add();
   pool_.endpoint_stats().cx_total.add();
   pool_.endpoint_stats().cx_active.add();
+  pool_.endpoint().connections.fetch_add(1, std::memory_order_relaxed);
   if (pool_.protocol()) make_codec(*pool_.protocol());
 }
 
@@ -132,6 +133,7 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
       stats.upstream_cx_destroy_remote.add();
     }
     pool_.endpoint_stats().cx_active.subtract();
+    pool_.endpoint().connections.fetch_sub(1, std::memory_order_relaxed);
     lease_.give_back();
     pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, reason});
     return;
@@ -235,6 +237,7 @@ void ClientConnection::gone(bool by_peer, bool active) {
     stats.upstream_rq_per_cx.record(streams_opened_);
   }
   pool_.endpoint_stats().cx_active.subtract();
+  pool_.endpoint().connections.fetch_sub(1, std::memory_order_relaxed);
   lease_.give_back();
   if (codec_ != nullptr) codec_->connection_lost(http::Reset::kConnectionTermination, "");
   stream_->close();

@@ -55,6 +55,11 @@ void Cluster::update(EndpointSetPtr endpoints) {
   const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
   const BalancingPlanPtr plan_before = plan_;
   if (endpoints_ == nullptr) return;
+  for (auto& host : hosts_) {
+    const bool failed = (host->endpoint->flags() & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0;
+    if (failed && !host->failed) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
+    host->failed = failed;
+  }
   plan_ =
       endpoints_->plan != nullptr ? endpoints_->plan : make_whole_plan(spec().balancing, *endpoints_, spec().own_locality.get());
   balancer_->adopt(*endpoints_, *plan_);
@@ -73,7 +78,7 @@ Host* Cluster::choose(PickContext& context) {
   return chosen ? hosts_[*chosen].get() : nullptr;
 }
 
-Pool& Cluster::pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes) {
+Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes) {
   std::optional<http::Protocol> protocol = http::Protocol::kHttp11;
   if (spec().protocol == UpstreamProtocol::kByAlpn) protocol.reset();
   if (spec().protocol == UpstreamProtocol::kHttp2) protocol = http::Protocol::kHttp2;
@@ -83,14 +88,32 @@ Pool& Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
   if (!wishes.server_name.empty() || !wishes.expected_san.empty()) return named_pool(host, kind, protocol, priority, wishes);
   auto& place = host.pools[kind][static_cast<size_t>(priority)];
   if (place == nullptr) {
+    if (!may_have_another_pool(priority)) return nullptr;
     place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
                                    spec().transport_for(host.endpoint->transport_match));
   }
-  return *place;
+  return place.get();
+}
+
+/// At the limit, pools that nobody uses make room.
+bool Cluster::may_have_another_pool(Priority priority) {
+  const Budget& pools = state_->breakers_for(priority).pools;
+  if (!pools.open()) return true;
+  for (auto& host : hosts_) {
+    for (auto& row : host->pools) {
+      for (auto& pool : row) {
+        if (pool != nullptr && pool->unused()) pool.reset();
+      }
+    }
+    std::erase_if(host->named_pools, [](const auto& item) { return item.second == nullptr || item.second->unused(); });
+  }
+  if (!pools.open()) return true;
+  stats_.upstream_cx_pool_overflow.add();
+  return false;
 }
 
 /// Connections to different names are different connections, even to the same endpoint.
-Pool& Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
+Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
                           const ConnectionWishes& wishes) {
   std::string key = std::to_string(kind * kPriorities + static_cast<size_t>(priority));
   for (const std::string& wish : {wishes.server_name, wishes.expected_san}) (key += '\n') += lower(wish);
@@ -100,10 +123,11 @@ Pool& Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
   }
   auto& place = host.named_pools[key];
   if (place == nullptr) {
+    if (!may_have_another_pool(priority)) return nullptr;
     place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
                                    spec().transport_for(host.endpoint->transport_match), wishes);
   }
-  return *place;
+  return place.get();
 }
 
 void Cluster::drain() {

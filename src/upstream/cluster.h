@@ -18,6 +18,7 @@ struct Host {
   Host(EndpointPtr endpoint, EndpointStats& stats) : endpoint(std::move(endpoint)), stats(stats) {}
   const EndpointPtr endpoint;
   EndpointStats& stats;
+  bool failed = false;                          // checks say so: no use of its connections any more
   std::unique_ptr<Pool> pools[3][kPriorities];  // by protocol (HTTP/1, HTTP/2, ALPN decides) and priority
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> named_pools;  // for requests with wishes of their own
 
@@ -54,7 +55,8 @@ class Cluster {
   /// The share of all requests that shall be refused, for the service is overloaded.
   double drop_share() const { return endpoints_ == nullptr ? 0 : endpoints_->drop_share; }
   /// The pool to reach a host by; made when first asked for. `downstream` decides for clusters that follow it.
-  Pool& pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes = {});
+  /// Null if the circuit breaker for pools forbids another one.
+  Pool* pool(Host& host, http::Protocol downstream, Priority priority, const ConnectionWishes& wishes = {});
 
   /// The endpoints changed: hosts that stay keep their connections, those that went drain.
   void update(EndpointSetPtr endpoints);
@@ -76,8 +78,9 @@ class Cluster {
   void sweep_dialled();
   Host* host_at(std::string_view address);
   Host* overridden(PickContext& context);
-  Pool& named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
+  Pool* named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
                    const ConnectionWishes& wishes);
+  bool may_have_another_pool(Priority priority);
 
   loop::EventLoop& loop_;
   ClusterStatePtr state_;

@@ -19,6 +19,7 @@
 #include "net/address_config.h"
 #include "stats/registry.h"
 #include "upstream/balancing_config.h"
+#include "upstream/health_config.h"
 #include "upstream/match_values.h"
 
 namespace weir::upstream {
@@ -60,6 +61,7 @@ class Reader {
     protocol();
     connections(sources_.bind_default);
     transports();
+    good_ = read_health(from_, at_, sources_.runtime, *spec_, diagnostics_) && good_;
     return good_ ? spec_ : nullptr;
   }
 
@@ -298,6 +300,38 @@ class Reader {
       if (from.has_max_retries()) into.max_retries = from.max_retries().value();
       if (from.has_max_connection_pools()) into.max_connection_pools = from.max_connection_pools().value();
       into.track_remaining = from.track_remaining();
+      if (from.has_retry_budget()) {
+        Thresholds::RetryBudget& budget = into.retry_budget.emplace();
+        if (from.retry_budget().has_budget_percent()) budget.percent = from.retry_budget().budget_percent().value();
+        if (from.retry_budget().has_min_retry_concurrency())
+          budget.min_concurrency = from.retry_budget().min_retry_concurrency().value();
+      }
+    }
+    bool hosts_seen[kPriorities] = {};
+    for (const CircuitBreakers::Thresholds& from : from_.circuit_breakers().per_host_thresholds()) {
+      const size_t priority = from.priority() == core::HIGH ? 1 : 0;
+      if (from.has_max_pending_requests() || from.has_max_requests() || from.has_max_retries() ||
+          from.has_max_connection_pools() || from.has_retry_budget() || from.track_remaining()) {
+        const FieldPath breakers{&at_, "circuit_breakers"};
+        error(FieldPath{&breakers, "per_host_thresholds"}, "endpoints have a limit of connections only",
+              "give max_connections only");
+      }
+      if (std::exchange(hosts_seen[priority], true)) continue;
+      if (from.has_max_connections()) spec_->thresholds[priority].max_connections_per_host = from.max_connections().value();
+    }
+    RuntimeValues* const runtime = sources_.runtime;
+    if (runtime == nullptr) return;
+    for (const size_t priority : {0, 1}) {
+      const std::string prefix = "circuit_breakers." + spec_->name + (priority == 0 ? ".default." : ".high.");
+      Thresholds& into = spec_->thresholds[priority];
+      into.connections_key = runtime->key(prefix + "max_connections");
+      into.pending_requests_key = runtime->key(prefix + "max_pending_requests");
+      into.requests_key = runtime->key(prefix + "max_requests");
+      into.retries_key = runtime->key(prefix + "max_retries");
+      into.connection_pools_key = runtime->key(prefix + "max_connection_pools");
+      if (!into.retry_budget) continue;
+      into.retry_budget->percent_key = runtime->key(prefix + "retry_budget.budget_percent");
+      into.retry_budget->min_concurrency_key = runtime->key(prefix + "retry_budget.min_retry_concurrency");
     }
   }
 

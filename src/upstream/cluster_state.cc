@@ -1,6 +1,8 @@
 #include "upstream/cluster_state.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "upstream/subset_plan.h"
 
@@ -13,8 +15,8 @@ void count_members(ClusterState& cluster, const EndpointSet& set) {
   int64_t healthy = 0, degraded = 0, excluded = 0;
   uint32_t max_weight = 0;
   for (const EndpointPtr& endpoint : set.endpoints) {
-    healthy += endpoint->health == Health::kHealthy ? 1 : 0;
-    degraded += endpoint->health == Health::kDegraded ? 1 : 0;
+    healthy += endpoint->availability() == Availability::kHealthy ? 1 : 0;
+    degraded += endpoint->availability() == Availability::kDegraded ? 1 : 0;
     excluded += endpoint->excluded() ? 1 : 0;
     max_weight = std::max(max_weight, endpoint->weight);
   }
@@ -55,11 +57,42 @@ void plan(ClusterState& cluster, EndpointSet& set) {
   }
 }
 
+/// What is known of an address stays known when its description changes; a new one has to prove itself first.
+void begin_watching(const ClusterState& cluster, const EndpointSet& set, const EndpointSet* before) {
+  const ClusterSpec& spec = *cluster.spec;
+  if (spec.health_checks.empty() && !spec.outlier) return;
+  std::unordered_map<std::string_view, const Endpoint*> known;
+  if (before != nullptr) {
+    for (const EndpointPtr& endpoint : before->endpoints) known.emplace(endpoint->address->text(), endpoint.get());
+  }
+  for (const EndpointPtr& endpoint : set.endpoints) {
+    const auto found = known.find(endpoint->address->text());
+    if (found != known.end() && found->second == endpoint.get()) continue;
+    if (spec.outlier && endpoint->outlier == nullptr) endpoint->outlier = std::make_unique<OutlierRecord>();
+    if (found != known.end()) {
+      endpoint->set(found->second->flags());
+    } else if (!spec.health_checks.empty()) {
+      endpoint->set(HealthFlag::kFailedActiveCheck);
+      if (spec.ignore_new_hosts_until_first_check) endpoint->set(HealthFlag::kPendingActiveCheck);
+    }
+  }
+}
+
 }  // namespace
+
+void count_health(ClusterState& cluster) {
+  if (const EndpointSetPtr set = cluster.endpoints.load()) count_members(cluster, *set);
+}
 
 void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from) {
   if (from == nullptr) return cluster.endpoints.store(nullptr);
   auto set = std::make_shared<EndpointSet>(*from);
+  const ClusterSpec& spec = *cluster.spec;
+  for (const EndpointPtr& endpoint : set->endpoints) {
+    if (spec.outlier && endpoint->outlier == nullptr) endpoint->outlier = std::make_unique<OutlierRecord>();
+    if (!spec.outlier) endpoint->clear(HealthFlag::kFailedOutlierCheck);
+    if (spec.health_checks.empty()) endpoint->clear(~uint32_t{HealthFlag::kFailedOutlierCheck});
+  }
   plan(cluster, *set);
   cluster.endpoints.store(std::move(set));
   cluster.endpoints_version.fetch_add(1);
@@ -69,6 +102,7 @@ bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   const EndpointSetPtr before = cluster.endpoints.load();
   std::shared_ptr<EndpointSet> after = make_endpoint_set(assignment, cluster.workers(), before.get());
   if (before != nullptr && before->same_as(*after)) return false;
+  begin_watching(cluster, *after, before.get());
   plan(cluster, *after);
   count_members(cluster, *after);
   if (before == nullptr ? !after->endpoints.empty() : before->endpoints != after->endpoints) {

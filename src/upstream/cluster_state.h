@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "net/tls/tls_stats.h"
@@ -29,6 +30,11 @@ struct ClusterCounts {
   std::unique_ptr<stats::Sharded<net::TlsStats>> tls;  // once the cluster has used TLS
 };
 
+/// Success rates that outlier detection found, in percent; -1 for none. Written by main.
+struct OutlierRates {
+  std::atomic<double> average = -1, threshold = -1;
+};
+
 struct ClusterState {
   /// `counts`: those of the cluster that this one replaces, or null.
   ClusterState(std::shared_ptr<const ClusterSpec> spec, size_t workers, std::shared_ptr<ClusterCounts> counts = nullptr)
@@ -38,7 +44,7 @@ struct ClusterState {
         membership(this->counts->membership),
         breakers{CircuitBreakers(this->spec->thresholds[0]), CircuitBreakers(this->spec->thresholds[1])} {
     if (this->spec->uses_tls() && this->counts->tls == nullptr) {
-      this->counts->tls = std::make_unique<stats::Sharded<net::TlsStats>>(workers);
+      this->counts->tls = std::make_unique<stats::Sharded<net::TlsStats>>(workers + 1);
     }
   }
 
@@ -54,6 +60,11 @@ struct ClusterState {
   /// The cluster that the proxy itself belongs to (cluster_manager.local_cluster_name); null if it does not know. It is there
   /// as long as anybody is.
   const ClusterState* local = nullptr;
+  mutable OutlierRates external_rates, local_origin_rates;
+  /// Set before workers see the cluster, if it has outlier detection or active checks. From any thread: an endpoint failed too
+  /// often in a row; an endpoint asked not to be used.
+  std::function<void(const EndpointPtr&, OutlierKind)> tell_outlier;
+  std::function<void(const EndpointPtr&)> tell_failed_check;
 
   CircuitBreakers& breakers_for(Priority priority) const { return breakers[static_cast<size_t>(priority)]; }
   size_t workers() const { return stats.workers(); }
@@ -63,7 +74,9 @@ using ClusterStatePtr = std::shared_ptr<ClusterState>;
 /// Gives the cluster these endpoints and counts the change. Endpoints that stay keep their counters and connections.
 /// False if nothing changed. Main thread; the caller mails `cluster.endpoints` to the workers.
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment);
-/// Gives the cluster the endpoints that its predecessor has.
+/// Counts members anew, after something was found out about them.
+void count_health(ClusterState& cluster);
+/// Gives the cluster the endpoints of that set, its predecessor's or its own after something was found out about them.
 void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from);
 
 }  // namespace weir::upstream

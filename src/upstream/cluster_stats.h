@@ -32,6 +32,7 @@ struct ClusterStats {
   stats::Counter lb_healthy_panic, lb_subsets_selected, lb_subsets_fallback, lb_subsets_fallback_panic, retry_or_shadow_abandoned;
   stats::Counter lb_local_cluster_not_ok, lb_recalculate_zone_structures, lb_zone_cluster_too_small, lb_zone_no_capacity_left,
       lb_zone_routing_all_directly, lb_zone_routing_cross_zone, lb_zone_routing_sampled, original_dst_host_invalid;
+  stats::Counter ratelimit_ok, ratelimit_error, ratelimit_over_limit, ratelimit_failure_mode_allowed;  // of the filter
 
   stats::Histogram upstream_cx_connect_ms, upstream_cx_length_ms, upstream_rq_per_cx, upstream_rq_time;
   stats::CodeCounters codes;           // upstream_rq_200 …

@@ -14,6 +14,7 @@
 #include "net/tls/tls_config.h"
 #include "upstream/balancing_config.h"
 #include "upstream/cluster_config.h"
+#include "upstream/health_config.h"
 
 namespace weir::upstream {
 
@@ -43,6 +44,8 @@ void declare_cluster(config::SupportTable& table) {
                "load_assignment",
                "max_requests_per_connection",
                "circuit_breakers",
+               "health_checks",
+               "outlier_detection",
                "common_http_protocol_options",
                "http_protocol_options",
                "http2_protocol_options",
@@ -71,10 +74,9 @@ void declare_cluster(config::SupportTable& table) {
   table.message<Cluster::EdsClusterConfig>().fields({"eds_config", "service_name"});
   table.message<Cluster::OriginalDstLbConfig>().all_fields();
   table.message<Cluster::RefreshRate>().all_fields();
-  table.message<cluster::CircuitBreakers>().fields({"thresholds"});
-  table.message<cluster::CircuitBreakers::Thresholds>().fields({"priority", "max_connections", "max_pending_requests",
-                                                                "max_requests", "max_retries", "track_remaining",
-                                                                "max_connection_pools"});
+  table.message<cluster::CircuitBreakers>().all_fields();
+  table.message<cluster::CircuitBreakers::Thresholds>().all_fields();
+  table.message<cluster::CircuitBreakers::Thresholds::RetryBudget>().all_fields();
   table.message<cluster::UpstreamConnectionOptions>()
       .fields({"tcp_keepalive"})
       .harmless({"set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"});
@@ -94,7 +96,8 @@ void declare_endpoints(config::SupportTable& table) {
       .fields({"locality", "lb_endpoints", "load_balancing_weight", "priority"})
       .harmless({"metadata", "proximity"});
   table.message<endpoint::LbEndpoint>().fields({"endpoint", "health_status", "metadata", "load_balancing_weight"});
-  table.message<endpoint::Endpoint>().fields({"address", "hostname"}).harmless({"health_check_config", "additional_addresses"});
+  table.message<endpoint::Endpoint>().fields({"address", "hostname", "health_check_config"}).harmless({"additional_addresses"});
+  table.message<endpoint::Endpoint::HealthCheckConfig>().all_fields();
   table.message<core::Metadata>().fields({"filter_metadata"}).harmless({"typed_filter_metadata"});
   table.message<core::Locality>().all_fields();
 }
@@ -143,6 +146,7 @@ void declare_clusters(config::SupportTable& table) {
   net::declare_addresses(table);
   http::declare_protocol_options(table);
   declare_cluster(table);
+  declare_health(table);
   declare_endpoints(table);
   declare_connections(table);
   declare_resolvers(table);

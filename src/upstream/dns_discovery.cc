@@ -108,6 +108,9 @@ void DnsDiscovery::publish() {
     for (const net::AddressPtr& address : name->addresses) {
       EndpointSpec& endpoint = assignment.localities[name->locality].endpoints.emplace_back(name->spec);
       endpoint.address = address;
+      if (endpoint.check_port != 0 && endpoint.check_address == nullptr) {
+        endpoint.check_address = std::make_shared<const net::Address>(address->with_port(endpoint.check_port));
+      }
     }
   }
   if (update_endpoints(cluster_, assignment)) {

@@ -16,10 +16,16 @@ bool same_metadata(const LbMetadataPtr& a, const LbMetadataPtr& b) {
   return a == b || (a != nullptr && b != nullptr && *a == *b);
 }
 
+bool same_address(const net::AddressPtr& a, const net::AddressPtr& b) {
+  return a == b || (a != nullptr && b != nullptr && *a == *b);
+}
+
 bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
   return have.hostname == want.hostname && have.weight == want.weight && have.health == want.health &&
-         have.canary == want.canary && have.transport_match == want.transport_match &&
-         same_metadata(have.lb_metadata, want.lb_metadata) && have.priority == place.priority && have.locality == place.locality;
+         have.canary == want.canary && have.no_active_check == want.no_active_check &&
+         have.check_hostname == want.check_hostname && same_address(have.check_address, want.check_address) &&
+         have.transport_match == want.transport_match && same_metadata(have.lb_metadata, want.lb_metadata) &&
+         have.priority == place.priority && have.locality == place.locality;
 }
 
 }  // namespace
@@ -48,6 +54,9 @@ std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, siz
       endpoint->weight = spec.weight;
       endpoint->health = spec.health;
       endpoint->canary = spec.canary;
+      endpoint->no_active_check = spec.no_active_check;
+      endpoint->check_address = spec.check_address;
+      endpoint->check_hostname = spec.check_hostname;
       endpoint->transport_match = spec.transport_match;
       endpoint->lb_metadata = spec.lb_metadata;
       endpoint->healthy_since = monotonic_now();

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "upstream/cluster_stats.h"
+#include "upstream/outlier_record.h"
 #include "upstream/spec.h"
 
 namespace weir::upstream {
@@ -16,7 +17,19 @@ namespace weir::upstream {
 /// What a balancer makes of all that is known of an endpoint's health.
 enum class Availability : uint8_t { kHealthy, kDegraded, kUnavailable };
 
-/// One address of a cluster. Immutable but for what is counted; shared by all workers.
+/// What checks found out about an endpoint, beside what discovery says of it: bits of Endpoint::flags().
+struct HealthFlag {
+  enum : uint32_t {
+    kFailedActiveCheck = 1,
+    kFailedOutlierCheck = 2,
+    kDegradedActiveCheck = 4,
+    kPendingActiveCheck = 8,   // never asked yet, and not to be counted until then
+    kExcludedByCheck = 16,     // it said itself that it is not to be counted
+    kActiveCheckTimeout = 32,  // it failed by not answering
+  };
+};
+
+/// One address of a cluster. Immutable but for what is counted and found out; shared by all workers.
 struct Endpoint {
   Endpoint(size_t workers, net::AddressPtr address) : address(std::move(address)), stats(workers) {}
 
@@ -27,6 +40,9 @@ struct Endpoint {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   bool canary = false;
+  bool no_active_check = false;   // health_check_config.disable_active_health_check
+  net::AddressPtr check_address;  // where active checks ask; null: `address`
+  std::string check_hostname;     // what they ask for; "" for what the check says
   MatchValues transport_match;
   LbMetadataPtr lb_metadata;  // null: none
   mutable stats::Sharded<EndpointStats> stats;
@@ -35,13 +51,33 @@ struct Endpoint {
   /// Since when it may be used, for a slow start.
   mutable std::atomic<MonotonicNs> healthy_since = 0;
 
+  /// Connections of all workers, for limits of single endpoints.
+  mutable std::atomic<int32_t> connections = 0;
+  /// Null unless the cluster has outlier detection.
+  mutable std::unique_ptr<OutlierRecord> outlier;
+
+  uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  /// Main thread; whoever balances is told by a new EndpointSet.
+  void set(uint32_t flags) const { flags_.fetch_or(flags, std::memory_order_relaxed); }
+  void clear(uint32_t flags) const { flags_.fetch_and(~flags, std::memory_order_relaxed); }
+
   Availability availability() const {
-    if (health == Health::kHealthy) return Availability::kHealthy;
+    constexpr uint32_t kFailed = HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck;
+    const uint32_t found = flags();
+    if ((found & kFailed) != 0) return Availability::kUnavailable;
+    if (health == Health::kHealthy) {
+      return (found & HealthFlag::kDegradedActiveCheck) != 0 ? Availability::kDegraded : Availability::kHealthy;
+    }
     return health == Health::kDegraded ? Availability::kDegraded : Availability::kUnavailable;
   }
   /// Counts neither for nor against its priority's health.
-  bool excluded() const { return health == Health::kDraining; }
+  bool excluded() const {
+    return health == Health::kDraining || (flags() & (HealthFlag::kPendingActiveCheck | HealthFlag::kExcludedByCheck)) != 0;
+  }
   bool usable() const { return availability() != Availability::kUnavailable; }
+
+ private:
+  mutable std::atomic<uint32_t> flags_ = 0;
 };
 using EndpointPtr = std::shared_ptr<const Endpoint>;
 

@@ -1,5 +1,6 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -15,7 +16,9 @@ Pool::Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<h
       transport_(transport),
       wishes_(std::move(wishes)),
       expected_(protocol.value_or(http::Protocol::kHttp11)),
-      breakers_(context.cluster.breakers_for(priority)) {}
+      breakers_(context.cluster.breakers_for(priority)),
+      most_connections_per_host_(context.cluster.spec->thresholds[static_cast<size_t>(priority)].max_connections_per_host),
+      pool_lease_(breakers_.pools.take()) {}
 
 Pool::~Pool() {
   ending_ = true;
@@ -75,7 +78,9 @@ void Pool::maybe_connect() {
   const size_t per_connection = expected_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
   while (waiting_ > connecting_ * per_connection && !ending_) {
     // With the limit reached one connection is still allowed to a pool that has none.
-    if (breakers_.connections.open()) {
+    const bool host_full =
+        static_cast<uint32_t>(std::max(endpoint_.connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
+    if (breakers_.connections.open() || host_full) {
       context_.stats.upstream_cx_overflow.add();
       if (connections_ != 0) return;
     }
@@ -134,6 +139,17 @@ void Pool::on_connection_gone(ClientConnection& connection) {
 void Pool::drain() {
   leaving_ = true;
   while (!ready_.empty()) ready_.front().drain();
+}
+
+void Pool::drain_existing() {
+  while (!ready_.empty()) ready_.front().drain();
+  List<ClientConnection> busy;
+  busy.take_all(others_);
+  while (!busy.empty()) {
+    ClientConnection& connection = busy.pop_front();
+    others_.push_back(connection);
+    if (connection.state() == ClientConnection::State::kBusy) connection.drain();
+  }
 }
 
 }  // namespace weir::upstream

@@ -63,6 +63,8 @@ class Pool {
 
   /// Idle connections are closed, busy ones after their streams; whoever still waits is served first.
   void drain();
+  /// The connections there are now end when nobody uses them; others may take their place.
+  void drain_existing();
   bool empty() const { return connections_ == 0; }
   /// Nobody waits either.
   bool unused() const { return connections_ == 0 && waiting_ == 0; }
@@ -95,6 +97,8 @@ class Pool {
   const ConnectionWishes wishes_;
   http::Protocol expected_ = http::Protocol::kHttp11;  // what the next connection will probably speak
   CircuitBreakers& breakers_;
+  const uint32_t most_connections_per_host_;
+  const Budget::Lease pool_lease_;
   List<ClientConnection> ready_;  // most recently used first
   List<ClientConnection> others_;
   List<PoolWaiter> waiters_;

@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "net/resolver_spec.h"
 #include "upstream/balancing_spec.h"
+#include "upstream/health_spec.h"
 #include "upstream/transport.h"
 
 namespace weir::upstream {
@@ -26,7 +27,17 @@ struct Thresholds {
   uint32_t max_requests = 1024;
   uint32_t max_retries = 3;
   uint32_t max_connection_pools = UINT32_MAX;
+  uint32_t max_connections_per_host = UINT32_MAX;
   bool track_remaining = false;
+  /// Takes the place of max_retries: retries may be that share of the requests under way, and always a few.
+  struct RetryBudget {
+    double percent = 20;
+    uint32_t min_concurrency = 3;
+    RuntimeKey percent_key, min_concurrency_key;
+  };
+  std::optional<RetryBudget> retry_budget;
+  /// May replace the limits: circuit_breakers.<cluster>.<priority>.max_connections and so on.
+  RuntimeKey connections_key, pending_requests_key, requests_key, retries_key, connection_pools_key;
 };
 
 enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst };
@@ -67,6 +78,10 @@ struct EndpointSpec {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   bool canary = false;
+  bool no_active_check = false;
+  net::AddressPtr check_address;  // where active checks ask; null: `address`
+  uint16_t check_port = 0;        // the same for names that are yet to be resolved; 0: `port`
+  std::string check_hostname;
   MatchValues transport_match;  // chooses among transport_socket_matches
   LbMetadataPtr lb_metadata;    // null: none
 };
@@ -144,6 +159,11 @@ struct ClusterSpec {
   http::Http2Options http2;
   http::CodecLimits limits;
   Thresholds thresholds[kPriorities];
+
+  std::vector<HealthCheckSpec> health_checks;  // the first one counts
+  std::optional<OutlierSpec> outlier;
+  int64_t update_merge_window_ms = 1000;            // how long later changes of health may wait; 0: they do not
+  bool ignore_new_hosts_until_first_check = false;  // they count for nothing until then
 
   Transport transport;
   std::vector<TransportMatch> transport_matches;  // the first that fits an endpoint wins over `transport`

@@ -83,6 +83,10 @@ constexpr auto kCluster = stats::table<ClusterStats>({
     {"lb_zone_routing_sampled", &ClusterStats::lb_zone_routing_sampled},
     {"original_dst_host_invalid", &ClusterStats::original_dst_host_invalid},
     {"retry_or_shadow_abandoned", &ClusterStats::retry_or_shadow_abandoned},
+    {"ratelimit.ok", &ClusterStats::ratelimit_ok, Shown::kOnceUsed},
+    {"ratelimit.error", &ClusterStats::ratelimit_error, Shown::kOnceUsed},
+    {"ratelimit.over_limit", &ClusterStats::ratelimit_over_limit, Shown::kOnceUsed},
+    {"ratelimit.failure_mode_allowed", &ClusterStats::ratelimit_failure_mode_allowed, Shown::kOnceUsed},
     {"upstream_cx_connect_ms", &ClusterStats::upstream_cx_connect_ms, Unit::kMilliseconds},
     {"upstream_cx_length_ms", &ClusterStats::upstream_cx_length_ms, Unit::kMilliseconds},
     {"upstream_rq_per_cx", &ClusterStats::upstream_rq_per_cx, Unit::kUnspecified},
@@ -127,19 +131,21 @@ void visit_hashing(stats::StatVisitor& visitor, const BalancingSpec& spec, const
 void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const CircuitBreakers& breakers,
                     const Thresholds& limits) {
   const auto scope = visitor.scope(prefix);
-  visitor.gauge("cx_open", breakers.connections.open());
-  visitor.gauge("cx_pool_open", 0);
+  // As in Envoy, a breaker that nothing ever went through looks closed, even if nothing could.
+  const auto open = [](const Budget& budget) { return budget.used_ever() && budget.open(); };
+  visitor.gauge("cx_open", open(breakers.connections));
+  visitor.gauge("cx_pool_open", open(breakers.pools));
   if (limits.track_remaining) {
     visitor.gauge("remaining_cx", breakers.connections.remaining());
-    // Pools are never short of anything here; Envoy shows its own "no limit" as 2^64-1.
-    visitor.gauge("remaining_cx_pools", limits.max_connection_pools == UINT32_MAX ? -1 : int64_t{limits.max_connection_pools});
+    // Envoy shows its own "no limit" as 2^64-1.
+    visitor.gauge("remaining_cx_pools", limits.max_connection_pools == UINT32_MAX ? -1 : breakers.pools.remaining());
     visitor.gauge("remaining_pending", breakers.pending_requests.remaining());
-    visitor.gauge("remaining_retries", breakers.retries.remaining());
+    visitor.gauge("remaining_retries", breakers.retry_budget ? 0 : breakers.retries.remaining());
     visitor.gauge("remaining_rq", breakers.requests.remaining());
   }
-  visitor.gauge("rq_open", breakers.requests.open());
-  visitor.gauge("rq_pending_open", breakers.pending_requests.open());
-  visitor.gauge("rq_retry_open", breakers.retries.open());
+  visitor.gauge("rq_open", open(breakers.requests));
+  visitor.gauge("rq_pending_open", open(breakers.pending_requests));
+  visitor.gauge("rq_retry_open", open(breakers.retries));
 }
 
 /// What codecs count is shown once the cluster has had a connection of that protocol.

@@ -1,0 +1,96 @@
+#include "control/cluster_health.h"
+
+#include <utility>
+
+namespace weir::control {
+
+void EventFiles::append(const std::string& path, std::string_view line) {
+  const auto [place, is_new] = files_.try_emplace(path);
+  if (is_new) place->second.open(path, std::ios::app);
+  place->second << line << std::flush;
+}
+
+ClusterHealth::ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cluster, stats::Registry& registry,
+                             EventFiles& files, const std::string& outlier_log_path, std::function<void()> on_endpoints,
+                             std::function<void()> on_ready)
+    : loop_(loop),
+      cluster_(std::move(cluster)),
+      on_endpoints_(std::move(on_endpoints)),
+      on_ready_(std::move(on_ready)),
+      window_timer_(loop::Timer::calling<&ClusterHealth::on_window_end>(loop.timers(), *this)),
+      self_(std::make_shared<ClusterHealth*>(this)) {
+  const upstream::ClusterSpec& spec = *cluster_->spec;
+  registration_ = registry.add("cluster." + spec.stat_name + ".", [this](stats::StatVisitor& visitor) {
+    if (!cluster_->spec->health_checks.empty()) upstream::visit(visitor, check_stats_);
+    if (cluster_->spec->outlier) upstream::visit(visitor, outlier_stats_);
+  });
+  if (spec.outlier) {
+    std::function<void(std::string_view)> log;
+    if (!outlier_log_path.empty()) {
+      log = [&files, outlier_log_path](std::string_view line) { files.append(outlier_log_path, line); };
+    }
+    detector_ = std::make_unique<upstream::OutlierDetector>(
+        loop_, *cluster_, *spec.outlier, outlier_stats_,
+        upstream::OutlierDetector::Callbacks{.on_change = [this] { on_change(); }, .log = std::move(log)});
+    cluster_->tell_outlier = [&loop, self = self_](const upstream::EndpointPtr& endpoint, upstream::OutlierKind kind) {
+      loop.post([self, endpoint, kind] {
+        if (*self != nullptr) (*self)->detector_->on_consecutive(endpoint, kind);
+      });
+    };
+  }
+  if (!spec.health_checks.empty()) {
+    const upstream::HealthCheckSpec& check = spec.health_checks.front();
+    std::function<void(std::string_view)> log;
+    if (!check.event_log_path.empty()) {
+      log = [&files, path = check.event_log_path](std::string_view line) { files.append(path, line); };
+    }
+    checker_ = std::make_unique<upstream::HealthChecker>(
+        loop_, *cluster_, check, check_stats_,
+        upstream::HealthChecker::Callbacks{.on_change = [this] { on_change(); },
+                                           .on_well =
+                                               [this](const upstream::EndpointPtr& endpoint) {
+                                                 if (detector_ != nullptr) detector_->on_well(endpoint);
+                                               },
+                                           .log = std::move(log),
+                                           .on_first_round = [this] { on_ready_(); }});
+    cluster_->tell_failed_check = [&loop, self = self_](const upstream::EndpointPtr& endpoint) {
+      endpoint->set(upstream::HealthFlag::kExcludedByCheck);
+      loop.post([self, endpoint] {
+        if (*self != nullptr) (*self)->checker_->fail(*endpoint);
+      });
+    };
+  }
+}
+
+ClusterHealth::~ClusterHealth() { *self_ = nullptr; }
+
+void ClusterHealth::start() {
+  started_ = true;
+  update();
+}
+
+void ClusterHealth::update() {
+  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
+  if (!started_ || set == nullptr) return;
+  if (detector_ != nullptr) detector_->update(*set);
+  if (checker_ != nullptr) checker_->update(*set);
+}
+
+/// The first change applies at once; those that follow closely are gathered, so that balancers are not rebuilt again and again.
+void ClusterHealth::on_change() {
+  upstream::count_health(*cluster_);
+  const int64_t window_ms = cluster_->spec->update_merge_window_ms;
+  const bool alone = window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
+  if (alone && !window_timer_.armed()) return publish();
+  if (!window_timer_.armed()) window_timer_.arm(window_ms);
+}
+
+void ClusterHealth::on_window_end() { publish(); }
+
+void ClusterHealth::publish() {
+  published_ = loop_.now();
+  upstream::take_endpoints(*cluster_, cluster_->endpoints.load());
+  on_endpoints_();
+}
+
+}  // namespace weir::control

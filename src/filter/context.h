@@ -1,0 +1,24 @@
+// FilterContext: what reading a filter's configuration needs from the rest of the house.
+#pragma once
+
+#include <string>
+
+#include "base/names.h"
+#include "base/runtime.h"
+#include "stats/scopes.h"
+
+namespace weir::filter {
+
+/// Main thread; the references outlive all filters.
+struct FilterContext {
+  stats::Scopes& stats;
+  /// Whose keys values may follow; null: they follow none.
+  RuntimeValues* runtime = nullptr;
+  /// Before the names of what the filter counts: "http.<stat_prefix of the connection manager>."; "" for what routes say.
+  std::string stat_prefix = {};
+  std::string service_cluster = {};  // --service-cluster or the node's
+
+  RuntimeKey runtime_key(std::string_view name) const { return runtime == nullptr ? RuntimeKey() : runtime->key(name); }
+};
+
+}  // namespace weir::filter

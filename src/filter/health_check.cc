@@ -1,0 +1,111 @@
+#include "filter/health_check.h"
+
+#include <algorithm>
+
+#include "upstream/cluster.h"
+
+namespace weir::filter {
+
+namespace {
+
+using http::HeaderId;
+
+/// The last answer of the upstream. From any thread.
+struct CachedAnswer {
+  std::atomic<MonotonicNs> until = 0;  // whom it may be given to
+  std::atomic<int> status = 0;
+  std::atomic<bool> degraded = false;
+};
+
+class HealthCheck final : public Filter {
+ public:
+  HealthCheck(const HealthCheckSpec& spec, CachedAnswer& cached) : spec_(spec), cached_(cached) {}
+
+  Verdict on_request(Exchange& exchange) override {
+    asks_ = std::ranges::all_of(spec_.headers, [&](const auto& matcher) { return matcher.matches(exchange.request); });
+    if (!asks_) return Verdict::proceed();
+    exchange.info.health_check = true;
+    const bool answers = !spec_.pass_through || exchange.fails_health_checks() || cached(exchange);
+    if (!answers) return Verdict::proceed();
+    if (exchange.request_ends_with_head()) return Verdict::reply(answer(exchange));
+    want_request_body();
+    return Verdict::pause();
+  }
+
+  void on_request_body(Exchange& exchange, std::string_view, bool end_stream) override {
+    if (end_stream) exchange.reply_later(answer(exchange));
+  }
+  void on_request_trailers(Exchange& exchange) override { exchange.reply_later(answer(exchange)); }
+
+  void on_reply(Exchange& exchange) override {
+    if (degraded_) exchange.response.set(HeaderId::kEnvoyDegraded, "");
+  }
+
+  Verdict on_response(Exchange& exchange) override {
+    http::HeaderMap& response = exchange.response;
+    if (asks_) {
+      if (spec_.cache_ms > 0) {
+        cached_.status = response.status();
+        cached_.degraded = response.has(HeaderId::kEnvoyDegraded);
+        if (!cached(exchange)) cached_.until = exchange.loop.now() + spec_.cache_ms * kNsPerMs;
+      }
+      response.set(HeaderId::kEnvoyUpstreamHealthCheckedCluster, spec_.service_cluster);
+    } else if (exchange.fails_health_checks()) {
+      response.set(HeaderId::kEnvoyImmediateHealthCheckFail, "true");
+    }
+    return Verdict::proceed();
+  }
+
+ private:
+  bool cached(const Exchange& exchange) const { return spec_.cache_ms > 0 && exchange.loop.now() < cached_.until; }
+
+  Reply answer(Exchange& exchange) {
+    Reply reply{.status = 200, .details = "health_check_ok"};
+    if (exchange.fails_health_checks()) {
+      reply = {.status = 503, .details = "health_check_failed"};
+    } else if (spec_.cache_ms > 0) {
+      reply = {.status = cached_.status, .details = "health_check_cached"};
+      degraded_ = cached_.degraded;
+    } else {
+      for (const auto& [name, percent] : spec_.min_healthy_percent) {
+        upstream::Cluster* cluster = exchange.cluster(name);
+        if (cluster == nullptr) {
+          reply = {.status = 503, .details = "health_check_no_cluster_found"};
+          break;
+        }
+        const upstream::MembershipStats& stats = cluster->state()->membership;
+        const auto total = static_cast<double>(stats.membership_total.value());
+        const auto usable = static_cast<double>(stats.membership_healthy.value() + stats.membership_degraded.value());
+        if (total == 0 && percent == 0) continue;
+        if (total != 0 && 100 * usable >= total * percent) continue;
+        reply = {.status = 503, .details = total == 0 ? "health_check_cluster_empty" : "health_check_cluster_unhealthy"};
+        break;
+      }
+    }
+    if (reply.status / 100 != 2) exchange.info.flags.set(format::ResponseFlag::kFailedLocalHealthCheck);
+    return reply;
+  }
+
+  const HealthCheckSpec& spec_;
+  CachedAnswer& cached_;
+  bool asks_ = false;
+  bool degraded_ = false;
+};
+
+class HealthCheckFactory final : public FilterFactory {
+ public:
+  explicit HealthCheckFactory(HealthCheckSpec spec) : spec_(std::move(spec)) {}
+  Filter* make(Exchange& exchange, const RouteSettings&) const override {
+    return make_in<HealthCheck>(exchange.arena, spec_, cached_);
+  }
+
+ private:
+  const HealthCheckSpec spec_;
+  mutable CachedAnswer cached_;
+};
+
+}  // namespace
+
+FilterFactoryPtr make_health_check(HealthCheckSpec spec) { return std::make_shared<const HealthCheckFactory>(std::move(spec)); }
+
+}  // namespace weir::filter

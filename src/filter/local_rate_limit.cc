@@ -1,0 +1,156 @@
+#include "filter/local_rate_limit.h"
+
+#include <algorithm>
+
+#include "route/mutations.h"
+#include "stats/table.h"
+
+namespace weir::filter {
+
+namespace {
+
+constexpr std::string_view kLimited = "local_rate_limited";
+
+constexpr auto kStats = stats::table<LocalRateLimitStats>({
+    {"enabled", &LocalRateLimitStats::enabled},
+    {"enforced", &LocalRateLimitStats::enforced},
+    {"ok", &LocalRateLimitStats::ok},
+    {"rate_limited", &LocalRateLimitStats::rate_limited},
+});
+
+bool fits(const LocalLimits::DescriptorSpec& spec, const Descriptor& descriptor) {
+  return std::ranges::equal(spec.entries, descriptor.entries, [](const auto& wanted, const Descriptor::Entry& entry) {
+    return wanted.first == entry.key && wanted.second == entry.value;
+  });
+}
+
+class LocalRateLimit final : public Filter {
+ public:
+  LocalRateLimit(std::shared_ptr<const LocalRateLimitSpec> own, const LocalRateLimitSpec& spec)
+      : own_(std::move(own)), spec_(spec) {}
+
+  Verdict on_request(Exchange& exchange) override {
+    if (!spec_.enabled || !spec_.enabled->holds(exchange.random.next())) return Verdict::proceed();
+    LocalRateLimitStats& stats = spec_.stats->mine(exchange.worker);
+    stats.enabled.add();
+    std::vector<Descriptor> descriptors;
+    if (!spec_.buckets.descriptors.empty()) {
+      const DescriptorRules rules{.stage = spec_.stage, .service_cluster = spec_.service_cluster, .runtime_may_disable = false};
+      if (!spec_.rate_limits.empty()) {
+        add_descriptors(spec_.rate_limits, rules, exchange, descriptors);
+      } else {
+        add_route_descriptors(spec_.from_host, rules, exchange, descriptors);
+      }
+    }
+    const LocalLimits::Outcome outcome = limits(exchange).take(descriptors, exchange.loop.now());
+    bucket_ = outcome.bucket;
+    if (outcome.allowed) {
+      stats.ok.add();
+      return Verdict::proceed();
+    }
+    stats.rate_limited.add();
+    if (!spec_.enforced || !spec_.enforced->holds(exchange.random.next())) {
+      route::apply(spec_.request_headers, exchange.request, exchange.format_context());
+      return Verdict::proceed();
+    }
+    stats.enforced.add();
+    exchange.info.flags.set(format::ResponseFlag::kRateLimited);
+    return Verdict::reply({.status = spec_.status,
+                           .body = kLimited,
+                           .details = kLimited,
+                           .grpc_status = spec_.resource_exhausted ? std::optional(8) : std::nullopt});
+  }
+
+  void on_reply(Exchange& exchange) override {
+    route::apply(spec_.response_headers, exchange.response, exchange.format_context());
+  }
+
+  Verdict on_response(Exchange& exchange) override {
+    if (!spec_.tells_limits || bucket_ == nullptr) return Verdict::proceed();
+    const MonotonicNs now = exchange.loop.now();
+    const int64_t reset_s = (bucket_->until_next(now) + kNsPerSecond - 1) / kNsPerSecond;
+    Arena& arena = exchange.arena;
+    exchange.response.add("x-ratelimit-limit", arena.decimal(static_cast<int64_t>(bucket_->most())));
+    exchange.response.add("x-ratelimit-remaining", arena.decimal(static_cast<int64_t>(bucket_->available(now))));
+    exchange.response.add("x-ratelimit-reset", arena.decimal(reset_s));
+    return Verdict::proceed();
+  }
+
+ private:
+  LocalLimits& limits(Exchange& exchange) const {
+    if (!spec_.per_connection) return *spec_.limits;
+    // As in Envoy, the first configuration that limits a connection is the one that goes on limiting it.
+    std::shared_ptr<void>& kept = exchange.kept_for_connection("local_rate_limit");
+    if (kept == nullptr) {
+      struct Kept {
+        explicit Kept(const LocalLimits::Spec& from, MonotonicNs now) : spec(from), limits(spec, now) {}
+        const LocalLimits::Spec spec;
+        LocalLimits limits;
+      };
+      auto made = std::make_shared<Kept>(spec_.buckets, exchange.loop.now());
+      kept = std::shared_ptr<void>(made, &made->limits);
+    }
+    return *static_cast<LocalLimits*>(kept.get());
+  }
+
+  const std::shared_ptr<const LocalRateLimitSpec> own_;  // keeps `spec_`, unless that is the route's
+  const LocalRateLimitSpec& spec_;
+  const TokenBucket* bucket_ = nullptr;
+};
+
+class LocalRateLimitFactory final : public FilterFactory {
+ public:
+  explicit LocalRateLimitFactory(std::shared_ptr<const LocalRateLimitSpec> spec) : spec_(std::move(spec)) {}
+  Filter* make(Exchange& exchange, const RouteSettings& settings) const override {
+    const auto* said = static_cast<const LocalRateLimitSpec*>(settings.most_specific());
+    return make_in<LocalRateLimit>(exchange.arena, spec_, said != nullptr ? *said : *spec_);
+  }
+
+ private:
+  const std::shared_ptr<const LocalRateLimitSpec> spec_;
+};
+
+}  // namespace
+
+LocalLimits::LocalLimits(const Spec& spec, MonotonicNs now) : spec_(spec) {
+  if (spec.usual) usual_.emplace(spec.usual->max_tokens, spec.usual->per_second, now);
+  for (const DescriptorSpec& each : spec.descriptors) {
+    limits_.push_back({&each, std::make_unique<TokenBucket>(each.bucket.max_tokens, each.bucket.per_second, now)});
+  }
+}
+
+/// Of all descriptors that fit, those that fill slowest are asked first: what is refused should not have cost the others.
+LocalLimits::Outcome LocalLimits::take(const std::vector<Descriptor>& descriptors, MonotonicNs now) {
+  struct Fit {
+    TokenBucket* bucket;
+    uint64_t hits;
+  };
+  std::vector<Fit> fitting;
+  for (const Descriptor& descriptor : descriptors) {
+    for (const Limit& limit : limits_) {
+      if (!fits(*limit.spec, descriptor)) continue;
+      fitting.push_back({limit.bucket.get(), descriptor.hits.value_or(1)});
+      break;
+    }
+  }
+  std::ranges::stable_sort(fitting, [](const Fit& a, const Fit& b) { return a.bucket->rate() < b.bucket->rate(); });
+  for (const Fit& fit : fitting) {
+    if (!fit.bucket->take(fit.hits, now)) return {false, fit.bucket};
+  }
+  if ((fitting.empty() || spec_.always_usual) && usual_) {
+    if (!usual_->take(1, now)) return {false, &*usual_};
+    return {true, fitting.empty() ? &*usual_ : fitting.front().bucket};
+  }
+  return {true, fitting.empty() ? nullptr : fitting.front().bucket};
+}
+
+std::shared_ptr<stats::Sharded<LocalRateLimitStats>> local_rate_limit_stats(const FilterContext& context,
+                                                                            const std::string& stat_prefix) {
+  return context.stats.find<LocalRateLimitStats>(stat_prefix + ".http_local_rate_limit.", kStats);
+}
+
+FilterFactoryPtr make_local_rate_limit(std::shared_ptr<const LocalRateLimitSpec> spec) {
+  return std::make_shared<const LocalRateLimitFactory>(std::move(spec));
+}
+
+}  // namespace weir::filter
