@@ -8,6 +8,7 @@
 #include "filter/health_check.h"
 #include "filter/local_rate_limit.h"
 #include "filter/rate_limit.h"
+#include "filter/stateful_session.h"
 
 namespace weir::filter {
 
@@ -31,6 +32,9 @@ constexpr CatalogEntry kCatalog[] = {
      declare_local_rate_limit},
     {"envoy.filters.http.ratelimit", "envoy.extensions.filters.http.ratelimit.v3.RateLimit", read_rate_limit,
      "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute", read_rate_limit_settings, declare_rate_limit},
+    {"envoy.filters.http.stateful_session", "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
+     read_stateful_session, "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
+     read_stateful_session_settings, declare_stateful_session},
 };
 
 }  // namespace

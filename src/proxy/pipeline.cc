@@ -269,8 +269,8 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   info.attempts = 1;
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster)) return Next::kGoOn;
-  router_.look_at(*cluster, forward);
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
+  router_.look_at(*cluster, forward);
 
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, groups, connection_->buffer_limit());

@@ -1,6 +1,7 @@
 #include "upstream/cluster_state.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 
@@ -25,6 +26,19 @@ void count_members(ClusterState& cluster, const EndpointSet& set) {
   stats.membership_degraded.set(degraded);
   stats.membership_excluded.set(excluded);
   if (cluster.spec->discovery != DiscoveryType::kStatic) stats.max_host_weight.set(max_weight);
+}
+
+/// Of how many priorities the endpoints are others now.
+uint64_t changed_priorities(const EndpointSet* before, const EndpointSet& after) {
+  std::map<uint32_t, std::vector<const Endpoint*>> had, has;
+  if (before != nullptr) {
+    for (const EndpointPtr& endpoint : before->endpoints) had[endpoint->priority].push_back(endpoint.get());
+  }
+  for (const EndpointPtr& endpoint : after.endpoints) has[endpoint->priority].push_back(endpoint.get());
+  uint64_t changed = 0;
+  for (const auto& [priority, endpoints] : has) changed += had[priority] != endpoints;
+  for (const auto& [priority, endpoints] : had) changed += !endpoints.empty() && !has.contains(priority);
+  return changed;
 }
 
 /// Envoy's main thread and each of its workers part the endpoints for themselves, and count it.
@@ -105,9 +119,7 @@ bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   begin_watching(cluster, *after, before.get());
   plan(cluster, *after);
   count_members(cluster, *after);
-  if (before == nullptr ? !after->endpoints.empty() : before->endpoints != after->endpoints) {
-    cluster.membership.membership_change.add();
-  }
+  cluster.membership.membership_change.add(changed_priorities(before.get(), *after));
   cluster.endpoints.store(std::move(after));
   cluster.endpoints_version.fetch_add(1);
   return true;

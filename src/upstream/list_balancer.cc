@@ -170,14 +170,16 @@ class ListBalancer : public Balancer {
       turns.weights.push_back(place.weight * std::min(1.0, factor * share));
       if (turns.weights.back() > 0) turns.edf.add(i, turns.weights.back());
     }
-    start_anywhere(turns.edf, turns.weights.size(), [&](uint32_t place) { return turns.weights[place]; });
+    start_anywhere(turns.edf, [&](uint32_t place) { return turns.weights[place]; });
   }
 
-  /// Workers and proxies start at different places, so that they do not all send their first request to the same endpoint.
+  /// Workers and proxies start at different places, so that they do not all send their first request to the same endpoint: the
+  /// first turn begins anywhere, and some turns have been taken.
   template <class F>
-  void start_anywhere(Edf& edf, size_t size, F&& weight) {
+  void start_anywhere(Edf& edf, F&& weight) {
+    constexpr uint64_t kMostTurns = 64;
     if (edf.empty()) return;
-    for (uint64_t turns = seed_ % (2 * size); turns > 0; --turns) edf.next(weight);
+    for (uint64_t turns = (seed_ >> 32) % kMostTurns; turns > 0; --turns) edf.next(weight);
   }
 
   Source* prepared(Source& source, const HostList& hosts) {
@@ -189,8 +191,11 @@ class ListBalancer : public Balancer {
     const uint32_t first = endpoint(hosts.front()).weight;
     const bool alike = std::ranges::all_of(hosts, [&](uint32_t host) { return endpoint(host).weight == first; });
     if (alike && !starts_slowly()) return &source;
-    for (const uint32_t host : hosts) source.edf.add(host, weight(host));
-    start_anywhere(source.edf, hosts.size(), [this](uint32_t host) { return weight(host); });
+    for (size_t i = 0; i < hosts.size(); ++i) {
+      const uint32_t host = hosts[(seed_ % hosts.size() + i) % hosts.size()];
+      source.edf.add(host, weight(host));
+    }
+    start_anywhere(source.edf, [this](uint32_t host) { return weight(host); });
     return &source;
   }
 
