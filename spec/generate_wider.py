@@ -45,7 +45,7 @@ class Wider(Routes):
             if self.maybe(0.3):
                 a['include_vh_rate_limits'] = self.maybe()
         if self.maybe(0.02):
-            a['hedge_policy'] = {'hedge_on_per_try_timeout': self.maybe()}
+            a['hedge_policy'] = {'initial_requests': 1}
         if self.maybe(0.03):
             a['early_data_policy'] = {'name': 'e', 'typed_config': {'@type': TYPE + 'early_data.v3.DefaultEarlyDataPolicy'}}
         if self.maybe(0.04) and 'cluster' in a:
