@@ -71,6 +71,8 @@ constexpr Page kPages[] = {
     {"/stats/recentlookups/clear", "forget the looked-up names", true, recent_lookups_page},
     {"/stats/recentlookups/disable", "stop recording looked-up names", true, recent_lookups_page},
     {"/stats/recentlookups/enable", "record looked-up names", true, recent_lookups_page},
+    {"/weir/live", "what goes on now, for the page at /", false, live_page, {}, false},
+    {"/weir/requests", "requests that were just answered, for the page at /", false, requests_page, {}, false},
 };
 
 }  // namespace
@@ -80,6 +82,7 @@ std::span<const Page> pages() { return kPages; }
 std::string help_text() {
   std::string text = "admin commands are:\n";
   for (const Page& page : kPages) {
+    if (!page.listed) continue;
     (text += "  ") += page.path;
     ((text += page.acts ? " (POST): " : ": ") += page.help) += '\n';
     for (const Parameter& parameter : page.parameters) {

@@ -4,11 +4,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/request.h"
 #include "admin/subject.h"
 #include "base/log.h"
 #include "config/schema.h"
+#include "observe/access_log.h"
 #include "stats/registry.h"
 #include "stats/tags.h"
 
@@ -21,6 +23,10 @@ struct Site {
   const stats::TagExtractor& tags;
   config::Schema& schema;
   Log& log;
+  std::vector<std::shared_ptr<observe::AccessLog>> access_logs = {};
+  size_t log_thread = 0;             // the main thread's number among those that log
+  net::AddressPtr own_address = {};  // the machine's, for x-forwarded-for behind a loopback peer
+  bool records_lookups = false;      // /stats/recentlookups
 };
 
 struct Parameter {
@@ -37,6 +43,7 @@ struct Page {
   bool acts = false;  // changes something: POST only
   Response (*answer)(Site& site, const Request& request);
   std::span<const Parameter> parameters = {};
+  bool listed = true;  // on the home page and in /help
 };
 
 /// Sorted by path.
@@ -48,7 +55,12 @@ Response answer(Site& site, const Request& request);
 /// The list of commands that /help prints.
 std::string help_text();
 
+/// Text as it may stand in HTML.
+std::string escaped(std::string_view text);
+
 // --- the pages ---
+Response live_page(Site& site, const Request& request);
+Response requests_page(Site& site, const Request& request);
 Response home_page(Site& site, const Request& request);
 Response help_page(Site& site, const Request& request);
 Response stats_page(Site& site, const Request& request);

@@ -13,7 +13,7 @@ namespace {
 namespace pb = google::protobuf;
 
 Response refusal(int status, std::string text) {
-  return {.status = status, .content_type = Response::kPlain, .body = std::move(text)};
+  return {.status = status, .content_type = Response::kPlain, .body = std::move(text), .repeats_nosniff = true};
 }
 
 /// The text of a name field that the element, or a message in it (an Any opened), has.

@@ -17,6 +17,8 @@ Connection::Connection(Server& server, std::unique_ptr<net::ByteStream> stream)
   stats_.downstream_cx_active.add();
   server.stats_.listener.mine(0).downstream_cx_total.add();
   server.stats_.listener.mine(0).downstream_cx_active.add();
+  info_.local_address = info_.direct_local_address = stream_->local_address();
+  info_.remote_address = info_.direct_remote_address = stream_->remote_address();
   stream_->set_handler(*this);
   stream_->set_buffer_limit(kBufferLimit);
   stream_->start();
@@ -41,6 +43,7 @@ bool Connection::choose_codec(std::string_view bytes) {
 }
 
 void Connection::on_bytes(std::string_view bytes) {
+  count_read(bytes.size());
   if (codec_ == nullptr) {
     first_bytes_ += bytes;
     if (!choose_codec(first_bytes_)) return;
@@ -53,12 +56,12 @@ void Connection::on_bytes(std::string_view bytes) {
 
 void Connection::on_end() {
   if (codec_ != nullptr) codec_->receive_end();
-  end();
+  end(true);
 }
 
 void Connection::on_failure(const net::StreamFailure&) {
   if (codec_ != nullptr) codec_->connection_lost();
-  end();
+  end(true);
 }
 
 void Connection::on_drained() { codec_->on_drained(); }
@@ -66,10 +69,11 @@ void Connection::on_drained() { codec_->on_drained(); }
 void Connection::before_flush() {
   if (codec_ == nullptr) return;
   codec_->before_flush();
-  if (!codec_->wants_close()) return;
   stream_->flush();
+  count_sent();
+  if (!codec_->wants_close()) return;
   if (stream_->unsent() == 0) {
-    end();
+    end(false);
   } else {
     stream_->finish();  // the peer closes when it has read everything
   }
@@ -79,7 +83,7 @@ http::StreamEvents& Connection::on_new_stream(http::Stream& stream) {
   stats_.downstream_rq_total.add();
   (codec_->protocol() == http::Protocol::kHttp2 ? stats_.downstream_rq_http2_total : stats_.downstream_rq_http1_total).add();
   stats_.downstream_rq_active.add();
-  exchanges_.emplace_back(new Exchange(server_.loop_, stream, server_.site_, *this));
+  exchanges_.emplace_back(new Exchange(server_.loop_, stream, server_.site_, info_, *this));
   return *exchanges_.back();
 }
 
@@ -103,13 +107,24 @@ void Connection::on_over(Exchange& exchange, bool completed) {
   const auto at = std::find_if(exchanges_.begin(), exchanges_.end(), [&](const auto& each) { return each.get() == &exchange; });
   server_.loop_.dispose(std::move(*at));
   exchanges_.erase(at);
-  stats_.downstream_cx_rx_bytes_total.add(stream_->bytes_received() - std::exchange(received_, stream_->bytes_received()));
+}
+
+void Connection::count_read(size_t bytes) {
+  stats_.downstream_cx_rx_bytes_total.add(bytes);
+  stats_.downstream_cx_rx_bytes_buffered.add(static_cast<int64_t>(bytes) -
+                                             std::exchange(last_read_, static_cast<int64_t>(bytes)));
+}
+
+void Connection::count_sent() {
   stats_.downstream_cx_tx_bytes_total.add(stream_->bytes_sent() - std::exchange(sent_, stream_->bytes_sent()));
 }
 
-void Connection::end() {
+void Connection::end(bool by_peer) {
   if (std::exchange(ended_, true)) return;
+  count_sent();
+  stats_.downstream_cx_rx_bytes_buffered.subtract(last_read_);
   stats_.downstream_cx_destroy.add();
+  (by_peer ? stats_.downstream_cx_destroy_remote : stats_.downstream_cx_destroy_local).add();
   stats_.downstream_cx_active.subtract();
   if (codec_ != nullptr) {
     const bool http2 = codec_->protocol() == http::Protocol::kHttp2;

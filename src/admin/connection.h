@@ -33,16 +33,20 @@ class Connection final : public ListNode<Connection>,
 
   /// False while too few bytes have come to tell.
   bool choose_codec(std::string_view bytes);
-  void end();
+  void count_read(size_t bytes);
+  void count_sent();
+  void end(bool by_peer);
 
   Server& server_;
   proxy::HttpStats& stats_;
+  format::ConnectionInfo info_;
   std::unique_ptr<net::ByteStream> stream_;
   std::unique_ptr<http::ServerCodec> codec_;
   std::string first_bytes_;  // before the codec is chosen
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   MonotonicNs opened_;
-  uint64_t received_ = 0, sent_ = 0;  // as counted so far
+  int64_t last_read_ = 0;  // bytes: what the gauge shows as buffered
+  uint64_t sent_ = 0;      // as counted so far
   bool ended_ = false;
 };
 

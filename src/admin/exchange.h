@@ -5,6 +5,7 @@
 
 #include "admin/catalog.h"
 #include "base/arena.h"
+#include "format/stream_info.h"
 #include "http/stream.h"
 #include "loop/event_loop.h"
 #include "loop/timer.h"
@@ -25,8 +26,8 @@ class Exchange final : public http::StreamEvents, public loop::NextTurn, public 
     ~Owner() = default;
   };
 
-  Exchange(loop::EventLoop& loop, http::Stream& stream, Site& site, Owner& owner)
-      : loop_(loop), stream_(stream), site_(site), owner_(owner), headers_(arena_), trailers_(arena_) {}
+  /// `connection` outlives the exchange.
+  Exchange(loop::EventLoop& loop, http::Stream& stream, Site& site, const format::ConnectionInfo& connection, Owner& owner);
 
  private:
   static constexpr size_t kMaxBody = 64 * 1024;
@@ -46,8 +47,12 @@ class Exchange final : public http::StreamEvents, public loop::NextTurn, public 
   void answer_request();
   Request read_request();
   bool from_another_site() const;
+  void refuse_target();
   void send(Response response);
   void send_more();
+  void begin_answer(int status);
+  void send_body(std::string_view bytes, bool end_stream);
+  void write_log(bool completed);
   void over(bool completed);
 
   loop::EventLoop& loop_;
@@ -55,7 +60,8 @@ class Exchange final : public http::StreamEvents, public loop::NextTurn, public 
   Site& site_;
   Owner& owner_;
   Arena arena_;
-  http::HeaderMap headers_, trailers_;
+  http::HeaderMap headers_, trailers_, answer_headers_;
+  format::StreamInfo info_;
   std::string body_;
   bool answered_ = false;
   stats::Producer rest_;

@@ -1,5 +1,8 @@
-// The home page: every command as a link or a form.
+// The home page: for people the application in app.html, for everything else every command as a link or a form.
 #include "admin/catalog.h"
+
+extern "C" const char weir_admin_app_begin[];
+extern "C" const char weir_admin_app_end[];
 
 namespace weir::admin {
 
@@ -24,29 +27,6 @@ label { grid-column: 2; }
 <body>
 <h1>Weir admin</h1>
 )";
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
 
 void write_field(std::string& out, const Parameter& parameter) {
   const std::string name(parameter.name);
@@ -87,10 +67,36 @@ void write_command(std::string& out, const Page& page) {
 
 }  // namespace
 
-Response home_page(Site&, const Request&) {
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += c;
+    }
+  }
+  return result;
+}
+
+Response home_page(Site&, const Request& request) {
+  if (request.from_browser) {
+    return {.content_type = Response::kHtml, .body = {weir_admin_app_begin, weir_admin_app_end}};
+  }
   std::string html(kHead);
   for (const Page& page : pages()) {
-    if (page.path != "/") write_command(html, page);
+    if (page.path != "/" && page.listed) write_command(html, page);
   }
   html += "</body>\n</html>\n";
   return {.content_type = Response::kHtml, .body = std::move(html)};

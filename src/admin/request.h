@@ -37,6 +37,7 @@ struct Request {
   std::string path;  // plain
   Query query;
   std::string body;
+  bool from_browser = false;
 };
 
 struct Response {
@@ -48,6 +49,7 @@ struct Response {
   int status = 200;
   std::string_view content_type = kText;
   std::string body;
+  bool repeats_nosniff = false;  // Envoy says x-content-type-options twice there
   /// What comes after `body`, made piece by piece as the client takes it.
   stats::Producer rest;
 

@@ -24,6 +24,10 @@ Server::Server(loop::EventLoop& loop, Site site) : loop_(loop), site_(site) {
   });
   registrations_[2] = site_.stats.add("listener.admin.http.admin.",
                                       [this](stats::StatVisitor& visitor) { proxy::visit(visitor, stats_.listener_http); });
+  registrations_[3] =
+      site_.stats.add("http1.", [this](stats::StatVisitor& visitor) { proxy::visit_http1(visitor, stats_.http); });
+  registrations_[4] =
+      site_.stats.add("http2.", [this](stats::StatVisitor& visitor) { proxy::visit_http2(visitor, stats_.http); });
 }
 
 Server::~Server() {

@@ -45,7 +45,7 @@ class Server final : private loop::Source {
   loop::EventLoop& loop_;
   Site site_;
   ServerStats stats_;
-  stats::Registry::Registration registrations_[3];
+  stats::Registry::Registration registrations_[5];
   const http::Http1Options http1_;
   const http::Http2Options http2_;
   const http::CodecLimits limits_;

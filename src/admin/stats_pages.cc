@@ -52,6 +52,25 @@ std::optional<stats::HistogramMode> read_mode(const Query& query) {
   return std::nullopt;
 }
 
+/// The text form as a page; `again_s` seconds later it is loaded again (0: it is not).
+stats::Producer as_page(stats::Producer text, int again_s) {
+  return [text = std::move(text), again_s, begun = false](std::string& out) mutable {
+    if (!std::exchange(begun, true)) {
+      out += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Statistics</title>\n";
+      if (again_s > 0) out += "<meta http-equiv=\"refresh\" content=\"" + std::to_string(again_s) + "\">\n";
+      out += "<style>:root { color-scheme: light dark; } pre { font: 13px/1.5 ui-monospace, monospace; }</style>\n";
+      out += "</head>\n<body>\n<form><label>filter <input name=\"filter\"></label> ";
+      out += "<label><input type=\"checkbox\" name=\"usedonly\"> usedonly</label> ";
+      out += "<button name=\"format\" value=\"html\">show</button></form>\n<pre>\n";
+    }
+    std::string piece;
+    const bool more = text(piece);
+    out += escaped(piece);
+    if (!more) out += "</pre>\n</body>\n</html>\n";
+    return more;
+  };
+}
+
 }  // namespace
 
 Response stats_page(Site& site, const Request& request) {
@@ -65,13 +84,19 @@ Response stats_page(Site& site, const Request& request) {
   const auto mode = read_mode(request.query);
   if (!mode) return Response::error(400, std::string(kModeUsage));
   options.histograms = *mode;
+  site.subject.before_stats();
   Response response;
+  if (request.query.get("hidden") == "only") return response;  // nothing is hidden
   if (format == "json") {
     response.content_type = Response::kJson;
     response.rest = stats::json_export(site.stats, std::move(options));
     return response;
   }
   response.rest = stats::text_export(site.stats, std::move(options));
+  if (format == "html" || format == "active-html") {
+    response.content_type = Response::kHtml;
+    response.rest = as_page(std::move(response.rest), format == "active-html" ? 5 : 0);
+  }
   return response;
 }
 
@@ -85,15 +110,23 @@ Response prometheus_page(Site& site, const Request& request) {
     return Response::error(400, "unsupported prometheus histogram bucket mode");
   }
   options.histograms = *mode;
+  options.selection.kinds = stats::StatKinds::all();  // as in Envoy, `type` means nothing here
+  site.subject.before_stats();
   Response response;
   response.rest = stats::prometheus_export(site.stats, site.tags, std::move(options));
   return response;
 }
 
 // Weir looks no name up while it works, so there is nothing to record.
-Response recent_lookups_page(Site&, const Request& request) {
-  if (request.path != "/stats/recentlookups") return Response::text("OK\n");
-  return Response::text("Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n\ntotal: 0\n");
+Response recent_lookups_page(Site& site, const Request& request) {
+  if (request.path == "/stats/recentlookups") {
+    return Response::text(site.records_lookups
+                              ? "   Count Lookup\n\ntotal: 0\n"
+                              : "Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n\ntotal: 0\n");
+  }
+  if (request.path == "/stats/recentlookups/enable") site.records_lookups = true;
+  if (request.path == "/stats/recentlookups/disable") site.records_lookups = false;
+  return Response::text("OK\n");
 }
 
 Response reset_counters(Site& site, const Request&) {

@@ -9,6 +9,7 @@
 
 #include "control/runtime.h"
 #include "net/address.h"
+#include "observe/request_feed.h"
 #include "upstream/cluster_state.h"
 
 namespace google::protobuf {
@@ -30,6 +31,7 @@ enum class ServerState : uint8_t { kLive, kDraining, kPreInitializing, kInitiali
 struct ListenerView {
   std::string name;
   std::vector<net::AddressPtr> addresses;  // as bound: the main one, then the additional ones
+  std::string stat_prefix = {};            // of its statistics
 };
 
 /// POST /drain_listeners.
@@ -62,6 +64,12 @@ class Subject {
   virtual Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) = 0;
   /// What is in use of TLS; null for nothing.
   virtual const net::TlsConfigContext* tls() { return nullptr; }
+
+  virtual int64_t connections() { return 0; }
+  /// Somebody asks for statistics.
+  virtual void before_stats() {}
+  /// The requests that are being answered; null for none.
+  virtual observe::RequestFeed* request_feed() { return nullptr; }
 
   /// The process ends soon, as after SIGTERM without a drain. The answer still has to go out: return first.
   virtual void quit() = 0;

@@ -35,8 +35,6 @@ Clusters::Clusters(const Context& context, FileWatch& files, TlsSources& tls, st
                    std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints)
     : context_(context), files_(files), tls_(tls), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
   own_registrations_.push_back(register_stats(context_.stats, stats_));
-  own_registrations_.push_back(context_.stats.add(
-      "dns.cares.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kResolver, resolver_stats_); }));
 }
 
 Clusters::~Clusters() = default;
@@ -305,6 +303,10 @@ net::Resolver& Clusters::resolver(const net::ResolverSpec& spec) {
   for (const net::AddressPtr& server : spec.servers) key += " " + server->text();
   std::unique_ptr<net::Resolver>& place = resolvers_[key];
   if (place == nullptr) place = std::make_unique<net::Resolver>(context_.loop, spec, resolver_stats_);
+  if (!std::exchange(resolves_, true)) {
+    own_registrations_.push_back(context_.stats.add(
+        "dns.cares.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kResolver, resolver_stats_); }));
+  }
   return *place;
 }
 

@@ -96,6 +96,7 @@ class Clusters {
 
   std::unique_ptr<const envoy::config::core::v3::BindConfig> bind_default_;
   net::ResolverStats resolver_stats_;
+  bool resolves_ = false;  // so that they are shown
   std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;
   std::string outlier_log_path_;
   EventFiles event_files_;

@@ -145,7 +145,7 @@ class ConfigurationTest : public testing::Test, private Publisher {
     loop_.turn(0);  // what changed is published in the next turn
   }
   uint64_t stat(const std::string& name) {
-    stats::Collector collector({});
+    stats::Collector collector({}, registry_);
     registry_.visit(collector);
     for (const auto& item : collector.sorted()) {
       if (item.name == name) return item.value;

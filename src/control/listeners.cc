@@ -62,7 +62,9 @@ Result<> Listeners::start() {
   for (const Entry& entry : entries_) {
     if (auto bound = context_.publisher.prepare(entry.spec); !bound) return bound;
     stats_.listener_added.add();
+    stats_.listener_create_success.add(context_.workers);
   }
+  stats_.total_listeners_warming.set(0);
   stats_.total_listeners_active.set(static_cast<int64_t>(entries_.size()));
   if (lds_ == nullptr) return {};
   if (!context_.has_node)
@@ -129,6 +131,7 @@ bool Listeners::apply(const Resource<Listener>& resource, config::Diagnostics& d
     entries_.push_back(std::move(entry));
     stats_.listener_added.add();
   }
+  stats_.listener_create_success.add(context_.workers);
   on_change_();
   return true;
 }

@@ -88,11 +88,10 @@ class StatefulSession final : public Filter {
 class Factory final : public FilterFactory {
  public:
   explicit Factory(StatefulSessionSpec spec) : spec_(std::move(spec)) {}
-  Filter* make(Arena& arena, const RouteSettings& settings) const override {
+  Filter* make(Exchange& exchange, const RouteSettings& settings) const override {
     // A route that disables the filter says so with a specification of no kind.
     const auto* said = static_cast<const StatefulSessionSettings*>(settings.most_specific());
-    return new (arena.allocate(sizeof(StatefulSession), alignof(StatefulSession)))
-        StatefulSession(said != nullptr ? said->spec : spec_);
+    return make_in<StatefulSession>(exchange.arena, said != nullptr ? said->spec : spec_);
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "config/diagnostic.h"
 #include "config/path.h"
 #include "config/support.h"
+#include "filter/context.h"
 #include "filter/filter.h"
 
 namespace google::protobuf {
@@ -45,10 +46,10 @@ std::string from_base64(std::string_view text);
 
 /// envoy.extensions.filters.http.stateful_session.v3.StatefulSession, see CatalogEntry.
 FilterFactoryPtr read_stateful_session(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                       config::Diagnostics& diagnostics);
+                                       const FilterContext& context, config::Diagnostics& diagnostics);
 /// envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute.
 route::FilterSettingsPtr read_stateful_session_settings(const google::protobuf::Any& configuration, const config::FieldPath& at,
-                                                        config::Diagnostics& diagnostics);
+                                                        const FilterContext& context, config::Diagnostics& diagnostics);
 void declare_stateful_session(config::SupportTable& table);
 
 }  // namespace weir::filter

@@ -53,7 +53,7 @@ bool read(const v3::StatefulSession& from, const FieldPath& at, config::Diagnost
 }  // namespace
 
 FilterFactoryPtr read_stateful_session(const google::protobuf::Any& configuration, const FieldPath& at,
-                                       config::Diagnostics& diagnostics) {
+                                       const FilterContext& context, config::Diagnostics& diagnostics) {
   v3::StatefulSession from;
   configuration.UnpackTo(&from);
   StatefulSessionSpec spec;
@@ -61,7 +61,7 @@ FilterFactoryPtr read_stateful_session(const google::protobuf::Any& configuratio
 }
 
 route::FilterSettingsPtr read_stateful_session_settings(const google::protobuf::Any& configuration, const FieldPath& at,
-                                                        config::Diagnostics& diagnostics) {
+                                                        const FilterContext& context, config::Diagnostics& diagnostics) {
   v3::StatefulSessionPerRoute from;
   configuration.UnpackTo(&from);
   auto settings = std::make_shared<StatefulSessionSettings>();

@@ -63,6 +63,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
     spec.stats_flush_interval_ms =
         bootstrap.stats_flush_interval().seconds() * 1000 + bootstrap.stats_flush_interval().nanos() / 1'000'000;
   }
+  spec.stats_flush_on_admin = bootstrap.stats_flush_on_admin();
   auto either = [](const std::string& configured, const std::string& given) { return configured.empty() ? given : configured; };
   spec.identity.node_id = either(bootstrap.node().id(), options.service_node);
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
@@ -73,6 +74,8 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
         std::make_shared<const upstream::Locality>(upstream::Locality{from.region(), spec.identity.zone, from.sub_zone()});
   }
   check_cluster_manager(bootstrap, diagnostics);
+  const bool has_node = !spec.identity.node_id.empty() && !spec.identity.node_cluster.empty();
+  spec.stat_sinks = read_stat_sinks(bootstrap, has_node, diagnostics);
   constexpr std::string_view kOnlyInterface = "envoy.extensions.network.socket_interface.default_socket_interface";
   if (!bootstrap.default_socket_interface().empty() && bootstrap.default_socket_interface() != kOnlyInterface) {
     diagnostics.error({{}, "default_socket_interface", "only the default one is implemented yet", "remove it"});
@@ -95,12 +98,12 @@ void declare_bootstrap(config::SupportTable& table) {
   table.message<bootstrap::v3::Bootstrap>()
       .fields({"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval", "stats_config",
                "layered_runtime", "overload_manager", "cluster_manager", "application_log_config", "default_socket_interface",
-               "stats_server_version_override"})
+               "stats_server_version_override", "stats_sinks", "stats_flush_on_admin"})
       .extensions("default_regex_engine", "envoy.regex_engines")
       .extensions("listener_manager", "envoy.listener_manager_impl")
       .harmless({"watchdog", "watchdogs", "use_tcp_for_dns_lookups", "memory_allocator_manager", "flags_path",
-                 "stats_flush_on_admin", "enable_dispatcher_stats", "perf_tracing_file_path", "inline_headers",
-                 "grpc_async_client_manager_config", "deferred_stat_options", "stats_eviction_interval", "node_context_params"});
+                 "enable_dispatcher_stats", "perf_tracing_file_path", "inline_headers", "grpc_async_client_manager_config",
+                 "deferred_stat_options", "stats_eviction_interval", "node_context_params"});
   table.extension<envoy::extensions::regex_engines::v3::GoogleRE2>("envoy.regex_engines", "envoy.regex_engines.google_re2");
   table.extension<listener::v3::ListenerManager>("envoy.listener_manager_impl", "envoy.listener_manager_impl.default");
   table.message<core::v3::TypedExtensionConfig>().fields({"name", "typed_config"});
@@ -113,8 +116,8 @@ void declare_bootstrap(config::SupportTable& table) {
   table.message<bootstrap::v3::Bootstrap::StaticResources>().fields({"listeners", "clusters", "secrets"});
   table.message<bootstrap::v3::Bootstrap::DynamicResources>().fields({"lds_config", "cds_config"});
   table.message<bootstrap::v3::Admin>()
-      .fields({"address"})
-      .harmless({"access_log", "access_log_path", "profile_path", "ignore_global_conn_limit"});
+      .fields({"address", "access_log", "access_log_path"})
+      .harmless({"profile_path", "ignore_global_conn_limit"});
   table.message<core::v3::Node>().all_fields();
   table.message<core::v3::Locality>().all_fields();
 }

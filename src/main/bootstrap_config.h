@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/runtime.h"
 #include "config/support.h"
 #include "main/options.h"
+#include "main/stat_sinks.h"
 #include "net/address.h"
 #include "proxy/request_rules.h"
 #include "upstream/spec.h"
@@ -22,6 +24,8 @@ namespace weir::main {
 struct BootstrapSpec {
   net::AddressPtr admin_address;  // null: no admin
   int64_t stats_flush_interval_ms = 5000;
+  bool stats_flush_on_admin = false;  // flushed when /stats is asked for, and only then
+  std::vector<StatSinkSpec> stat_sinks;
   proxy::LocalIdentity identity;
   std::shared_ptr<const upstream::Locality> locality;  // of the node; null if nothing is said of it
   std::optional<std::string> log_format;               // of the process's own log, unless the command line says it

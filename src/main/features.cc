@@ -14,6 +14,7 @@ namespace weir::main {
 
 void declare_all(config::SupportTable& table) {
   declare_bootstrap(table);
+  declare_stat_sinks(table);
   upstream::declare_clusters(table);
   proxy::declare_listeners(table);
   route::declare_support(table);

@@ -80,6 +80,7 @@ void Fleet::retire(size_t index) {
   const MonotonicNs now = monotonic_now();
   for (auto& worker : workers_) worker->stop_listening(listeners_[index], proxy::Drain{now, drain_spread_}, !taken_over);
   retired_.push_back({listeners_[index], now + drain_time_});
+  stopped_.erase(listeners_[index]);
   registrations_.erase(registrations_.begin() + static_cast<ptrdiff_t>(index));
   listeners_.erase(listeners_.begin() + static_cast<ptrdiff_t>(index));
 }
@@ -100,12 +101,15 @@ void Fleet::publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endp
   for (auto& worker : workers_) worker->adopt_endpoints(cluster_id, endpoints);
 }
 
-void Fleet::stop_listening(bool inbound_only) {
+size_t Fleet::stop_listening(bool inbound_only) {
+  size_t stopped = 0;
   for (const auto& state : listeners_) {
     if (inbound_only && !state->spec->inbound) continue;
+    stopped += stopped_.insert(state).second;
     for (auto& worker : workers_) worker->stop_listening(state, std::nullopt, true);
   }
   if (!inbound_only) listening_ = false;
+  return stopped;
 }
 
 void Fleet::set_draining(bool draining) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "control/context.h"
@@ -34,8 +35,8 @@ class Fleet final : public control::Publisher {
   void accept_connections(bool accept) override;
   void publish_endpoints(uint32_t cluster_id, upstream::EndpointSetPtr endpoints) override;
 
-  /// No more connections (of inbound listeners only, if `inbound_only`); those that are open go on.
-  void stop_listening(bool inbound_only);
+  /// No more connections (of inbound listeners only, if `inbound_only`); those that are open go on. How many listeners stopped.
+  size_t stop_listening(bool inbound_only);
   /// While set, every response says that its connection ends.
   void set_draining(bool draining);
   /// Responses say close, GOAWAYs are sent; `at_once`, or as it was said at the start.
@@ -61,6 +62,7 @@ class Fleet final : public control::Publisher {
   std::vector<std::unique_ptr<proxy::Worker>> workers_;
   std::map<proxy::ListenerSpecPtr, std::shared_ptr<proxy::ListenSockets>> prepared_;
   std::vector<proxy::ListenerStatePtr> listeners_;
+  std::set<proxy::ListenerStatePtr> stopped_;
   std::vector<stats::Registry::Registration> registrations_;  // of listeners_
   std::vector<Retired> retired_;
   const int64_t drain_time_;

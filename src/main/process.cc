@@ -48,7 +48,8 @@ Process::Process(const Options& options)
       loop_(random_seed()),
       random_(random_seed()),
       flush_timer_(loop::Timer::calling<&Process::flush_stats>(loop_.timers(), *this)),
-      drain_timer_(loop::Timer::calling<&Process::check_drained>(loop_.timers(), *this)) {}
+      drain_timer_(loop::Timer::calling<&Process::check_drained>(loop_.timers(), *this)),
+      log_timer_(loop::Timer::calling<&Process::flush_logs>(loop_.timers(), *this)) {}
 
 Process::~Process() = default;
 
@@ -62,7 +63,9 @@ int Process::run(const std::function<void()>& on_listening) {
 
   const Signals signals(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGHUP}, [this](int signal) { on_signal(signal); });
   if (!start_admin()) return 1;
+  stats_->show_clusters([this] { return static_cast<int64_t>(configuration_->clusters().list().size()); });
   configuration_->start([this](Result<> bound) { on_ready(std::move(bound)); });
+  make_sinks();
   flush_timer_.arm(bootstrap_.stats_flush_interval_ms);
   loop_.run();
 
@@ -171,6 +174,8 @@ bool Process::build() {
                            }});
   config::Diagnostics diagnostics;
   const bool built = configuration_->load(*loaded_, diagnostics);
+  const config::FieldPath admin{nullptr, "admin"};
+  admin_logs_ = observe::read_admin_logs(loaded_->admin(), *logs_, &runtime_, admin, diagnostics);
   if (!report(diagnostics) || !built) return false;
   loaded_->SerializeToString(&bootstrap_bytes_);
   loaded_ = {};
@@ -233,7 +238,9 @@ proxy::ListenerConfigContext Process::listener_context() {
 
 bool Process::start_admin() {
   if (bootstrap_.admin_address == nullptr) return true;
-  admin_ = std::make_unique<admin::Server>(loop_, admin::Site{*this, registry_, stats_settings_.tags, schema_, log_});
+  if (!admin_logs_.empty()) log_timer_.arm(options_.file_flush_interval_ms);
+  admin_ = std::make_unique<admin::Server>(loop_, admin::Site{*this, registry_, stats_settings_.tags, schema_, log_,
+                                                              std::move(admin_logs_), workers_, bootstrap_.identity.address});
   if (auto listening = admin_->listen(*bootstrap_.admin_address); !listening) {
     std::cerr << "admin: " << listening.error().message << "\n";
     return false;
@@ -271,18 +278,62 @@ void Process::on_ready(Result<> bound) {
   live_ = true;
   configuration_->listeners().stats().workers_started.set(1);
   stats_->set_live(true);
+  show_state();
   stats_->count_initialization((monotonic_now() - started_) / kNsPerMs);
   malloc_trim(0);
   log_.info("main", "starting main dispatch loop with {} workers", workers_);
   if (on_listening_) on_listening_();
 }
 
+/// Every stats_flush_interval.
 void Process::flush_stats() {
   fleet_->sweep(loop_.now());
-  stats_->flush(state(), loop_.now(), fleet_->connections());
-  registry_.flush();
+  logs_->feed().sweep(loop_.now());
+  if (!bootstrap_.stats_flush_on_admin) flush_now();
   logs_->flush(workers_);
   flush_timer_.arm(bootstrap_.stats_flush_interval_ms);
+}
+
+/// Histograms are read, and everything goes to the sinks.
+void Process::flush_now() {
+  show_state();
+  registry_.flush();
+  for (const auto& sink : sinks_) sink->flush();
+}
+
+void Process::make_sinks() {
+  const auto find_endpoint = [this](const std::string& name) -> net::AddressPtr {
+    for (const upstream::ClusterStatePtr& cluster : configuration_->clusters().list()) {
+      const upstream::EndpointSetPtr endpoints = cluster->spec->name == name ? cluster->endpoints.load() : nullptr;
+      if (endpoints != nullptr && !endpoints->endpoints.empty()) return endpoints->endpoints.front()->address;
+    }
+    return nullptr;
+  };
+  for (StatSinkSpec& spec : bootstrap_.stat_sinks) {
+    sinks_.push_back(make_stat_sink(std::move(spec), loop_, registry_, stats_settings_.tags, find_endpoint));
+  }
+}
+
+/// The main thread's share of the logs.
+void Process::flush_logs() {
+  logs_->flush(workers_);
+  log_timer_.arm(options_.file_flush_interval_ms);
+}
+
+/// What is shown of the process itself changes now and then.
+void Process::show_state() {
+  std::optional<int64_t> first;
+  configuration_->tls().in_use().contexts.for_each([&](const net::TlsContext& context) {
+    const auto consider = [&](int64_t valid_until_s) {
+      const int64_t days = std::max<int64_t>((valid_until_s - wall_now() / kNsPerSecond) / 86400, 0);
+      first = std::min(first.value_or(days), days);
+    };
+    for (const net::TlsIdentityPtr& identity : context.common().identities) consider(identity->facts()->valid_until_s);
+    if (context.common().trust == nullptr) return;
+    for (const net::CertificateFacts& facts : context.common().trust->authorities()) consider(facts.valid_until_s);
+  });
+  stats_->set_first_expiry(first);
+  stats_->flush(state(), loop_.now(), fleet_->connections());
 }
 
 // --- ending ---

@@ -57,6 +57,10 @@ class Process final : private admin::Subject {
   void shut_down();
   void check_drained();
   void flush_stats();
+  void show_state();
+  void flush_logs();
+  void flush_now();
+  void make_sinks();
 
   // --- admin::Subject ---
   admin::ServerState state() override;
@@ -67,6 +71,11 @@ class Process final : private admin::Subject {
   std::vector<std::unique_ptr<google::protobuf::Message>> config_dump(bool include_eds) override;
   std::vector<control::Runtime::View> runtime_layers() override;
   Result<> modify_runtime(const std::vector<std::pair<std::string, std::string>>& changes) override;
+  int64_t connections() override { return fleet_->connections(); }
+  void before_stats() override {
+    if (bootstrap_.stats_flush_on_admin) flush_now();
+  }
+  observe::RequestFeed* request_feed() override { return &logs_->feed(); }
   void quit() override;
   void drain_listeners(const admin::Drain& drain) override;
   void fail_health_checks(bool fail) override;
@@ -97,8 +106,10 @@ class Process final : private admin::Subject {
   std::unique_ptr<ProcessStats> stats_;
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<control::Configuration> configuration_;
+  std::vector<std::shared_ptr<observe::AccessLog>> admin_logs_;  // until the admin has them
+  std::vector<std::unique_ptr<StatSink>> sinks_;
   std::unique_ptr<admin::Server> admin_;
-  loop::Timer flush_timer_, drain_timer_;
+  loop::Timer flush_timer_, drain_timer_, log_timer_;
   std::function<void()> on_listening_;
   int exit_status_ = 0;
   bool live_ = false;

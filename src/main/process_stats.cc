@@ -39,6 +39,9 @@ constexpr auto kServer = stats::table<Server>({
     {"wip_protos", &Server::wip_protos},
 });
 
+constexpr auto kOverload =
+    stats::table<ProcessStats>({{"refresh_interval_delay", &ProcessStats::overload_refresh_delay, stats::Unit::kMilliseconds}});
+
 /// "0.1.2" as 0x000102.
 int64_t version_number() {
   int64_t number = 0;
@@ -59,7 +62,7 @@ void visit_watchdog(stats::StatVisitor& visitor, std::string_view thread) {
 ProcessStats::ProcessStats(stats::Registry& registry, size_t workers, MonotonicNs started)
     : workers_(workers), started_(started) {
   server_.concurrency.set(static_cast<int64_t>(workers));
-  server_.days_until_first_cert_expiring.set(UINT32_MAX);  // Envoy's "there is none"
+  set_first_expiry(std::nullopt);
   server_.version.set(version_number());
   for (stats::Gauge* gauge : {&server_.fips_mode, &server_.stats_recent_lookups, &server_.total_connections}) gauge->set(0);
   registrations_.push_back(registry.add("server.", [this](stats::StatVisitor& visitor) {
@@ -69,6 +72,20 @@ ProcessStats::ProcessStats(stats::Registry& registry, size_t workers, MonotonicN
   }));
   registrations_.push_back(registry.add("main_thread.", [](stats::StatVisitor& visitor) { visit_watchdog(visitor, ""); }));
   registrations_.push_back(registry.add("workers.", [](stats::StatVisitor& visitor) { visit_watchdog(visitor, ""); }));
+  registrations_.push_back(registry.add("thread_local_cluster_manager.", [this](stats::StatVisitor& visitor) {
+    const int64_t count = clusters_ ? clusters_() : 0;
+    visitor.gauge("main_thread.clusters_inflated", count);
+    for (size_t i = 0; i < workers_; ++i) visitor.gauge("worker_" + std::to_string(i) + ".clusters_inflated", count);
+  }));
+  // What nothing in Weir ever does, under the names that are looked for.
+  registrations_.push_back(registry.add("envoy.overload_actions.", [](stats::StatVisitor& visitor) {
+    if (!visitor.resets_counters()) visitor.counter("reset_high_memory_stream.count", 0);
+  }));
+  registrations_.push_back(
+      registry.add("overload.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kOverload, *this); }));
+  registrations_.push_back(registry.add("tcmalloc.", [](stats::StatVisitor& visitor) {
+    if (!visitor.resets_counters()) visitor.counter("released_by_timer", 0);
+  }));
 }
 
 void ProcessStats::flush(admin::ServerState state, MonotonicNs now, int64_t connections) {

@@ -1,6 +1,8 @@
 // ProcessStats: what is shown about the process as a whole: server.* and the watchdogs' names.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "admin/subject.h"
@@ -25,6 +27,12 @@ class ProcessStats {
 
   /// Every stats_flush_interval, before Registry::flush().
   void flush(admin::ServerState state, MonotonicNs now, int64_t connections);
+  /// Once the process works: for each worker, how many clusters it has made its part of.
+  void show_clusters(std::function<int64_t()> count) { clusters_ = std::move(count); }
+  /// Whole days until the first certificate in use is no longer valid; nullopt if there is none.
+  void set_first_expiry(std::optional<int64_t> days) {
+    server_.days_until_first_cert_expiring.set(days.value_or(UINT32_MAX));  // Envoy's "there is none"
+  }
 
   struct ServerStats {
     stats::Counter debug_assertion_failures, dropped_stat_flushes, dynamic_unknown_fields, envoy_bug_failures,
@@ -35,8 +43,11 @@ class ProcessStats {
     stats::Histogram initialization_time_ms;
   };
 
+  stats::Histogram overload_refresh_delay;  // nothing waits here: no sample ever
+
  private:
   ServerStats server_;
+  std::function<int64_t()> clusters_;
   const size_t workers_;
   const MonotonicNs started_;
   std::vector<stats::Registry::Registration> registrations_;

@@ -63,7 +63,9 @@ std::vector<upstream::ClusterStatePtr> Process::clusters() { return configuratio
 
 std::vector<admin::ListenerView> Process::listeners() {
   std::vector<admin::ListenerView> views;
-  for (const auto& listener : fleet_->listeners()) views.push_back({listener->spec->name, listener->sockets->addresses()});
+  for (const auto& listener : fleet_->listeners()) {
+    views.push_back({listener->spec->name, listener->sockets->addresses(), listener->spec->stat_prefix});
+  }
   return views;
 }
 
@@ -91,7 +93,7 @@ void Process::quit() {
 /// Graceful: clients are told to leave, and after the drain time nobody new is accepted (unless skip_exit).
 void Process::drain_listeners(const admin::Drain& drain) {
   if (!drain.graceful) {
-    fleet_->stop_listening(drain.inbound_only);
+    configuration_->listeners().stats().listener_stopped.add(fleet_->stop_listening(drain.inbound_only));
     return;
   }
   fleet_->drain(false);

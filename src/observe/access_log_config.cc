@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "format/format_config.h"
@@ -96,6 +97,21 @@ std::vector<std::shared_ptr<AccessLog>> read_access_logs(const google::protobuf:
     if (log != nullptr) result.push_back(std::move(log));
   }
   return result;
+}
+
+std::vector<std::shared_ptr<AccessLog>> read_admin_logs(const envoy::config::bootstrap::v3::Admin& admin, LogFiles& files,
+                                                        RuntimeValues* runtime, const FieldPath& at,
+                                                        config::Diagnostics& diagnostics) {
+  auto logs = read_access_logs(admin.access_log(), files, runtime, FieldPath{&at, "access_log"}, diagnostics);
+  if (admin.access_log_path().empty()) return logs;
+  const FieldPath path{&at, "access_log_path"};
+  const Result<LogFile*> file = files.open(admin.access_log_path());
+  if (!file) {
+    diagnostics.error({{}, path.text(), file.error().message, ""});
+  } else if (auto format = default_format(path, diagnostics)) {
+    logs.push_back(std::make_shared<AccessLog>(LogFilter{}, std::move(*format), **file));
+  }
+  return logs;
 }
 
 void declare_access_logs(config::SupportTable& table) {

@@ -43,7 +43,7 @@ void LogFile::end_line(size_t thread) {
 }
 
 LogFiles::LogFiles(LogFileOptions options)
-    : options_(options), stats_(options.threads + 1), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : options_(options), stats_(options.threads + 1), feed_(options.threads), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(wake_fd_ >= 0);
 }
 

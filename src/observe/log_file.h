@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "observe/output_file.h"
+#include "observe/request_feed.h"
 #include "stats/cell.h"
 
 namespace weir::stats {
@@ -112,6 +113,9 @@ class LogFiles {
   void visit_own(stats::StatVisitor& visitor);
   uint64_t lines_dropped() const;
 
+  /// What the admin page shows of requests.
+  RequestFeed& feed() { return feed_; }
+
  private:
   friend class LogFile;
   using Lock = std::unique_lock<std::mutex>;
@@ -130,6 +134,7 @@ class LogFiles {
 
   const LogFileOptions options_;
   stats::Sharded<FileStats> stats_;  // the last shard is the writer's
+  RequestFeed feed_;
 
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<LogFile>, std::less<>> files_;

@@ -56,13 +56,13 @@ void HttpConnection::on_connected() {
 }
 
 void HttpConnection::on_bytes(std::string_view bytes) {
+  count_read(bytes.size());
   if (state_ == State::kClosing) return;  // we are only waiting for the peer to hang up
   if (codec_ == nullptr) [[unlikely]] {
     choose_codec(bytes);
   } else {
     codec_->receive(bytes);
   }
-  count_bytes();
   if (spec_->request_headers_timeout_ms > 0) watch_head();
 }
 
@@ -187,6 +187,9 @@ void HttpConnection::before_flush() {
   if (state_ == State::kGone || codec_ == nullptr) return;
   codec_->before_flush();
   if (state_ == State::kClosing || state_ == State::kGone) return;
+  stream_->flush();
+  if (state_ == State::kGone) return;
+  count_sent();
   if (codec_->wants_close() || (state_ == State::kDraining && codec_->active_streams() == 0 && drain_timer_ == nullptr))
     begin_close(true);
 }
@@ -273,18 +276,25 @@ void HttpConnection::close() {
   gone(false);
 }
 
-void HttpConnection::count_bytes() {
-  const uint64_t received = stream_->bytes_received();
+/// As Envoy's gauges: what the last read brought counts as buffered.
+void HttpConnection::count_read(size_t bytes) {
+  stats_.downstream_cx_rx_bytes_total.add(bytes);
+  const auto read = static_cast<uint32_t>(bytes);
+  if (read == last_read_) return;
+  stats_.downstream_cx_rx_bytes_buffered.add(int64_t{read} - last_read_);
+  last_read_ = read;
+}
+
+void HttpConnection::count_sent() {
   const uint64_t sent = stream_->bytes_sent();
-  if (received != counted_received_)
-    stats_.downstream_cx_rx_bytes_total.add(received - std::exchange(counted_received_, received));
   if (sent != counted_sent_) stats_.downstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
 }
 
 void HttpConnection::gone(bool by_peer) {
   if (state_ == State::kGone) return;
   state_ = State::kGone;
-  count_bytes();
+  count_sent();
+  if (last_read_ != 0) stats_.downstream_cx_rx_bytes_buffered.subtract(last_read_);
   const bool active = !exchanges_.empty();
   stats_.downstream_cx_active.subtract();
   if (info_.tls) stats_.downstream_cx_ssl_active.subtract();

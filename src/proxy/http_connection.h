@@ -70,7 +70,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   void on_max_duration();
   void on_drain_timeout();
   void on_delayed_close();
-  void count_bytes();
+  void count_read(size_t bytes);
+  void count_sent();
   void gone(bool by_peer);
 
   Worker& worker_;
@@ -89,8 +90,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   State state_ = State::kOpen;
   bool linger_ = false;
   uint32_t requests_ = 0;
+  uint32_t last_read_ = 0;  // bytes
   std::map<std::string_view, std::shared_ptr<void>> kept_;
-  uint64_t counted_received_ = 0;
   uint64_t counted_sent_ = 0;
 };
 

@@ -70,6 +70,9 @@ constexpr auto kHttp = stats::table<HttpStats>({
     {"rs_too_large", &HttpStats::rs_too_large},
     {"downstream_rq_active", &HttpStats::downstream_rq_active},
     {"downstream_rq_time", &HttpStats::downstream_rq_time, Unit::kMilliseconds},
+});
+
+constexpr auto kRouter = stats::table<HttpStats>({
     {"no_cluster", &HttpStats::no_cluster},
     {"no_route", &HttpStats::no_route},
     {"passthrough_internal_redirect_bad_location", &HttpStats::passthrough_internal_redirect_bad_location},
@@ -125,19 +128,35 @@ constexpr auto kListenerHttp = stats::table<ListenerHttpStats>({
 
 }  // namespace
 
-void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) { stats::visit(visitor, kHttp, stats); }
+void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
+  stats::visit(visitor, kHttp, stats);
+  visitor.gauge("downstream_cx_http1_soft_drain", 0, false);  // nobody is asked twice to leave
+}
+
+void visit_router(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) { stats::visit(visitor, kRouter, stats); }
 
 void visit_tracing(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) { stats::visit(visitor, kTracing, stats); }
 
-void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http1Stats HttpStats::*codec) {
-  stats::visit(visitor, http::kHttp1StatTable, stats, codec);
+void visit_http1(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
+  bool used = false;
+  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http1_total.value() != 0; });
+  if (used) stats::visit(visitor, http::kHttp1StatTable, stats, &HttpStats::http1);
 }
 
-void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http2Stats HttpStats::*codec) {
-  stats::visit(visitor, http::kHttp2StatTable, stats, codec);
+void visit_http2(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
+  bool used = false;
+  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http2_total.value() != 0; });
+  if (!used) return;
+  stats::visit(visitor, http::kHttp2StatTable, stats, &HttpStats::http2);
+  visitor.gauge("deferred_stream_close", 0, false);  // nothing is put off
 }
 
-void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats) { stats::visit(visitor, kListener, stats); }
+void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats) {
+  stats::visit(visitor, kListener, stats);
+  if (visitor.resets_counters()) return;
+  visitor.counter("extension_config_missing", 0);  // a listener waits for what it needs
+  visitor.counter("network_extension_config_missing", 0);
+}
 
 void visit_worker(stats::StatVisitor& visitor, ListenerStats& stats) { stats::visit(visitor, kListenerWorker, stats); }
 

@@ -8,11 +8,13 @@ namespace weir::proxy {
 
 /// Inside "http.<stat_prefix>.". The codecs' own, which belong under http1. and http2. without a prefix, are not shown here.
 void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
+/// Inside "http.<stat_prefix>.", where there is a router.
+void visit_router(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
 /// Inside "http.<stat_prefix>.tracing.".
 void visit_tracing(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
-/// Inside "http1." and "http2.", whose counters sum up what all connection managers' codecs count.
-void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http1Stats HttpStats::*codec);
-void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats, http::Http2Stats HttpStats::*codec);
+/// Inside "http1." and "http2.", whose counters sum up what all connection managers' codecs count; shown once there was one.
+void visit_http1(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
+void visit_http2(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats);
 
 /// Inside "listener.<address>.".
 void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats);

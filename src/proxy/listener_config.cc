@@ -66,7 +66,10 @@ class Reader {
     if (!spec_->name.empty()) return;
     // As in Envoy, a listener without a name gets one that is like no other.
     char text[48];
-    std::snprintf(text, sizeof text, "listener-%016lx%016lx", context_.random.next(), context_.random.next());
+    const uint64_t high = context_.random.next(), low = context_.random.next();
+    // A UUID of version 4, as Envoy's.
+    std::snprintf(text, sizeof text, "%08lx-%04lx-4%03lx-%04lx-%012lx", high >> 32, high >> 16 & 0xffff, high & 0xfff,
+                  (low >> 48 & 0x3fff) | 0x8000, low & 0xffffffffffff);
     spec_->name = text;
   }
 

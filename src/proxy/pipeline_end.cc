@@ -1,7 +1,9 @@
 // How a pipeline's exchange ends: in time or too late, complete or cut off; and what is written about it.
 #include "base/check.h"
+#include "observe/log_file.h"
 #include "proxy/http_connection.h"
 #include "proxy/pipeline.h"
+#include "proxy/request_sample.h"
 #include "proxy/worker.h"
 
 namespace weir::proxy {
@@ -122,6 +124,9 @@ void Pipeline::finish() {
 
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->on_end(*this);
   write_log(format::LogType::kDownstreamEnd);
+  if (observe::RequestFeed& feed = worker_.logs().feed(); feed.watched() && feed.wants(worker_.index(), info.end)) [[unlikely]] {
+    feed.add(worker_.index(), describe_request(*this, *connection_));
+  }
   HttpConnection& connection = *connection_;
   recycle();
   connection.on_exchange_done(*this);

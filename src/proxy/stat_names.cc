@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "net/tls/certificate_stats.h"
 #include "proxy/http_stat_tables.h"
 #include "stats/table.h"
 
@@ -24,10 +25,6 @@ constexpr auto kTcpProxy = stats::table<TcpProxyStats>({
     {"upstream_flush_total", &TcpProxyStats::upstream_flush_total},
     {"upstream_flush_active", &TcpProxyStats::upstream_flush_active},
     {"early_data_received_count_total", &TcpProxyStats::early_data_received_count_total},
-    {"on_demand_cluster_attempt", &TcpProxyStats::on_demand_cluster_attempt},
-    {"on_demand_cluster_missing", &TcpProxyStats::on_demand_cluster_missing},
-    {"on_demand_cluster_success", &TcpProxyStats::on_demand_cluster_success},
-    {"on_demand_cluster_timeout", &TcpProxyStats::on_demand_cluster_timeout},
 });
 
 }  // namespace
@@ -45,6 +42,7 @@ stats::Registry::Registration register_listener(stats::Registry& registry, Liste
         if (chain.tls == nullptr) continue;
         updates += chain.tls->updates();
         not_ready += chain.tls->not_ready();
+        if (const net::TlsContextPtr context = chain.tls->context()) net::visit_certificates(visitor, *context);
       }
       if (!visitor.resets_counters()) {
         const auto scope = visitor.scope("server_ssl_socket_factory.");

@@ -40,11 +40,12 @@ std::shared_ptr<stats::Sharded<HttpStats>> StatScopes::http(const std::string& p
     };
     show("http." + prefix + ".", [&stats](stats::StatVisitor& visitor) {
       visit(visitor, stats);
+      visit_router(visitor, stats);
       const auto tracing = visitor.scope("tracing.");
       visit_tracing(visitor, stats);
     });
-    show("http1.", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats, &HttpStats::http1); });
-    show("http2.", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats, &HttpStats::http2); });
+    show("http1.", [&stats](stats::StatVisitor& visitor) { visit_http1(visitor, stats); });
+    show("http2.", [&stats](stats::StatVisitor& visitor) { visit_http2(visitor, stats); });
   });
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "stats/registry.h"
 #include "stats/visitor.h"
 
 namespace re2 {
@@ -30,7 +31,9 @@ class Collector final : public StatVisitor {
     std::string_view text;  // text readouts
   };
 
-  explicit Collector(Selection selection) : StatVisitor(selection.kinds), selection_(std::move(selection)) {}
+  /// `registry` knows which histograms have been read at a flush; as in Envoy, only those count as used.
+  Collector(Selection selection, const Registry& registry)
+      : StatVisitor(selection.kinds), selection_(std::move(selection)), registry_(registry) {}
 
   /// What was visited since the last clear(), sorted by name, equal names summed. Valid until the next visit.
   const std::vector<Item>& sorted();
@@ -47,12 +50,13 @@ class Collector final : public StatVisitor {
   void on_counter(std::string_view name, uint64_t value) override { keep(name, StatKind::kCounter, value, value != 0); }
   void on_gauge(std::string_view name, uint64_t value, bool used) override { keep(name, StatKind::kGauge, value, used); }
   void on_histogram(std::string_view name, const HistogramCells& cells, Unit unit) override {
-    keep(name, StatKind::kHistogram, 0, !selection_.used_only || cells.used());
+    keep(name, StatKind::kHistogram, 0, !selection_.used_only || registry_.history(name) != nullptr);
   }
   void on_text(std::string_view name, std::string_view value) override { keep(name, StatKind::kText, 0, true, value); }
   void keep(std::string_view name, StatKind kind, uint64_t value, bool used, std::string_view text = {});
 
   Selection selection_;
+  const Registry& registry_;
   std::string characters_;
   std::vector<Entry> entries_;
   std::vector<Item> items_;

@@ -221,7 +221,7 @@ class PrometheusExport {
     if (!options_.selection.kinds.has(kind_) || (kind_ == StatKind::kText && !options_.text_readouts)) return true;
     Selection selection = options_.selection;
     selection.kinds = kind_;
-    Collector collector(selection);
+    Collector collector(selection, registry_);
     for (std::string& cursor : cursors_by_token()) {
       registry_.visit_next(cursor, collector);
       for (const Collector::Item& item : collector.sorted()) families_->add(item, kind_ == StatKind::kText);

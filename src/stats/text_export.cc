@@ -31,7 +31,7 @@ class Walk {
       selection.kinds = kPasses[pass_++] & selection_.kinds;
       cursor_.clear();
       if (selection.kinds.empty()) return true;
-      collector_ = std::make_unique<Collector>(selection);
+      collector_ = std::make_unique<Collector>(selection, registry_);
     }
     collector_->clear();
     if (!registry_.visit_next(cursor_, *collector_)) {

@@ -101,7 +101,14 @@ void ClientConnection::on_connected() {
   update_readiness();
 }
 
-void ClientConnection::on_bytes(std::string_view bytes) { codec_->receive(bytes); }
+void ClientConnection::on_bytes(std::string_view bytes) {
+  ClusterStats& stats = pool_.context().stats;
+  stats.upstream_cx_rx_bytes_total.add(bytes.size());
+  // As Envoy's gauge: what the last read brought counts as buffered.
+  const auto read = static_cast<uint32_t>(bytes.size());
+  if (read != last_read_) stats.upstream_cx_rx_bytes_buffered.add(int64_t{read} - std::exchange(last_read_, read));
+  codec_->receive(bytes);
+}
 
 void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
@@ -150,16 +157,15 @@ void ClientConnection::before_flush() {
   }
   codec_->before_flush();
   if (closed_) return;
-  count_bytes();
+  stream_->flush();
+  if (closed_) return;
+  count_sent();
   if (state_ == State::kDraining && codec_->active_streams() == 0) gone(false, false);
 }
 
-void ClientConnection::count_bytes() {
-  ClusterStats& stats = pool_.context().stats;
-  const uint64_t received = stream_->bytes_received();
+void ClientConnection::count_sent() {
   const uint64_t sent = stream_->bytes_sent();
-  if (received != counted_received_) stats.upstream_cx_rx_bytes_total.add(received - std::exchange(counted_received_, received));
-  if (sent != counted_sent_) stats.upstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
+  if (sent != counted_sent_) pool_.context().stats.upstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
 }
 
 void ClientConnection::on_stream_closed() {
@@ -224,7 +230,8 @@ void ClientConnection::close() {
 void ClientConnection::gone(bool by_peer, bool active) {
   if (std::exchange(closed_, true)) return;
   ClusterStats& stats = pool_.context().stats;
-  count_bytes();
+  count_sent();
+  if (last_read_ != 0) stats.upstream_cx_rx_bytes_buffered.subtract(last_read_);
   stats.upstream_cx_active.subtract();
   stats.upstream_cx_destroy.add();
   (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();

@@ -64,7 +64,7 @@ class ClientConnection final : public ListNode<ClientConnection>,
   void update_readiness();
   void on_idle_timeout();
   void on_duration_timeout();
-  void count_bytes();
+  void count_sent();
   /// `active`: requests were under way, and were cut off.
   void gone(bool by_peer, bool active);
 
@@ -83,8 +83,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   MonotonicNs connect_start_;
   MonotonicNs connected_at_ = 0;
   MonotonicNs idle_since_ = 0;
+  uint32_t last_read_ = 0;  // bytes
   uint64_t counted_sent_ = 0;
-  uint64_t counted_received_ = 0;
 };
 
 }  // namespace weir::upstream

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "http/codec_stat_tables.h"
+#include "net/tls/certificate_stats.h"
 #include "stats/table.h"
 
 namespace weir::upstream {
@@ -163,6 +164,7 @@ void visit_codecs(stats::StatVisitor& visitor, stats::Sharded<ClusterStats>& sta
   if (http2) {
     const auto scope = visitor.scope("http2.");
     stats::visit(visitor, http::kHttp2StatTable, stats, &ClusterStats::http2);
+    visitor.gauge("deferred_stream_close", 0, false);  // nothing is put off
   }
 }
 
@@ -179,6 +181,7 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
   if (cluster.counts->tls != nullptr) {
     net::visit(visitor, *cluster.counts->tls);
     const net::TlsSource* tls = cluster.spec->transport.tls.get();
+    if (const net::TlsContextPtr context = tls == nullptr ? nullptr : tls->context()) net::visit_certificates(visitor, *context);
     if (!visitor.resets_counters()) {
       const auto scope = visitor.scope("client_ssl_socket_factory.");
       visitor.counter("downstream_context_secrets_not_ready", 0);
@@ -187,7 +190,7 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
     }
   }
   if (visitor.wants(stats::StatKind::kGauge)) {
-    visitor.gauge("warming_state", 0, false);
+    visitor.gauge("warming_state", 0);
     if (cluster.spec->balancing.subsets) {
       visitor.gauge("lb_subsets_single_host_per_subset_duplicate",
                     cluster.membership.lb_subsets_single_host_per_subset_duplicate.value());

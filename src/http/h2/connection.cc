@@ -81,8 +81,7 @@ void Connection::start() {
 Connection::~Connection() {
   nghttp2_session_del(session_);
   if (!dead_) stats_.streams_active.subtract(active_);
-  guard_.written();
-  update_gauges();
+  update_gauges(false);
   for (List<H2Stream, ByState>* list : {&streams_, &retired_, &free_}) {
     while (!list->empty()) {
       const std::unique_ptr<H2Stream> gone(&list->pop_front());
@@ -187,7 +186,8 @@ void Connection::send_now() {
 void Connection::pump() {
   if (dead_) return;
   sending_ = true;
-  if (bytes_.unsent() == 0) guard_.written();
+  const bool stuck = bytes_.unsent() != 0;
+  if (!stuck) guard_.written();
   const uint8_t* frame = nullptr;
   ssize_t size = 0;
   while ((size = nghttp2_session_mem_send(session_, &frame)) > 0) {
@@ -195,16 +195,18 @@ void Connection::pump() {
   }
   if (size < 0 && !failure_) failure_ = {nghttp2_strerror(static_cast<int>(size)), NGHTTP2_INTERNAL_ERROR};
   sending_ = false;
-  update_gauges();
+  update_gauges(stuck);
   want_flush();
   if (std::exchange(drained_meanwhile_, false)) drained();
 }
 
-void Connection::update_gauges() {
-  stats_.outbound_frames_active.add(int64_t{guard_.queued()} - counted_frames_);
-  stats_.outbound_control_frames_active.add(int64_t{guard_.queued_control()} - counted_control_frames_);
-  counted_frames_ = guard_.queued();
-  counted_control_frames_ = guard_.queued_control();
+/// What goes out at the end of this turn anyway does not count as waiting.
+void Connection::update_gauges(bool stuck) {
+  const uint32_t frames = stuck ? guard_.queued() : 0;
+  const uint32_t control_frames = stuck ? guard_.queued_control() : 0;
+  if (frames == counted_frames_ && control_frames == counted_control_frames_) return;
+  stats_.outbound_frames_active.add(int64_t{frames} - std::exchange(counted_frames_, frames));
+  stats_.outbound_control_frames_active.add(int64_t{control_frames} - std::exchange(counted_control_frames_, control_frames));
 }
 
 void Connection::submit_head(H2Stream& stream, const HeaderMap& headers, bool end_stream) {

@@ -112,7 +112,7 @@ class Connection {
   void reset_all(Reset reason, std::string_view details);
   uint32_t reset_code(Reset reason) const;
   void deliver_held(bool end_stream);
-  void update_gauges();
+  void update_gauges(bool stuck);
 
   const Side side_;
   net::ByteStream& bytes_;

@@ -47,11 +47,10 @@ std::string_view group_name(SSL* ssl) {
   }
 }
 
-/// The signature that proved the server's identity, in the words of RFC 8446.
-std::string signature_name(SSL* ssl, bool server) {
+/// The signature that proved the peer's identity, in the words of RFC 8446; "" if it showed none.
+std::string signature_name(SSL* ssl) {
   int hash = NID_undef, type = NID_undef;
-  if ((server ? SSL_get_signature_nid(ssl, &hash) : SSL_get_peer_signature_nid(ssl, &hash)) != 1) return {};
-  if ((server ? SSL_get_signature_type_nid(ssl, &type) : SSL_get_peer_signature_type_nid(ssl, &type)) != 1) return {};
+  if (SSL_get_peer_signature_nid(ssl, &hash) != 1 || SSL_get_peer_signature_type_nid(ssl, &type) != 1) return {};
   const std::string bits = hash == NID_sha256 ? "256" : hash == NID_sha384 ? "384" : hash == NID_sha512 ? "512" : "1";
   switch (type) {
     case EVP_PKEY_RSA_PSS:
@@ -263,7 +262,7 @@ void TlsStream::handshake_done() {
   count_name(info.version, TlsStats::kVersions, stats.versions);
   count_name(info.cipher, TlsStats::kCiphers, stats.ciphers);
   count_name(group_name(ssl), TlsStats::kCurves, stats.curves);
-  count_name(signature_name(ssl, server), TlsStats::kSignatures, stats.signatures);
+  count_name(signature_name(ssl), TlsStats::kSignatures, stats.signatures);
 
   state_ = State::kOpen;
   timer_.reset();
