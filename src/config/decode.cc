@@ -421,11 +421,8 @@ class Decoder {
     if (info == nullptr) return;
     if (info->well_known == WellKnown::kTypedStruct) return typed_struct(node, *info, *url, message, path);
     const Node* body = &node;
-    if (info->well_known != WellKnown::kNone) {
-      body = node.find("value");
-      if (body == nullptr) return error(node, path, "\"value\" is missing beside \"@type\"");
-    }
-    pack(*body, *info, url->text(), message, path);
+    if (info->well_known != WellKnown::kNone) body = node.find("value");  // without one the message is empty
+    pack(body, *info, url->text(), message, path);
   }
 
   // {"@type": TypedStruct, "type_url": the real type, "value": its fields}
@@ -441,13 +438,11 @@ class Decoder {
     const MessageInfo* info = find_type(*url, url->text(), url_path);
     if (info == nullptr) return;
     const Node* body = node.find("value");
-    Node empty;
-    empty.kind = Kind::kMapping;
     const FieldPath value_path{&path, "value"};
     if (info->well_known == WellKnown::kTypedStruct && body != nullptr && body->kind == Kind::kMapping) {
       return typed_struct(*body, *info, outer_url, message, value_path);
     }
-    pack(body == nullptr || body->kind == Kind::kNull ? empty : *body, *info, url->text(), message, value_path);
+    pack(body == nullptr || body->kind == Kind::kNull ? nullptr : body, *info, url->text(), message, value_path);
   }
 
   const MessageInfo* find_type(const Node& at, std::string_view url, const FieldPath& path) {
@@ -458,13 +453,12 @@ class Decoder {
     return nullptr;
   }
 
-  void pack(const Node& body, const MessageInfo& info, std::string_view url, pb::Message& any, const FieldPath& path) {
+  /// `body` may be null: an empty message.
+  void pack(const Node* body, const MessageInfo& info, std::string_view url, pb::Message& any, const FieldPath& path) {
     ScratchArena arena;
     pb::Message* inner = schema_.make(info, arena);
-    if (info.well_known == WellKnown::kNone)
-      plain_message(body, info, *inner, path, "@type");
-    else
-      message(body, info, *inner, path);
+    if (body != nullptr && info.well_known == WellKnown::kNone) plain_message(*body, info, *inner, path, "@type");
+    if (body != nullptr && info.well_known != WellKnown::kNone) message(*body, info, *inner, path);
     const pb::Descriptor* type = any.GetDescriptor();
     const bool has_prefix = url.find('/') != std::string_view::npos;
     std::string full_url = has_prefix ? std::string(url) : "type.googleapis.com/" + std::string(url);

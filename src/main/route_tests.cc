@@ -1,7 +1,11 @@
 #include "main/route_tests.h"
 
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/message.h>
+
 #include <bit>
 #include <optional>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -231,19 +235,53 @@ double RouteCoverage::percent(const route::RouteConfig& config, bool comprehensi
 
 bool RouteTests::compile(config::Diagnostics& diagnostics) { return table("", diagnostics) != nullptr; }
 
+namespace {
+
+void settle_chance(v3::Route& route, const std::string& key) {
+  if (!route.match().has_runtime_fraction()) return;
+  auto& fraction = *route.mutable_match()->mutable_runtime_fraction();
+  const bool on = !key.empty() && fraction.runtime_key() == key;
+  auto& value = *fraction.mutable_default_value();
+  value.set_numerator(on ? std::max(value.numerator(), 1u) : 0);
+}
+
+/// Routes with a chance of that runtime key may match, those with another one never do; also the routes that matchers lead to.
+void settle_chances(google::protobuf::Message& message, const std::string& key) {
+  if (auto* route = dynamic_cast<v3::Route*>(&message)) return settle_chance(*route, key);
+  if (auto* any = dynamic_cast<google::protobuf::Any*>(&message)) {
+    v3::Route route;
+    v3::RouteList list;
+    if (any->UnpackTo(&route)) {
+      settle_chance(route, key);
+      any->PackFrom(route);
+    } else if (any->UnpackTo(&list)) {
+      for (v3::Route& each : *list.mutable_routes()) settle_chance(each, key);
+      any->PackFrom(list);
+    }
+    return;
+  }
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      settle_chances(*reflection.MutableMessage(&message, field), key);
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+      settle_chances(*reflection.MutableRepeatedMessage(&message, field, i), key);
+    }
+  }
+}
+
+}  // namespace
+
 std::shared_ptr<const route::RouteTable> RouteTests::table(const std::string& key, config::Diagnostics& diagnostics) {
   auto& place = tables_[key];
   if (place != nullptr) return place;
   v3::RouteConfiguration routes = routes_;
-  for (auto& host : *routes.mutable_virtual_hosts()) {
-    for (auto& route : *host.mutable_routes()) {
-      if (!route.match().has_runtime_fraction()) continue;
-      auto& fraction = *route.mutable_match()->mutable_runtime_fraction();
-      const bool on = !key.empty() && fraction.runtime_key() == key;
-      auto& value = *fraction.mutable_default_value();
-      value.set_numerator(on ? std::max(value.numerator(), 1u) : 0);
-    }
-  }
+  settle_chances(routes, key);
   place = route::compile(routes, {.schema = schema_, .clusters = clusters_, .has_cluster = {}}, diagnostics);
   return place;
 }

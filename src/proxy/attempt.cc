@@ -156,7 +156,6 @@ void Attempt::count_answer(int status) {
 }
 
 int64_t Attempt::complete(int status) {
-  count_answer(status);
   const MonotonicNs since = info_.request_complete != 0 ? info_.request_complete : loop_.now();
   const int64_t elapsed_ms = (loop_.now() - since) / kNsPerMs;
   upstream::ClusterStats& stats = cluster_->stats();

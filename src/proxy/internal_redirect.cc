@@ -41,8 +41,7 @@ RedirectTarget parse_redirect(std::string_view location) {
   const size_t colon = location.find("://");
   if (colon == std::string_view::npos) return {};
   const std::string_view scheme = location.substr(0, colon);
-  if (iequals(scheme, kHttp)) target.scheme = kHttp;
-  if (iequals(scheme, kHttps)) target.scheme = kHttps;
+  target.scheme = iequals(scheme, kHttp) ? kHttp : iequals(scheme, kHttps) ? kHttps : scheme;
   std::string_view rest = location.substr(colon + 3);
   rest = rest.substr(0, rest.find('#'));
   const size_t path = rest.find_first_of("/?");
@@ -58,13 +57,13 @@ RedirectVerdict apply_internal_redirect(const route::InternalRedirectPolicy& pol
   HeaderMap& headers = request.headers;
   const RedirectTarget target = parse_redirect(request.response.get(HeaderId::kLocation));
   if (target.scheme.empty()) return RedirectVerdict::kBadLocation;
-  if (!policy.allow_cross_scheme_redirect && (target.scheme == kHttps) != request.tls) return RedirectVerdict::kUnsafeScheme;
+  if (!policy.allow_cross_scheme_redirect && (target.scheme == kHttp) == request.tls) return RedirectVerdict::kUnsafeScheme;
   if (steps != nullptr && steps->count >= policy.max_internal_redirects) return RedirectVerdict::kTooMany;
   if (policy.max_internal_redirects == 0) return RedirectVerdict::kTooMany;
 
   Arena& arena = headers.arena();
   const std::string_view old_scheme = headers.scheme(), old_host = headers.authority(), old_path = headers.path();
-  headers.set_pseudo(HeaderId::kScheme, target.scheme);
+  headers.set_pseudo(HeaderId::kScheme, arena.copy(target.scheme));
   headers.set_pseudo(HeaderId::kAuthority, arena.copy(target.authority));
   headers.set_pseudo(HeaderId::kPath, arena.copy(target.path));
   const route::Route* next = request.table.find(headers, request.context).route;

@@ -59,6 +59,7 @@ std::string_view finish_local_reply(const http::HeaderMap& request, http::Header
     // Who changed the type meant it; a type that described the old body does not describe the new one.
     keeps_content_type = reply.body == body || response.get(HeaderId::kContentType) != type;
   }
+  info.response_code = reply.status;  // what filters see, whatever a gRPC client is told
   if (manner.grpc) {
     // The caller's own deadline is over: DEADLINE_EXCEEDED, whereas a route's timeout is UNAVAILABLE.
     if (info.response_code_details == "max_duration_timeout") response.set(HeaderId::kGrpcStatus, "4");

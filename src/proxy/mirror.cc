@@ -94,6 +94,7 @@ void Mirror::on_body(std::string_view, bool end_stream) {
 void Mirror::on_trailers() { answered(); }
 
 void Mirror::answered() {
+  attempt_.count_answer(response_.status());
   attempt_.complete(response_.status());
   end();
 }

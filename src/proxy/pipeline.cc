@@ -148,6 +148,7 @@ Pipeline::Next Pipeline::normalise() {
   }
   if (worker_.overload().saturated(OverloadAction::kStopAcceptingRequests) && connection_->listener().spec().follows_overload) {
     connection_->stats().downstream_rq_overload_close.add();
+    if (!request_headers_.get(HeaderId::kForwardedProto).empty()) choose_route();
     return reply_and_go_on(503, "envoy overloaded", "overload");
   }
   if (auto refusal = admit_request(request_headers_, spec, worker_.identity(), info, random, upgrade_)) return refuse(*refusal);
@@ -155,31 +156,34 @@ Pipeline::Next Pipeline::normalise() {
   return Next::kGoOn;
 }
 
+/// Also for requests that are refused before they are routed: their answers have the route's headers, and the log its name.
+void Pipeline::choose_route() {
+  selection_.table = connection_->route_table(request_headers_);
+  if (selection_.table == nullptr) return;
+  if (!info.internal_request) {
+    for (const http::HeaderName& name : selection_.table->config().internal_only_headers) request_headers_.remove(name.text);
+  }
+  selection_.match = selection_.table->find(request_headers_, match_context());
+  route = selection_.match.route;
+  virtual_host = selection_.match.virtual_host;
+  if (virtual_host != nullptr) info.virtual_host_name = virtual_host->name;
+  if (route == nullptr) return;
+  info.route_name = route->name;
+  if (route->forward() == nullptr) return;
+  selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
+  cluster_name = selection_.choice.name;
+  if (const upstream::Cluster* cluster = chosen_cluster()) {  // it may be gone before the request is: only texts that stay
+    const std::string& shown = cluster->spec().stat_name;
+    info.upstream_cluster_raw = selection_.choice.name;
+    info.upstream_cluster = shown == selection_.choice.name ? selection_.choice.name : memory_.copy(shown);
+  }
+}
+
 Pipeline::Next Pipeline::find_route() {
   step_ = Step::kRequestFilters;
-  selection_.table = connection_->route_table(request_headers_);
-  if (selection_.table != nullptr) {
-    if (!info.internal_request) {
-      for (const http::HeaderName& name : selection_.table->config().internal_only_headers) request_headers_.remove(name.text);
-    }
-    selection_.match = selection_.table->find(request_headers_, match_context());
-    route = selection_.match.route;
-    virtual_host = selection_.match.virtual_host;
-    if (virtual_host != nullptr) info.virtual_host_name = virtual_host->name;
-    if (route != nullptr) info.route_name = route->name;
-  }
-
+  choose_route();
   const HttpConnectionSpec& spec = connection_->spec();
   HttpStats& stats = connection_->stats();
-  if (route != nullptr && route->forward() != nullptr) {
-    selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
-    cluster_name = selection_.choice.name;
-    if (const upstream::Cluster* cluster = chosen_cluster()) {  // it may be gone before the request is: only texts that stay
-      const std::string& shown = cluster->spec().stat_name;
-      info.upstream_cluster_raw = selection_.choice.name;
-      info.upstream_cluster = shown == selection_.choice.name ? selection_.choice.name : memory_.copy(shown);
-    }
-  }
   if (spec.log_new_requests) write_log(format::LogType::kDownstreamStart);
   if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route);
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
@@ -338,7 +342,8 @@ Pipeline::Next Pipeline::deliver() {
   info.response_header_bytes = response_headers_.byte_size();
   connection_->before_response(response_headers_, request_ended_);
   // An answer to an unfinished request is the last one on an HTTP/1 connection: nobody could tell where the next request begins.
-  if ((close_connection_ || !request_ended_) && protocol_ != http::Protocol::kHttp2 &&
+  const bool opens_tunnel = request_headers_.method() == "CONNECT" && info.response_code / 100 == 2;
+  if ((close_connection_ || (!request_ended_ && !opens_tunnel)) && protocol_ != http::Protocol::kHttp2 &&
       !response_headers_.has(HeaderId::kConnection)) {
     response_headers_.add(HeaderId::kConnection, "close");
   }

@@ -137,6 +137,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   // --- the order of things ---
   void advance();
   Next normalise();
+  void choose_route();
   Next find_route();
   Next run_request_filters();
   Next forward_request();

@@ -24,7 +24,10 @@ bool forwards(const route::Route& route) {
 Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
   connection_->stats().rq_direct_response.add();
   response_headers_.set_status(redirect.status);
-  response_headers_.add(HeaderId::kLocation, route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
+  if (request_headers_.has_pseudo(HeaderId::kPath)) {  // a CONNECT has none
+    response_headers_.add(HeaderId::kLocation,
+                          route::redirect_location(redirect, route->match, request_headers_, envoy_headers()));
+  }
   info.response_code_details = "direct_response";
   local_reply_ = true;
   route::finalize_response(selection_.table->config(), selection_.match, nullptr, response_headers_, format_context());
@@ -62,6 +65,8 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
     protocol_error_ = true;
     grpc_ = false;
   }
+  // Without a scheme there is no route, and nobody has added one yet.
+  if (!refusal.protocol_error && !request_headers_.get(HeaderId::kForwardedProto).empty()) choose_route();
   const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
   if (!refusal.location.empty()) response_headers_.add(HeaderId::kLocation, refusal.location);
   return next;
@@ -117,7 +122,6 @@ void Pipeline::set_reply_body(std::string_view body) {
   const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
   reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
   upstream_headers_end_ = reply_body_.empty() || head_request_;
-  info.response_code = response_headers_.status();
   request_dropped_ = true;
   if (request_lane_.holds != 0) hold(request_lane_, ~uint64_t{0}, false);
   response_lane_.clear();
@@ -128,6 +132,7 @@ void Pipeline::set_reply_body(std::string_view body) {
 // --- the request goes its way once more ---
 
 bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
+  if (!response_headers_.has(HeaderId::kLocation)) return false;
   const route::MatchContext context = match_context();
   HttpStats& stats = connection_->stats();
   switch (apply_internal_redirect(

@@ -74,7 +74,7 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
   }
   // The older one: it replaces the route's timeout.
   if (forward.max_grpc_timeout_ms && http::is_grpc(request)) {
-    limits.response_ms = grpc_timeout
+    limits.response_ms = grpc_timeout.value_or(0) > 0
                              ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
                              : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
   }
@@ -84,6 +84,9 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
   request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
   limits.expected_ms = limits.try_ms > 0 ? limits.try_ms : limits.response_ms;
+  if (forward.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
+    request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(limits.expected_ms), "m"));
+  }
   return limits;
 }
 

@@ -217,6 +217,8 @@ void Router::on_headers(bool end_stream) {
   info.upstream_response_start = pipeline_.loop.now();
   info.response_code_details = "via_upstream";
   info.response_code = response.status();
+  attempt_.count_answer(info.response_code);  // whatever becomes of its body
+  groups_.count_code(info.response_code);
   if (end_stream) response_ended();
   const auto& [table, match, choice] = pipeline_.selection();
   if (pipeline_.envoy_headers() && info.request_complete != 0) {
@@ -260,9 +262,7 @@ void Router::response_ended() {
   pipeline_.info.upstream_response_complete = pipeline_.loop.now();
   cancel_timers();
   phase_ = Phase::kIdle;
-  const int status = pipeline_.response.status();
-  groups_.count_code(status);
-  groups_.record_time(attempt_.complete(status));
+  groups_.record_time(attempt_.complete(pipeline_.response.status()));
 }
 
 // --- a try failed ---

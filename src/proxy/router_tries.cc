@@ -84,6 +84,9 @@ void Router::mark_retry(http::HeaderMap& request) {
   const int64_t left = std::max<int64_t>(limits_.response_ms - (pipeline_.loop.now() - since) / kNsPerMs, 1);
   const int64_t expected = limits_.try_ms > 0 ? std::min(limits_.try_ms, left) : left;
   request.set(HeaderId::kEnvoyExpectedTimeoutMs, pipeline_.arena.decimal(expected));
+  if (forward_->max_grpc_timeout_ms && http::is_grpc(request)) {
+    request.set(HeaderId::kGrpcTimeout, pipeline_.arena.join(pipeline_.arena.decimal(expected), "m"));
+  }
 }
 
 bool Router::follows_redirect() {

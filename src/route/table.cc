@@ -87,6 +87,13 @@ const WeightedCluster& by_weight(const WeightedClusters& clusters, const HeaderM
   return clusters.entries.back();
 }
 
+/// Whether any virtual host is for other hosts than all.
+bool names_hosts(const RouteConfig& config) {
+  return std::ranges::any_of(config.virtual_hosts, [](const VirtualHost& host) {
+    return std::ranges::any_of(host.domains, [](const std::string& domain) { return domain != "*"; });
+  });
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) {
@@ -112,6 +119,7 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) 
 
 Match RouteTable::find(const HeaderMap& request, const MatchContext& context) const {
   std::string_view authority = request.authority();
+  if (!request.has_pseudo(HeaderId::kAuthority) && names_hosts(config_)) return {};  // refused: only its answer is looked for
   if (config_.ignore_port_in_host_matching) authority = authority.substr(0, port_position(authority));
   const uint32_t index = hosts_.find(authority);
   if (index == HostIndex::kNone) return {};

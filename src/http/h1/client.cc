@@ -249,6 +249,10 @@ void Http1Client::receive_end() {
     close_stream();
     return;
   }
+  if (exchange_ != nullptr && reading_ == Reading::kBody) {
+    broken(kCutOff);
+    return;
+  }
   connection_lost(Reset::kConnectionTermination, "");
 }
 

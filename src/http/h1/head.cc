@@ -313,11 +313,22 @@ std::optional<ProtocolError> parse_request_head(char* head, size_t size, HeaderM
   return error;
 }
 
+namespace {
+
+/// An upstream may call itself anything that looks like a version; what is not HTTP/1.1 is treated like HTTP/1.0 (as in Envoy).
+bool parse_response_version(std::string_view text, Protocol& version) {
+  if (parse_version(text, version)) return true;
+  version = Protocol::kHttp10;
+  return text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+}
+
+}  // namespace
+
 std::optional<ProtocolError> parse_response_head(char* head, size_t size, HeaderMap& headers, HeadFacts& facts,
                                                  const CodecLimits& limits, Http1Stats& stats) {
   char* const end = head + size;
   char* at = head;
-  if (size < 15 || !parse_version({at, 8}, facts.version)) return kInvalidVersion;
+  if (size < 15 || !parse_response_version({at, 8}, facts.version)) return kInvalidVersion;
   at += 8;
   while (at[0] == ' ' && at[1] == ' ') ++at;
   if (at[0] != ' ' || !is_digit(at[1]) || !is_digit(at[2]) || !is_digit(at[3])) return kInvalidStatusLine;

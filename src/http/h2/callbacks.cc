@@ -68,6 +68,12 @@ int Callbacks::on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* 
     nghttp2_session_terminate_session(session, error);
     return 0;
   }
+  // However well it is compressed, twice the size of a head is too much to read.
+  if (header->type == NGHTTP2_HEADERS) self.block_bytes_ = 0;
+  if (header->type == NGHTTP2_HEADERS || header->type == NGHTTP2_CONTINUATION) {
+    self.block_bytes_ += header->length;
+    if (self.server() && self.block_bytes_ > 2 * self.reader_.max_bytes()) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
   Flood flood = Flood::kNone;
   switch (header->type) {
     case NGHTTP2_PRIORITY:
@@ -130,6 +136,9 @@ int Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* 
     case BlockReader::Verdict::kTooLarge:
       self.stats_.header_overflow.add();
       self.reset_later(*stream, Reset::kRemote, kTooManyHeaders);
+      break;
+    case BlockReader::Verdict::kFieldTooLarge:
+      self.reset_later(*stream, Reset::kRemote, {});
       break;
     case BlockReader::Verdict::kUnderscore:
       self.stats_.requests_rejected_with_underscores_in_headers.add();

@@ -9,14 +9,17 @@ void BlockReader::begin(HeaderMap& map, bool request) {
   map_ = &map;
   request_ = request;
   count_ = cookies_ = 0;
-  bytes_ = 0;
+  bytes_ = cookie_bytes_ = 0;
   host_ = {};
 }
 
 BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
-  bytes_ += name.size() + value.size();
-  if (bytes_ > size_t{limits_.max_headers_kb} * 1024) return Verdict::kTooLarge;
+  const size_t size = name.size() + value.size(), limit = max_bytes();
+  if (size > limit) return Verdict::kFieldTooLarge;
   const HeaderId id = header_id(name);
+  // The crumbs of a cookie do not count (as in Envoy), up to what a block can hold without compression.
+  (id == HeaderId::kCookie ? cookie_bytes_ : bytes_) += size;
+  if (bytes_ > limit || cookie_bytes_ > 2 * limit) return Verdict::kTooLarge;
   if (id == HeaderId::kOther && request_ && limits_.underscores != CodecLimits::Underscores::kAllow &&
       name.find('_') != name.npos) {
     if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
@@ -40,7 +43,7 @@ bool BlockReader::take(std::string_view name, std::string_view value, HeaderId i
     return true;
   }
   if (id == HeaderId::kCookie) {
-    if (!value.empty()) {
+    if (!value.empty() || cookies_ > 0) {
       ++cookies_;
       map_->add(id, own_value);
     }

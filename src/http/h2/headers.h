@@ -18,8 +18,11 @@ class BlockReader {
  public:
   BlockReader(const CodecLimits& limits, Http2Stats& stats) : limits_(limits), stats_(stats) {}
 
-  enum class Verdict : uint8_t { kOk, kTooLarge, kUnderscore };
+  /// kFieldTooLarge: this field alone is larger than a head may be.
+  enum class Verdict : uint8_t { kOk, kTooLarge, kFieldTooLarge, kUnderscore };
 
+  /// How large a head may be.
+  size_t max_bytes() const { return size_t{limits_.max_headers_kb} * 1024; }
   /// `request`: the block is the head of a request (where underscores in names may be unwelcome).
   void begin(HeaderMap& map, bool request);
   Verdict add(std::string_view name, std::string_view value);
@@ -37,7 +40,8 @@ class BlockReader {
   bool request_ = false;
   uint32_t count_ = 0;
   uint32_t cookies_ = 0;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0;  // without cookies
+  size_t cookie_bytes_ = 0;
   std::string_view host_;
 };
 
