@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "proxy/http_stat_tables.h"
 #include "proxy/stat_names.h"
 
 namespace weir::main {
@@ -23,6 +24,11 @@ Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogF
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<proxy::Worker>(i, random_seed(), identity, logs, overload, connections_));
   }
+  mirrors_registration_ = registry.add("http.async-client.", [this](stats::StatVisitor& visitor) {
+    std::vector<proxy::HttpStats*> shares;
+    for (const auto& worker : workers_) shares.push_back(&worker->mirror_stats());
+    visit_router(visitor, shares);
+  });
 }
 
 Fleet::~Fleet() { stop(); }

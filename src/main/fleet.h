@@ -63,6 +63,7 @@ class Fleet final : public control::Publisher {
   std::map<proxy::ListenerSpecPtr, std::shared_ptr<proxy::ListenSockets>> prepared_;
   std::vector<proxy::ListenerStatePtr> listeners_;
   std::set<proxy::ListenerStatePtr> stopped_;
+  stats::Registry::Registration mirrors_registration_;
   std::vector<stats::Registry::Registration> registrations_;  // of listeners_
   std::vector<Retired> retired_;
   const int64_t drain_time_;

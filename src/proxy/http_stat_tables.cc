@@ -34,6 +34,7 @@ constexpr auto kHttp = stats::table<HttpStats>({
     {"downstream_cx_idle_timeout", &HttpStats::downstream_cx_idle_timeout},
     {"downstream_cx_max_duration_reached", &HttpStats::downstream_cx_max_duration_reached},
     {"downstream_cx_max_requests_reached", &HttpStats::downstream_cx_max_requests_reached},
+    {"downstream_cx_http1_soft_drain", &HttpStats::downstream_cx_http1_soft_drain},
     {"downstream_cx_overload_disable_keepalive", &HttpStats::downstream_cx_overload_disable_keepalive},
     {"downstream_cx_upgrades_total", &HttpStats::downstream_cx_upgrades_total},
     {"downstream_cx_delayed_close_timeout", &HttpStats::downstream_cx_delayed_close_timeout},
@@ -135,6 +136,12 @@ void visit(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
 
 void visit_router(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) { stats::visit(visitor, kRouter, stats); }
 
+void visit_router(stats::StatVisitor& visitor, std::span<HttpStats* const> shares) {
+  stats::visit_rows(visitor, kRouter, [&](auto&& f) {
+    for (HttpStats* share : shares) f(*share);
+  });
+}
+
 void visit_tracing(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) { stats::visit(visitor, kTracing, stats); }
 
 void visit_http1(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
@@ -155,6 +162,12 @@ void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats) {
   stats::visit(visitor, kListener, stats);
   if (visitor.resets_counters()) return;
   visitor.counter("extension_config_missing", 0);  // a listener waits for what it needs
+  visitor.counter("network_extension_config_missing", 0);
+}
+
+void visit_extensions(stats::StatVisitor& visitor) {
+  if (visitor.resets_counters()) return;
+  visitor.counter("extension_config_missing", 0);
   visitor.counter("network_extension_config_missing", 0);
 }
 

@@ -40,6 +40,7 @@ Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shado
 }
 
 void Mirror::start(upstream::Cluster& cluster, bool end_stream) {
+  worker_.mirror_stats().rq_total.add();
   if (end_stream) request_complete();
   attempt_.start(cluster, upstream::Priority::kDefault, http::Protocol::kHttp11, request_);
 }

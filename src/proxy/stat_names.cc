@@ -35,6 +35,7 @@ stats::Registry::Registration register_listener(stats::Registry& registry, Liste
   const std::string prefix = "listener." + listener->spec->stat_prefix + ".";
   return registry.add(prefix, [listener = std::move(listener)](stats::StatVisitor& visitor) {
     visit(visitor, listener->stats);
+    visit_extensions(visitor);
     if (listener->tls_stats != nullptr) {
       net::visit(visitor, *listener->tls_stats);
       uint64_t updates = 0, not_ready = 0;

@@ -16,6 +16,7 @@
 #include "loop/timer.h"
 #include "observe/log_file.h"
 #include "proxy/connection.h"
+#include "proxy/http_stats.h"
 #include "proxy/listener.h"
 #include "proxy/mirror.h"
 #include "proxy/overload.h"
@@ -55,6 +56,8 @@ class Worker {
   /// Everything drains: responses say close, GOAWAYs are sent.
   void drain(Drain drain);
   loop::EventLoop& loop() { return loop_; }
+  /// What is counted about the copies for mirrors, as if a proxy of their own had sent them (http.async-client.*).
+  HttpStats& mirror_stats() { return mirror_stats_; }
 
   // --- on the worker's own thread ---
   size_t index() const { return index_; }
@@ -100,6 +103,7 @@ class Worker {
   const LocalIdentity& identity_;
   observe::LogFiles& logs_;
   const Overload& overload_;
+  HttpStats mirror_stats_;
   std::atomic<int64_t>& connection_count_;
   loop::EventLoop loop_;
   Random random_;
