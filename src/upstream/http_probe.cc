@@ -91,6 +91,9 @@ class CheckConnection final : public loop::Disposable,
 
   HttpProbe* probe_;
   std::unique_ptr<net::ByteStream> stream_;
+  const http::Http1Options http1_options_;  // codecs only refer to what they are given
+  const http::Http2Options http2_options_;
+  const http::CodecLimits limits_;
   http::Http1Stats http1_stats_;
   http::Http2Stats http2_stats_;
   Arena spare_memory_;
@@ -271,8 +274,8 @@ class HttpProbe final : public HealthProbe {
 CheckConnection::CheckConnection(HttpProbe& probe, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream, bool http2)
     : probe_(&probe), stream_(std::move(stream)) {
   stream_->set_handler(*this);
-  codec_ = http2 ? http::make_http2_client(*stream_, loop, *this, {}, {}, http2_stats_)
-                 : http::make_http1_client(*stream_, loop, *this, {}, {}, http1_stats_);
+  codec_ = http2 ? http::make_http2_client(*stream_, loop, *this, http2_options_, limits_, http2_stats_)
+                 : http::make_http1_client(*stream_, loop, *this, http1_options_, limits_, http1_stats_);
 }
 
 void CheckConnection::on_connected() {
