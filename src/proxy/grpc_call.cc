@@ -95,6 +95,7 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
   }
 
   void answered(const http::HeaderMap& with_status) {
+    attempt_.count_answer(response_.status());
     attempt_.complete(response_.status());
     const auto status = parse_number<int>(with_status.get(HeaderId::kGrpcStatus));
     if (response_.status() != 200) return finish(grpc_status_of(response_.status()), "");

@@ -62,17 +62,21 @@ uint32_t Callbacks::misplaced(const Connection& self, const nghttp2_frame_hd& he
   return self.closed_.was_skipped(id) ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR;
 }
 
+/// However well it is compressed, twice the size of a head is too much to read.
+bool Callbacks::block_too_large(const Connection& self) {
+  return self.server() && self.block_bytes_ > 2 * self.reader_.max_bytes();
+}
+
 int Callbacks::on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* header, void* user_data) {
   Connection& self = connection(user_data);
   if (const uint32_t error = misplaced(self, *header); error != NGHTTP2_NO_ERROR) {
     nghttp2_session_terminate_session(session, error);
     return 0;
   }
-  // However well it is compressed, twice the size of a head is too much to read.
-  if (header->type == NGHTTP2_HEADERS) self.block_bytes_ = 0;
-  if (header->type == NGHTTP2_HEADERS || header->type == NGHTTP2_CONTINUATION) {
+  if (header->type == NGHTTP2_HEADERS) self.block_bytes_ = header->length;  // on_begin_headers() looks at it
+  if (header->type == NGHTTP2_CONTINUATION) {
     self.block_bytes_ += header->length;
-    if (self.server() && self.block_bytes_ > 2 * self.reader_.max_bytes()) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (block_too_large(self)) return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   Flood flood = Flood::kNone;
   switch (header->type) {
@@ -111,7 +115,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     stream.events_ = &events;
     self.reader_.begin(stream.events_->incoming_headers(), true);
     self.block_stream_ = &stream;
-    return 0;
+    return block_too_large(self) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   }
   H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
   if (stream == nullptr) {

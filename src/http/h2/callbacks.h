@@ -24,6 +24,7 @@ class Callbacks {
   /// Null if there is none, or none any more.
   static H2Stream* stream(Connection& connection, int32_t id);
 
+  static bool block_too_large(const Connection& self);
   static uint32_t misplaced(const Connection& self, const nghttp2_frame_hd& header);
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
