@@ -186,8 +186,8 @@ void Connection::send_now() {
 void Connection::pump() {
   if (dead_) return;
   sending_ = true;
-  const bool stuck = bytes_.unsent() != 0;
-  if (!stuck) guard_.written();
+  const bool stuck = bytes_.unsent() > bytes_.buffer_limit();  // more than goes out at the end of this turn
+  if (bytes_.unsent() == 0) guard_.written();
   const uint8_t* frame = nullptr;
   ssize_t size = 0;
   while ((size = nghttp2_session_mem_send(session_, &frame)) > 0) {
