@@ -138,7 +138,7 @@ void declare_access_logs(config::SupportTable& table) {
   table.message<v3::HeaderFilter>().all_fields();
   table.message<v3::ResponseFlagFilter>().all_fields();
   table.message<v3::GrpcStatusFilter>().all_fields();
-  table.message<v3::MetadataFilter>().fields({"match_if_key_not_found"}).harmless({"matcher"});
+  table.message<v3::MetadataFilter>().all_fields();
   table.message<v3::LogTypeFilter>().all_fields();
 }
 

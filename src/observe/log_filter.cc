@@ -79,6 +79,10 @@ struct Evaluation {
     const bool listed = ((filter.types >> static_cast<int>(context.log_type)) & 1) != 0;
     return listed != filter.exclude;
   }
+  bool operator()(const MetadataFilter& filter) const {
+    const format::MetadataValue* value = context.info.metadata.find(filter.matcher.filter, filter.matcher.path);
+    return value == nullptr ? filter.if_missing : filter.matcher.value.matches(value);
+  }
   bool operator()(const AllOf& filter) const {
     return std::all_of(filter.filters.begin(), filter.filters.end(), [&](const LogFilter& each) { return each.passes(context); });
   }

@@ -8,6 +8,7 @@
 #include "base/runtime.h"
 #include "format/header_matcher.h"
 #include "format/stream_info.h"
+#include "format/value_matcher.h"
 
 namespace weir::observe {
 
@@ -59,6 +60,11 @@ struct LogTypeFilter {
 };
 /// Requests that a filter did not take for health checks.
 struct NotHealthCheckFilter {};
+/// A value that filters noted; `if_missing` decides without one. As in Envoy, `invert` of the matcher means nothing here.
+struct MetadataFilter {
+  format::MetadataMatcher matcher;
+  bool if_missing = true;
+};
 /// The same for every request.
 struct FixedFilter {
   bool passes = true;
@@ -72,7 +78,7 @@ struct AnyOf {
 
 struct LogFilter {
   std::variant<FixedFilter, NotHealthCheckFilter, StatusCodeFilter, DurationFilter, HeaderFilter, ResponseFlagFilter, ShareFilter,
-               GrpcStatusFilter, LogTypeFilter, AllOf, AnyOf>
+               GrpcStatusFilter, LogTypeFilter, MetadataFilter, AllOf, AnyOf>
       rule;
 
   bool passes(const format::FormatContext& context) const;

@@ -1,6 +1,7 @@
 // Reading the filters of access logs.
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "format/matcher_config.h"
+#include "format/matcher_tree_config.h"
 #include "observe/access_log_config.h"
 
 namespace weir::observe {
@@ -92,9 +93,12 @@ LogFilter read_log_filter(const v3::AccessLogFilter& config, RuntimeValues* runt
     case Filter::kGrpcStatusFilter:
       return {GrpcStatusFilter{bit_set(config.grpc_status_filter().statuses()), config.grpc_status_filter().exclude()}};
     case Filter::kMetadataFilter: {
-      // There is no dynamic metadata, so its key is never found.
       const v3::MetadataFilter& filter = config.metadata_filter();
-      return {FixedFilter{!filter.has_match_if_key_not_found() || filter.match_if_key_not_found().value()}};
+      const bool if_missing = !filter.has_match_if_key_not_found() || filter.match_if_key_not_found().value();
+      if (!filter.has_matcher()) return {FixedFilter{if_missing}};
+      const FieldPath filter_at{&at, "metadata_filter"};
+      format::MatcherReader matchers{diagnostics};
+      return {MetadataFilter{format::read_metadata_matcher(filter.matcher(), FieldPath{&filter_at, "matcher"}, matchers), if_missing}};
     }
     case Filter::kLogTypeFilter:
       return {LogTypeFilter{bit_set(config.log_type_filter().types()), config.log_type_filter().exclude()}};

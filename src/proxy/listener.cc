@@ -196,6 +196,8 @@ void ActiveListener::stop(bool close_sockets) {
   if (close_sockets) state_->sockets->close_worker(worker_.index());
 }
 
+size_t ActiveListener::worker_index() const { return worker_.index(); }
+
 ListenerHttpStats& ActiveListener::http_stats(const HttpConnectionSpec& spec) {
   for (ListenerState::HttpShare& share : state_->http) {
     if (share.stat_prefix == spec.stat_prefix) return share.stats->mine(worker_.index());

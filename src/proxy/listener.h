@@ -91,6 +91,7 @@ class ActiveListener {
   const ListenerStatePtr& state() const { return state_; }
   const ListenerSpec& spec() const { return *state_->spec; }
   ListenerStats& stats() { return stats_; }
+  size_t worker_index() const;
   ListenerHttpStats& http_stats(const HttpConnectionSpec& spec);
 
   /// Its connections are to leave.

@@ -48,7 +48,7 @@ class Reader {
     socket();
     connections();
     chains();
-    good_ = read_listener_filters(from_, at_, *spec_, diagnostics_) && good_;
+    good_ = read_listener_filters(from_, at_, *spec_, context_.stats, diagnostics_) && good_;
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
       good_ = false;
     }

@@ -105,7 +105,7 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config
 
 /// Reads `listener_filters` and what belongs to them; false after reporting an error.
 bool read_listener_filters(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at, ListenerSpec& spec,
-                           config::Diagnostics& diagnostics);
+                           StatScopes& stats, config::Diagnostics& diagnostics);
 
 /// Reads `filter_chain_matcher`; false after reporting an error.
 bool read_filter_chain_matcher(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at,

@@ -9,8 +9,27 @@
 #include <vector>
 
 #include "net/address.h"
+#include "stats/cell.h"
+#include "stats/visitor.h"
 
 namespace weir::proxy {
+
+/// One worker's share of what listener filters of one kind and prefix count; each kind uses its own.
+struct ListenerFilterStats {
+  // tls_inspector.
+  stats::Counter alpn_found, alpn_not_found, client_hello_too_large, sni_found, sni_not_found, tls_found, tls_not_found;
+  stats::Histogram bytes_processed;
+  // http_inspector.
+  stats::Counter http10_found, http11_found, http2_found, http_not_found, read_error;
+  // proxy_proto.
+  stats::Counter not_found_allowed, not_found_disallowed, v1_disallowed, v1_error, v1_found, v2_disallowed, v2_error, v2_found,
+      proxy_proto_error;
+};
+void visit_tls_inspector(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
+void visit_http_inspector(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
+void visit_proxy_protocol(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
+/// Inside "downstream_cx_".
+void visit_proxy_protocol_errors(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
 
 /// One of a listener's `listener_filters`.
 struct ListenerFilterSpec {
@@ -21,6 +40,7 @@ struct ListenerFilterSpec {
   // of the PROXY protocol
   bool proxy_header_optional = false;
   bool version1_allowed = true, version2_allowed = true;
+  std::shared_ptr<stats::Sharded<ListenerFilterStats>> stats;  // null: it counts nothing (original_dst)
 };
 
 /// What the filters found out.
@@ -39,9 +59,9 @@ enum class FilterResult : uint8_t {
 };
 
 /// Asks one filter. `bytes` are all that came and was not taken yet; `taken` says how many of them are the filter's own and
-/// nobody else will see. `fd` is the socket.
-FilterResult run_listener_filter(const ListenerFilterSpec& filter, int fd, std::string_view bytes, ListenerFindings& findings,
-                                 size_t& taken);
+/// nobody else will see. `fd` is the socket, `worker` who counts.
+FilterResult run_listener_filter(const ListenerFilterSpec& filter, size_t worker, int fd, std::string_view bytes,
+                                 ListenerFindings& findings, size_t& taken);
 
 /// "http/1.0", "http/1.1", "h2c"; "" if it is no HTTP. `more`: too little has come to tell.
 std::string_view sniff_http(std::string_view bytes, bool& more);

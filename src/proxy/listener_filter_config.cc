@@ -58,7 +58,7 @@ void read_proxy_protocol(const ProxyProtocol& from, ListenerFilterSpec& filter) 
 
 }  // namespace
 
-bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, ListenerSpec& spec,
+bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, ListenerSpec& spec, StatScopes& stats,
                            config::Diagnostics& diagnostics) {
   bool good = true;
   if (listener.has_listener_filters_timeout())
@@ -73,12 +73,16 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
     ProxyProtocol proxy_protocol;
     if (from.typed_config().Is<filters::tls_inspector::v3::TlsInspector>()) {
       filter.kind = Kind::kTlsInspector;
+      filter.stats = stats.listener_filter("tls_inspector");
     } else if (from.typed_config().Is<filters::http_inspector::v3::HttpInspector>()) {
       filter.kind = Kind::kHttpInspector;
+      filter.stats = stats.listener_filter("http_inspector");
     } else if (from.typed_config().Is<filters::original_dst::v3::OriginalDst>()) {
       filter.kind = Kind::kOriginalDestination;
     } else if (from.typed_config().UnpackTo(&proxy_protocol)) {
       filter.kind = Kind::kProxyProtocol;
+      filter.stats = stats.listener_filter(proxy_protocol.stat_prefix().empty() ? "proxy_proto"
+                                                                                : "proxy_proto." + proxy_protocol.stat_prefix());
       read_proxy_protocol(proxy_protocol, filter);
     } else {
       diagnostics.error({{},
@@ -103,7 +107,7 @@ void declare_listener_filters(config::SupportTable& table) {
   table.extension<filters::http_inspector::v3::HttpInspector>(kCategory, "envoy.filters.listener.http_inspector");
   table.extension<filters::original_dst::v3::OriginalDst>(kCategory, "envoy.filters.listener.original_dst");
   table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol")
-      .fields({"allow_requests_without_proxy_protocol", "disallowed_versions"});
+      .fields({"allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"});
 }
 
 }  // namespace weir::proxy

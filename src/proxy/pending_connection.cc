@@ -46,7 +46,7 @@ void PendingConnection::run_filters() {
   const auto& filters = listener_.spec().filters;
   while (next_filter_ < filters.size()) {
     size_t taken = 0;
-    switch (run_listener_filter(filters[next_filter_], stream_->fd(), bytes_, findings_, taken)) {
+    switch (run_listener_filter(filters[next_filter_], listener_.worker_index(), stream_->fd(), bytes_, findings_, taken)) {
       case FilterResult::kMore:
         return;
       case FilterResult::kClose:

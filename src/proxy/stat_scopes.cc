@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "proxy/http_stat_tables.h"
+#include "proxy/listener_filter.h"
 #include "proxy/stat_names.h"
 
 namespace weir::proxy {
@@ -54,6 +55,24 @@ std::shared_ptr<stats::Sharded<TcpProxyStats>> StatScopes::tcp(const std::string
     stats::Sharded<TcpProxyStats>& stats = shown.stats;
     shown.registrations.push_back(
         registry_.add("tcp." + prefix + ".", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats); }));
+  });
+}
+
+std::shared_ptr<stats::Sharded<ListenerFilterStats>> StatScopes::listener_filter(const std::string& name) {
+  return find_or_make(listener_filters_, name, workers_, [&](Shown<ListenerFilterStats>& shown) {
+    stats::Sharded<ListenerFilterStats>& stats = shown.stats;
+    const auto show = [&](std::string_view prefix, void (*visit)(stats::StatVisitor&, stats::Sharded<ListenerFilterStats>&)) {
+      shown.registrations.push_back(
+          registry_.add(prefix, [&stats, visit](stats::StatVisitor& visitor) { visit(visitor, stats); }));
+    };
+    if (name == "tls_inspector") {
+      show("tls_inspector.", visit_tls_inspector);
+    } else if (name == "http_inspector") {
+      show("http_inspector.", visit_http_inspector);
+    } else {
+      show(name + ".", visit_proxy_protocol);
+      show("downstream_cx_", visit_proxy_protocol_errors);
+    }
   });
 }
 

@@ -12,6 +12,8 @@
 
 namespace weir::proxy {
 
+struct ListenerFilterStats;
+
 /// Gives everybody who names the same prefix the same counters, and shows them in the registry for as long as somebody holds
 /// them. Main thread only; the registry must outlive all counters given out.
 class StatScopes {
@@ -25,6 +27,8 @@ class StatScopes {
 
   /// Counters by any other name.
   stats::Scopes& all() { return all_; }
+  /// `tls_inspector.*`, `http_inspector.*`, `proxy_proto.*` or `proxy_proto.<prefix>.*`.
+  std::shared_ptr<stats::Sharded<ListenerFilterStats>> listener_filter(const std::string& name);
 
   size_t workers() const { return workers_; }
 
@@ -34,6 +38,7 @@ class StatScopes {
   stats::Scopes all_;
   std::map<std::string, std::weak_ptr<stats::Sharded<HttpStats>>> http_;
   std::map<std::string, std::weak_ptr<stats::Sharded<TcpProxyStats>>> tcp_;
+  std::map<std::string, std::weak_ptr<stats::Sharded<ListenerFilterStats>>> listener_filters_;
 };
 
 }  // namespace weir::proxy
