@@ -5,6 +5,7 @@
 #include "filter/buffer.h"
 #include "filter/fault.h"
 #include "filter/header_mutation.h"
+#include "filter/header_to_metadata.h"
 #include "filter/health_check.h"
 #include "filter/local_rate_limit.h"
 #include "filter/rate_limit.h"
@@ -25,6 +26,9 @@ constexpr CatalogEntry kCatalog[] = {
     {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
      read_header_mutation, "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
      read_header_mutation_settings, declare_header_mutation},
+    {"envoy.filters.http.header_to_metadata", "envoy.extensions.filters.http.header_to_metadata.v3.Config",
+     read_header_to_metadata, "envoy.extensions.filters.http.header_to_metadata.v3.Config", read_header_to_metadata_settings,
+     declare_header_to_metadata},
     {"envoy.filters.http.health_check", "envoy.extensions.filters.http.health_check.v3.HealthCheck", read_health_check, "",
      nullptr, declare_health_check},
     {"envoy.filters.http.local_ratelimit", "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
