@@ -323,6 +323,8 @@ class TcpUpstream(Upstream):
             s.sendall(self.script['greeting'].encode('latin-1'))
         while d := s.recv(65536):
             script = self.record(method='', path='', body=text(d), headers=[])
+            if script.get('mute'):
+                continue
             s.sendall(b'%s:%s' % (self.name.encode(), d))
             if script.get('close'):
                 return

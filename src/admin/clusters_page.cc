@@ -1,9 +1,9 @@
 // /clusters: every cluster with its limits, every endpoint with what is counted and known of it; text or JSON.
-#include "admin/address_message.h"
 #include "admin/catalog.h"
 #include "admin/message_json.h"
 #include "base/number_text.h"
 #include "envoy/admin/v3/clusters.pb.h"
+#include "net/address_config.h"
 
 namespace weir::admin {
 
@@ -142,7 +142,7 @@ void fill_limits(const upstream::Thresholds& limits, envoy::config::core::v3::Ro
 
 void fill_endpoint(const upstream::Endpoint& endpoint, envoy::admin::v3::HostStatus& message) {
   namespace core = envoy::config::core::v3;
-  fill_address(*endpoint.address, *message.mutable_address());
+  net::write_address(*endpoint.address, *message.mutable_address());
   const Counts counts = counts_of(endpoint);
   const auto add = [&message](const Count& count, envoy::admin::v3::SimpleMetric::Type type) {
     auto& metric = *message.add_stats();

@@ -1,8 +1,8 @@
 // /listeners: what is listened on.
-#include "admin/address_message.h"
 #include "admin/catalog.h"
 #include "admin/message_json.h"
 #include "envoy/admin/v3/listeners.pb.h"
+#include "net/address_config.h"
 
 namespace weir::admin {
 
@@ -14,7 +14,8 @@ Response listeners_page(Site& site, const Request& request) {
       auto& status = *message.add_listener_statuses();
       status.set_name(listener.name);
       for (size_t i = 0; i < listener.addresses.size(); ++i) {
-        fill_address(*listener.addresses[i], i == 0 ? *status.mutable_local_address() : *status.add_additional_local_addresses());
+        net::write_address(*listener.addresses[i],
+                           i == 0 ? *status.mutable_local_address() : *status.add_additional_local_addresses());
       }
     }
     return Response::json(message_json(message, site.schema));

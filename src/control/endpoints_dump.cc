@@ -4,6 +4,7 @@
 #include "control/clusters.h"
 #include "envoy/admin/v3/config_dump_shared.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "net/address_config.h"
 
 namespace weir::control {
 
@@ -32,13 +33,7 @@ core::HealthStatus health(Health health) {
 
 void fill(const upstream::Endpoint& endpoint, LocalityLbEndpoints& place) {
   auto& into = *place.add_lb_endpoints();
-  core::Address& address = *into.mutable_endpoint()->mutable_address();
-  if (endpoint.address->is_ip()) {
-    address.mutable_socket_address()->set_address(std::string(endpoint.address->ip()));
-    address.mutable_socket_address()->set_port_value(endpoint.address->port());
-  } else {
-    address.mutable_pipe()->set_path(endpoint.address->text());
-  }
+  net::write_address(*endpoint.address, *into.mutable_endpoint()->mutable_address());
   into.mutable_endpoint()->mutable_health_check_config();
   into.mutable_endpoint()->set_hostname(endpoint.hostname);
   into.set_health_status(health(endpoint.health));

@@ -20,6 +20,7 @@ struct Http1Options {
   bool enable_trailers = false;
   bool allow_absolute_url = true;
   bool allow_chunked_length = false;
+  bool allow_custom_methods = false;
   bool proper_case = false;  // header_key_format.proper_case_words
 };
 
@@ -36,6 +37,11 @@ struct Http2Options {
   uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
   uint32_t max_inbound_priority_frames_per_stream = 100;
   uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
+  // KeepaliveSettings; 0 means never.
+  int64_t ping_interval_ms = 0;
+  int64_t ping_timeout_ms = 0;
+  double ping_jitter_percent = 15;
+  int64_t ping_after_idle_ms = 0;  // client: before a request on a connection that heard nothing for so long
 };
 
 struct CodecLimits {
@@ -68,6 +74,8 @@ class ServerEvents {
   virtual void on_protocol_error(const ProtocolError& error) = 0;
   /// The peer said that it will send no more requests (HTTP/2 GOAWAY).
   virtual void on_goaway() {}
+  /// The peer did not answer a PING in time. Streams, if there were any, have been reset; close the connection at once.
+  virtual void on_silence(bool) { on_protocol_error({0, "http2_ping_timeout", "the peer did not answer a PING"}); }
 
  protected:
   ~ServerEvents() = default;
@@ -111,6 +119,11 @@ class ClientEvents {
   virtual void on_goaway() = 0;
   /// The server broke the protocol; streams have been reset, the connection is to be closed.
   virtual void on_protocol_error(const ProtocolError& error) = 0;
+  /// The server did not answer a PING in time. Streams, if there were any (`active`), have been reset; close the connection at
+  /// once.
+  virtual void on_silence([[maybe_unused]] bool active) {
+    on_protocol_error({0, "http2_ping_timeout", "the server did not answer a PING"});
+  }
   /// The server changed how many streams it takes at once (HTTP/2 SETTINGS).
   virtual void on_max_streams(uint32_t) {}
 

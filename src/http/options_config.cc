@@ -1,5 +1,6 @@
 #include "http/options_config.h"
 
+#include "config/duration.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 
 namespace weir::http {
@@ -13,6 +14,7 @@ Http1Options read_http1_options(const core::Http1ProtocolOptions& options) {
   result.enable_trailers = options.enable_trailers();
   result.allow_absolute_url = !options.has_allow_absolute_url() || options.allow_absolute_url().value();
   result.allow_chunked_length = options.allow_chunked_length();
+  result.allow_custom_methods = options.allow_custom_methods();
   result.proper_case = options.header_key_format().has_proper_case_words();
   return result;
 }
@@ -40,14 +42,19 @@ Http2Options read_http2_options(const core::Http2ProtocolOptions& options) {
   take(options.has_max_inbound_window_update_frames_per_data_frame_sent(),
        options.max_inbound_window_update_frames_per_data_frame_sent(),
        result.max_inbound_window_update_frames_per_data_frame_sent);
+  const core::KeepaliveSettings& keepalive = options.connection_keepalive();
+  result.ping_interval_ms = config::milliseconds(keepalive.interval());
+  result.ping_timeout_ms = config::milliseconds(keepalive.timeout());
+  if (keepalive.has_interval_jitter()) result.ping_jitter_percent = keepalive.interval_jitter().value();
+  result.ping_after_idle_ms = config::milliseconds(keepalive.connection_idle_interval());
   return result;
 }
 
 void declare_protocol_options(config::SupportTable& table) {
   table.message<core::Http1ProtocolOptions>()
       .fields({"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "header_key_format", "enable_trailers",
-               "allow_chunked_length"})
-      .harmless({"use_balsa_parser", "allow_custom_methods", "override_stream_error_on_invalid_http_message"});
+               "allow_chunked_length", "allow_custom_methods"})
+      .harmless({"use_balsa_parser", "override_stream_error_on_invalid_http_message"});
   table.message<core::Http1ProtocolOptions::HeaderKeyFormat>().fields({"proper_case_words"});
   table.message<core::Http1ProtocolOptions::HeaderKeyFormat::ProperCaseWords>();
   table.message<core::Http2ProtocolOptions>()
@@ -55,8 +62,10 @@ void declare_protocol_options(config::SupportTable& table) {
                "allow_connect", "max_outbound_frames", "max_outbound_control_frames",
                "max_consecutive_inbound_frames_with_empty_payload", "max_inbound_priority_frames_per_stream",
                "max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging",
-               "override_stream_error_on_invalid_http_message"})
-      .harmless({"allow_metadata", "connection_keepalive", "use_oghttp2_codec"});
+               "override_stream_error_on_invalid_http_message", "connection_keepalive"})
+      .harmless({"allow_metadata", "use_oghttp2_codec"});
+  table.message<core::KeepaliveSettings>().all_fields();
+  table.message<envoy::type::v3::Percent>().all_fields();
   table.message<core::HttpProtocolOptions>().fields({"idle_timeout", "max_connection_duration", "max_headers_count",
                                                      "max_stream_duration", "headers_with_underscores_action",
                                                      "max_requests_per_connection"});

@@ -10,11 +10,14 @@
 #include "config/path.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb.h"
 #include "format/matcher_config.h"
 #include "net/address_config.h"
 
 namespace weir::main {
+
+using envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
 
 namespace {
 
@@ -64,6 +67,12 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
         bootstrap.stats_flush_interval().seconds() * 1000 + bootstrap.stats_flush_interval().nanos() / 1'000'000;
   }
   spec.stats_flush_on_admin = bootstrap.stats_flush_on_admin();
+  for (const auto& extension : bootstrap.bootstrap_extensions()) {
+    InternalListener internal;
+    if (!extension.typed_config().UnpackTo(&internal)) continue;
+    spec.internal_listeners = true;
+    if (internal.has_buffer_size_kb()) spec.internal_buffer = size_t{internal.buffer_size_kb().value()} * 1024;
+  }
   auto either = [](const std::string& configured, const std::string& given) { return configured.empty() ? given : configured; };
   spec.identity.node_id = either(bootstrap.node().id(), options.service_node);
   spec.identity.node_cluster = either(bootstrap.node().cluster(), options.service_cluster);
@@ -99,12 +108,14 @@ void declare_bootstrap(config::SupportTable& table) {
       .fields({"node", "static_resources", "dynamic_resources", "admin", "stats_flush_interval", "stats_config",
                "layered_runtime", "overload_manager", "cluster_manager", "application_log_config", "default_socket_interface",
                "stats_server_version_override", "stats_sinks", "stats_flush_on_admin"})
+      .extensions("bootstrap_extensions", "envoy.bootstrap")
       .extensions("default_regex_engine", "envoy.regex_engines")
       .extensions("listener_manager", "envoy.listener_manager_impl")
       .harmless({"watchdog", "watchdogs", "use_tcp_for_dns_lookups", "memory_allocator_manager", "flags_path",
                  "enable_dispatcher_stats", "perf_tracing_file_path", "inline_headers", "grpc_async_client_manager_config",
                  "deferred_stat_options", "stats_eviction_interval", "node_context_params"});
   table.extension<envoy::extensions::regex_engines::v3::GoogleRE2>("envoy.regex_engines", "envoy.regex_engines.google_re2");
+  table.extension<InternalListener>("envoy.bootstrap", "envoy.bootstrap.internal_listener").fields({"buffer_size_kb"});
   table.extension<listener::v3::ListenerManager>("envoy.listener_manager_impl", "envoy.listener_manager_impl.default");
   table.message<core::v3::TypedExtensionConfig>().fields({"name", "typed_config"});
   table.message<bootstrap::v3::ClusterManager>()

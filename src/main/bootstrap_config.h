@@ -27,6 +27,8 @@ struct BootstrapSpec {
   bool stats_flush_on_admin = false;  // flushed when /stats is asked for, and only then
   std::vector<StatSinkSpec> stat_sinks;
   proxy::LocalIdentity identity;
+  bool internal_listeners = false;  // envoy.bootstrap.internal_listener is there
+  size_t internal_buffer = 1024 * 1024;
   std::shared_ptr<const upstream::Locality> locality;  // of the node; null if nothing is said of it
   std::optional<std::string> log_format;               // of the process's own log, unless the command line says it
   std::optional<int64_t> stats_server_version;         // what server.version shows

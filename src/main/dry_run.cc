@@ -192,6 +192,8 @@ proxy::ListenerConfigContext DryRun::listener_context() {
                             Diagnostics& found) { return configuration_->filters().find(source, name, needs, at, found); },
       .read_access_log = [this](const auto& log, const FieldPath& at,
                                 Diagnostics& found) { return observe::read_access_log(log, logs_, &runtime_, at, found); },
+      .internal_listeners = bootstrap_.internal_listeners,
+      .internal_buffer = bootstrap_.internal_buffer,
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .runtime = &runtime_};

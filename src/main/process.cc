@@ -231,6 +231,8 @@ proxy::ListenerConfigContext Process::listener_context() {
       .read_tls = [this](
                       const auto& message, const auto& names, const config::FieldPath& at,
                       config::Diagnostics& diagnostics) { return configuration_->tls().server(message, names, at, diagnostics); },
+      .internal_listeners = bootstrap_.internal_listeners,
+      .internal_buffer = bootstrap_.internal_buffer,
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .runtime = &runtime_};

@@ -114,6 +114,10 @@ void Address::describe() {
       ip_.clear();
     }
     text_ = ip_;
+  } else if (size_ > sizeof storage_.ss_family) {  // within this process, see internal_address.h
+    const std::string_view bytes(reinterpret_cast<const char*>(&storage_), size_);
+    const std::string_view named = bytes.substr(sizeof storage_.ss_family);
+    if (named.starts_with("envoy://")) text_ = ip_ = named;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "net/address_config.h"
 
 #include "envoy/config/core/v3/address.pb.h"
+#include "net/internal_address.h"
 
 namespace weir::net {
 
@@ -42,8 +43,9 @@ AddressPtr read_address(const core::Address& address, const FieldPath& at, confi
       return checked(Address::from_path(address.pipe().path()), FieldPath{&pipe, "path"}, diagnostics, "");
     }
     case core::Address::kEnvoyInternalAddress:
-      diagnostics.error({{}, FieldPath{&at, "envoy_internal_address"}.text(), "internal addresses are not implemented yet", ""});
-      return nullptr;
+      return checked(make_internal_address(address.envoy_internal_address().server_listener_name(),
+                                           address.envoy_internal_address().endpoint_id()),
+                     FieldPath{&at, "envoy_internal_address"}, diagnostics, "give a shorter name or endpoint_id");
     case core::Address::ADDRESS_NOT_SET:
       diagnostics.error({{}, at.text(), "an address must be set", "give socket_address or pipe"});
       return nullptr;
@@ -51,8 +53,23 @@ AddressPtr read_address(const core::Address& address, const FieldPath& at, confi
   return nullptr;
 }
 
+void write_address(const Address& address, core::Address& into) {
+  if (address.is_ip()) {
+    into.mutable_socket_address()->set_address(std::string(address.ip()));
+    into.mutable_socket_address()->set_port_value(address.port());
+  } else if (is_internal(address)) {
+    const std::string_view listener = internal_listener(address);
+    constexpr size_t kAround = std::string_view("envoy:///").size();
+    into.mutable_envoy_internal_address()->set_server_listener_name(std::string(listener));
+    into.mutable_envoy_internal_address()->set_endpoint_id(address.text().substr(kAround + listener.size()));
+  } else {
+    into.mutable_pipe()->set_path(address.text());
+  }
+}
+
 void declare_addresses(config::SupportTable& table) {
-  table.message<core::Address>().fields({"socket_address", "pipe"});
+  table.message<core::Address>().fields({"socket_address", "pipe", "envoy_internal_address"});
+  table.message<core::EnvoyInternalAddress>().all_fields();
   table.message<core::Pipe>().fields({"path", "mode"});
   table.message<core::SocketAddress>()
       .fields({"address", "port_value", "named_port", "resolver_name", "ipv4_compat"})

@@ -21,6 +21,9 @@ AddressPtr read_address(const envoy::config::core::v3::Address& address, const c
 AddressPtr read_address(const envoy::config::core::v3::SocketAddress& address, const config::FieldPath& at,
                         config::Diagnostics& diagnostics, std::string_view hint = "");
 
+/// The other way round.
+void write_address(const Address& address, envoy::config::core::v3::Address& into);
+
 /// Says which fields of addresses are implemented.
 void declare_addresses(config::SupportTable& table);
 

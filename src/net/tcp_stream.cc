@@ -21,7 +21,93 @@ constexpr size_t kWriteAtOnce = 8 * 1024;  // copying less than this is cheaper 
 constexpr int kReadsPerEvent = 8;          // then others have their turn
 constexpr int kIovecs = 64;
 
+/// A socket for a connection to that address; negative after an error (errno).
+int open_socket(const Address& remote, const std::function<void(int fd)>& prepare) {
+  const int fd = socket(remote.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  if (remote.is_ip()) {
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  if (prepare) prepare(fd);
+  return fd;
+}
+
 }  // namespace
+
+/// Attempts to reach one place by several addresses.
+class TcpStream::Race final : public loop::Disposable {
+ public:
+  Race(TcpStream& stream, std::vector<AddressPtr> addresses, std::function<void(int)> prepare)
+      : stream_(stream),
+        addresses_(std::move(addresses)),
+        prepare_(std::move(prepare)),
+        timer_(loop::Timer::calling<&Race::next>(stream.loop_.timers(), *this)) {}
+  ~Race() override { give_up(); }
+
+  void next() { try_next(); }
+  void give_up() {
+    timer_.cancel();
+    for (auto& attempt : attempts_) attempt->close();
+  }
+  /// Begins the next attempt; false if there is none. An attempt may fail at once.
+  bool try_next() {
+    while (next_ < addresses_.size()) {
+      const AddressPtr& address = addresses_[next_++];
+      const int fd = open_socket(*address, prepare_);
+      if (fd < 0 || (::connect(fd, address->get(), address->size()) != 0 && errno != EINPROGRESS)) {
+        last_error_ = errno;
+        if (fd >= 0) ::close(fd);
+        continue;
+      }
+      attempts_.push_back(std::make_unique<Attempt>(*this, fd, address));
+      stream_.loop_.watch(fd, *attempts_.back(), kEvents);
+      if (next_ < addresses_.size()) timer_.arm(kPatienceMs);
+      return true;
+    }
+    return false;
+  }
+  int last_error() const { return last_error_; }
+
+ private:
+  static constexpr int64_t kPatienceMs = 300;  // Envoy's
+
+  struct Attempt final : loop::Source {
+    Attempt(Race& race, int fd, AddressPtr address) : race(race), fd(fd), address(std::move(address)) {}
+    void on_ready(uint32_t) override { race.ready(*this); }
+    int release() {
+      race.stream_.loop_.unwatch(fd, *this);
+      return std::exchange(fd, -1);
+    }
+    void close() {
+      if (fd >= 0) ::close(release());
+    }
+    Race& race;
+    int fd;
+    AddressPtr address;
+  };
+
+  void ready(Attempt& attempt) {
+    if (attempt.fd < 0) return;
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(attempt.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error == 0) return stream_.win(attempt.release(), attempt.address);
+    last_error_ = error;
+    attempt.close();
+    if (try_next()) return;
+    const auto open = [](const auto& other) { return other->fd >= 0; };
+    if (std::ranges::none_of(attempts_, open)) stream_.fail(StreamFailure::Kind::kConnect, last_error_);
+  }
+
+  TcpStream& stream_;
+  const std::vector<AddressPtr> addresses_;
+  const std::function<void(int)> prepare_;
+  size_t next_ = 0;
+  std::vector<std::unique_ptr<Attempt>> attempts_;
+  loop::Timer timer_;
+  int last_error_ = 0;
+};
 
 TcpStream::TcpStream(loop::EventLoop& loop, int fd, AddressPtr local, AddressPtr remote)
     : ByteStream(loop), fd_(fd), local_(std::move(local)), remote_(std::move(remote)) {}
@@ -30,7 +116,7 @@ TcpStream::~TcpStream() { close(); }
 
 std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr remote, int64_t timeout_ms,
                                               const std::function<void(int fd)>& prepare) {
-  const int fd = socket(remote->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = open_socket(*remote, prepare);
   auto stream = std::make_unique<TcpStream>(loop, fd, nullptr, remote);
   stream->state_ = State::kConnecting;
   stream->writable_ = false;
@@ -39,11 +125,6 @@ std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr 
     loop.at_next_turn(*stream);
     return stream;
   }
-  if (remote->is_ip()) {
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  }
-  if (prepare) prepare(fd);
   if (::connect(fd, remote->get(), remote->size()) != 0 && errno != EINPROGRESS) {
     stream->pending_error_ = errno;
     loop.at_next_turn(*stream);
@@ -54,6 +135,35 @@ std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr 
   stream->connect_timer_ = loop::Timer::make<&TcpStream::on_connect_timeout>(loop.timers(), *stream);
   stream->connect_timer_->arm(timeout_ms);
   return stream;
+}
+
+std::unique_ptr<TcpStream> TcpStream::connect_any(loop::EventLoop& loop, std::vector<AddressPtr> addresses, int64_t timeout_ms,
+                                                  std::function<void(int fd)> prepare) {
+  auto stream = std::make_unique<TcpStream>(loop, -1, nullptr, addresses.front());
+  stream->state_ = State::kConnecting;
+  stream->writable_ = false;
+  stream->race_ = std::make_unique<Race>(*stream, std::move(addresses), std::move(prepare));
+  if (!stream->race_->try_next()) {
+    stream->pending_error_ = stream->race_->last_error();
+    loop.at_next_turn(*stream);
+    return stream;
+  }
+  stream->connect_timer_ = loop::Timer::make<&TcpStream::on_connect_timeout>(loop.timers(), *stream);
+  stream->connect_timer_->arm(timeout_ms);
+  return stream;
+}
+
+/// One of the attempts has its connection.
+void TcpStream::win(int fd, AddressPtr remote) {
+  race_->give_up();
+  loop_.dispose(std::move(race_));  // it is still telling us this
+  fd_ = fd;
+  remote_ = std::move(remote);
+  loop_.watch(fd_, *this, kEvents);
+  watched_ = true;
+  connect_timer_.reset();
+  want_flush();
+  opened();
 }
 
 void TcpStream::start() {
@@ -89,6 +199,10 @@ void TcpStream::finish_connect() {
     fail(StreamFailure::Kind::kConnect, error);
     return;
   }
+  opened();
+}
+
+void TcpStream::opened() {
   state_ = State::kOpen;
   writable_ = true;
   paused_ = false;
@@ -99,8 +213,12 @@ void TcpStream::finish_connect() {
 }
 
 void TcpStream::on_connect_timeout() {
-  loop_.unwatch(fd_, *this);
-  ::close(std::exchange(fd_, -1));
+  if (race_ != nullptr) {
+    race_.reset();
+  } else {
+    loop_.unwatch(fd_, *this);
+    ::close(std::exchange(fd_, -1));
+  }
   handler_->on_failure({StreamFailure::Kind::kConnectTimeout, "connect timeout"});
 }
 
@@ -159,7 +277,7 @@ void TcpStream::write(std::string_view bytes) {
 }
 
 void TcpStream::on_turn_end() {
-  if (fd_ < 0) return;
+  if (closed()) return;
   handler_->before_flush();
   flush();
 }
@@ -234,6 +352,10 @@ void TcpStream::close() {
   TurnEnd::unlink();
   NextTurn::unlink();
   out_.clear();
+  if (race_ != nullptr) {
+    race_->give_up();
+    loop_.dispose(std::move(race_));  // perhaps it tells us of its failure
+  }
   if (fd_ < 0) return;
   loop_.unwatch(fd_, *this);
   ::close(std::exchange(fd_, -1));

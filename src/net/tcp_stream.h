@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "loop/event_loop.h"
 #include "loop/timer.h"
@@ -22,6 +23,11 @@ class TcpStream final : public ByteStream, private loop::Source {
   static std::unique_ptr<TcpStream> connect(loop::EventLoop& loop, AddressPtr remote, int64_t timeout_ms,
                                             const std::function<void(int fd)>& prepare = {});
 
+  /// The same to one of several addresses of the same place: they are tried in order, the next one when the last has failed or
+  /// after a moment (RFC 8305 §5), and the first connection wins. `prepare` is kept.
+  static std::unique_ptr<TcpStream> connect_any(loop::EventLoop& loop, std::vector<AddressPtr> addresses, int64_t timeout_ms,
+                                                std::function<void(int fd)> prepare);
+
   void start() override;
   /// Bytes that were read and belong to the next handler: it gets them first.
   void unread(std::string bytes) { unread_ = std::move(bytes); }
@@ -32,19 +38,22 @@ class TcpStream final : public ByteStream, private loop::Source {
   void finish() override;
   void close() override;
   void abort() override;
-  bool closed() const override { return fd_ < 0; }
+  bool closed() const override { return fd_ < 0 && race_ == nullptr; }
   const AddressPtr& local_address() const override;
   const AddressPtr& remote_address() const override { return remote_; }
   int fd() const { return fd_; }
 
  private:
   enum class State { kConnecting, kOpen, kEnded };
+  class Race;
 
   void on_ready(uint32_t epoll_events) override;
   void on_turn_end() override;
   void on_next_turn() override;
   void on_connect_timeout();
   void finish_connect();
+  void win(int fd, AddressPtr remote);
+  void opened();
   void read_available();
   void send(std::string_view more);
   void fail(StreamFailure::Kind kind, int error);
@@ -64,6 +73,7 @@ class TcpStream final : public ByteStream, private loop::Source {
   mutable AddressPtr local_;
   AddressPtr remote_;
   std::unique_ptr<loop::Timer> connect_timer_;
+  std::unique_ptr<Race> race_;  // while connecting to one of several addresses
 };
 
 }  // namespace weir::net

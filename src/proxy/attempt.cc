@@ -139,6 +139,8 @@ void Attempt::on_reset(http::Reset reason, std::string_view) {
   host_->stats.rq_error.add();
   if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
     cluster_->stats().upstream_rq_rx_reset.add();
+  // As Envoy counts: a request whose HTTP/2 connection went away had waited in vain.
+  if (multiplexed && reason == http::Reset::kConnectionTermination) cluster_->stats().upstream_rq_pending_failure_eject.add();
   fail({.reason = reason, .transport_reason = {}, .connected = true});
 }
 

@@ -168,7 +168,8 @@ const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& r
 void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
   if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
   if (state_ != State::kOpen) return;
-  if (worker_.leaves() || listener_->leaves()) return drain();
+  if (worker_.leaves() && !listener_->spec().drains_only_when_modified) return drain();
+  if (listener_->leaves()) return drain();
   if (listener_->spec().follows_overload && worker_.overload().hits(OverloadAction::kDisableHttpKeepalive, worker_.draw())) {
     stats_.downstream_cx_overload_disable_keepalive.add();
     drain();
@@ -179,6 +180,11 @@ void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
   stats_.downstream_cx_protocol_error.add();
   info_.termination_details = error.details;
   begin_close(true);
+}
+
+void HttpConnection::on_silence(bool) {
+  info_.termination_details = "http2_ping_timeout";
+  gone(false);
 }
 
 // --- bytes out ---

@@ -60,6 +60,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   http::StreamEvents& on_new_stream(http::Stream& stream) override;
   void on_protocol_error(const http::ProtocolError& error) override;
   void on_goaway() override {}
+  void on_silence(bool active) override;
 
   void watch_head();
   void on_head_timeout();

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "net/internal_address.h"
+#include "net/paired_stream.h"
 #include "net/tcp_stream.h"
 #include "net/tls/tls_stream.h"
 #include "proxy/http_connection.h"
@@ -180,6 +182,7 @@ ActiveListener::ActiveListener(Worker& worker, ListenerStatePtr state)
     : worker_(worker), state_(std::move(state)), stats_(state_->stats.mine(worker.index())) {}
 
 ActiveListener::~ActiveListener() {
+  NextTurn::unlink();
   while (!pending_.empty()) pending_.front().close();
 }
 
@@ -268,6 +271,30 @@ void ActiveListener::filter_connection(std::unique_ptr<net::TcpStream> stream, f
   started.start();
 }
 
+std::unique_ptr<net::ByteStream> ActiveListener::connect_internal(const net::AddressPtr& address) {
+  static const auto kClient = std::make_shared<const net::Address>(*net::make_internal_address("internal_client_address", ""));
+  net::PairedStream::Pair pair = net::PairedStream::make(worker_.loop(), kClient, address, spec().internal_buffer);
+  from_within_.push_back(std::move(pair.server));
+  worker_.loop().at_next_turn(*this);
+  return std::move(pair.client);
+}
+
+/// Takes the connections that came from within the process.
+void ActiveListener::on_next_turn() {
+  for (std::unique_ptr<net::ByteStream>& stream : std::exchange(from_within_, {})) {
+    if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_add(1);
+    if (!has_room()) {
+      turn_away(std::move(stream));
+      continue;
+    }
+    format::ConnectionInfo info;
+    info.id = worker_.next_connection_id();
+    info.local_address = info.direct_local_address = stream->local_address();
+    info.remote_address = info.direct_remote_address = stream->remote_address();
+    choose_chain(std::move(stream), std::move(info), nullptr);
+  }
+}
+
 void ActiveListener::on_pending_gone(PendingConnection& pending) {
   stats_.downstream_pre_cx_active.subtract();
   uncount_for_balance();
@@ -307,7 +334,7 @@ void ActiveListener::uncount_for_balance() {
 }
 
 /// `findings`: of the listener filters, or null without any.
-void ActiveListener::choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+void ActiveListener::choose_chain(std::unique_ptr<net::ByteStream> stream, format::ConnectionInfo info,
                                   const ListenerFindings* findings) {
   const size_t chain_number = findings == nullptr
                                   ? spec().find_chain(info, "raw_buffer", nullptr)

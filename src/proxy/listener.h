@@ -75,7 +75,7 @@ struct ListenerState {
 using ListenerStatePtr = std::shared_ptr<ListenerState>;
 
 /// One worker's part of a listener.
-class ActiveListener {
+class ActiveListener final : private loop::NextTurn {
  public:
   ActiveListener(Worker& worker, ListenerStatePtr state);
   ~ActiveListener();
@@ -85,7 +85,7 @@ class ActiveListener {
   /// closed, so that new connections are refused.
   void stop(bool close_sockets);
   /// Stopped, and no connection is left that could refer to it.
-  bool finished() const { return stopped() && open_connections_ == 0 && pending_.empty(); }
+  bool finished() const { return stopped() && open_connections_ == 0 && pending_.empty() && from_within_.empty(); }
   bool stopped() const { return stopped_; }
 
   const ListenerStatePtr& state() const { return state_; }
@@ -106,6 +106,8 @@ class ActiveListener {
   void take_socket(int fd);
   /// A connection that another listener accepted and that is meant for this one (use_original_dst).
   void take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info);
+  /// A connection from within the process, to `address`, which names this listener; what is returned is its other end.
+  std::unique_ptr<net::ByteStream> connect_internal(const net::AddressPtr& address);
   void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
   /// The listener filters are through with a connection, or have given it up.
   void on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
@@ -123,13 +125,15 @@ class ActiveListener {
   /// `handed_over`: another listener accepted it and found that it was meant for this one.
   void filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over);
   void uncount_for_balance();
-  void choose_chain(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, const ListenerFindings* findings);
+  void on_next_turn() override;
+  void choose_chain(std::unique_ptr<net::ByteStream> stream, format::ConnectionInfo info, const ListenerFindings* findings);
 
   Worker& worker_;
   ListenerStatePtr state_;
   ListenerStats& stats_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   List<PendingConnection> pending_;
+  std::vector<std::unique_ptr<net::ByteStream>> from_within_;  // to an internal listener, taken in the next turn
   size_t open_connections_ = 0;
   bool stopped_ = false;
   std::optional<Drain> draining_;

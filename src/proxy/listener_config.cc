@@ -13,6 +13,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "net/address_config.h"
 #include "net/cidr_config.h"
+#include "net/internal_address.h"
 #include "net/tls/tls_config.h"
 #include "proxy/access_logs_config.h"
 #include "stats/registry.h"
@@ -75,6 +76,7 @@ class Reader {
 
   void addresses() {
     const FieldPath main{&at_, "address"};
+    if (from_.has_internal_listener()) return internal();
     if (!from_.has_address()) return wrong(main, "a listener needs an address", "give socket_address or pipe");
     add_address(from_.address(), main);
     const FieldPath list{&at_, "additional_addresses"};
@@ -90,12 +92,34 @@ class Reader {
     spec_->stat_prefix = stats::sanitize(from_.stat_prefix().empty() ? spec_->addresses[0]->text() : from_.stat_prefix());
   }
 
+  void internal() {
+    const FieldPath here{&at_, "internal_listener"};
+    if (from_.has_address() || !from_.additional_addresses().empty()) {
+      return wrong(FieldPath{&at_, "address"}, "an internal listener has no address", "remove it");
+    }
+    if (!context_.internal_listeners) {
+      return wrong(here, "internal listeners need an extension of the bootstrap",
+                   "add envoy.bootstrap.internal_listener to bootstrap_extensions");
+    }
+    if (!from_.listener_filters().empty()) {
+      return wrong(FieldPath{&at_, "listener_filters"}, "not implemented yet for internal listeners", "remove them");
+    }
+    spec_->internal = true;
+    spec_->internal_buffer = context_.internal_buffer;
+    auto address = net::make_internal_address(spec_->name, "");
+    if (!address) return wrong(FieldPath{&at_, "name"}, address.error().message, "give a shorter name");
+    spec_->addresses.push_back(std::make_shared<const net::Address>(std::move(*address)));
+    spec_->stat_prefix = stats::sanitize(from_.stat_prefix().empty() ? "envoy_internal_" + spec_->name : from_.stat_prefix());
+  }
+
   void add_address(const core::Address& from, const FieldPath& path) {
     net::AddressPtr address = net::read_address(from, path, diagnostics_, "a listener needs an IP address, such as 0.0.0.0");
     if (address == nullptr) {
       good_ = false;
       return;
     }
+    if (net::is_internal(*address))
+      return wrong(path, "a listener's own address cannot be internal", "set internal_listener instead");
     for (const net::AddressPtr& other : spec_->addresses) {
       if (*other == *address && !(address->is_ip() && address->port() == 0)) {
         return wrong(path, "the listener names the address " + address->text() + " twice", "remove one of them");
@@ -113,7 +137,7 @@ class Reader {
   }
 
   void socket() {
-    spec_->bind_to_port = (!from_.has_bind_to_port() || from_.bind_to_port().value()) &&
+    spec_->bind_to_port = !spec_->internal && (!from_.has_bind_to_port() || from_.bind_to_port().value()) &&
                           (!from_.deprecated_v1().has_bind_to_port() || from_.deprecated_v1().bind_to_port().value());
     spec_->hands_over = from_.use_original_dst().value();
     spec_->reuse_port = !from_.has_enable_reuse_port() || from_.enable_reuse_port().value();
@@ -130,6 +154,7 @@ class Reader {
   }
 
   void connections() {
+    spec_->drains_only_when_modified = from_.drain_type() == v3::Listener::MODIFY_ONLY;
     spec_->inbound = from_.traffic_direction() == core::INBOUND;
     if (from_.has_per_connection_buffer_limit_bytes()) spec_->buffer_limit = from_.per_connection_buffer_limit_bytes().value();
     if (from_.has_max_connections_to_accept_per_socket_event()) {
@@ -309,9 +334,12 @@ void declare_listeners(config::SupportTable& table) {
                "bypass_overload_manager",
                "bind_to_port",
                "use_original_dst",
-               "deprecated_v1"})
+               "deprecated_v1",
+               "drain_type",
+               "internal_listener"})
       .extensions("listener_filters", "envoy.filters.listener")
-      .harmless({"metadata", "drain_type", "reuse_port"});
+      .harmless({"metadata", "reuse_port"});
+  table.message<v3::Listener::InternalListenerConfig>();
   table.message<v3::Listener::DeprecatedV1>().fields({"bind_to_port"});
   table.message<v3::Listener::ConnectionBalanceConfig>().fields({"exact_balance"});
   table.message<v3::Listener::ConnectionBalanceConfig::ExactBalance>();

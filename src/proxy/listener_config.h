@@ -79,6 +79,10 @@ struct ListenerConfigContext {
                                   const std::vector<std::string>& server_names, const config::FieldPath&, config::Diagnostics&)>
       read_tls;
 
+  /// The bootstrap extension envoy.bootstrap.internal_listener is configured: listeners may do without sockets.
+  bool internal_listeners = false;
+  size_t internal_buffer = 1024 * 1024;
+
   std::string node_id;          // for Proxy-Status
   std::string service_cluster;  // --service-cluster or the node's, for add_user_agent
   /// Keys of the runtime that values hold; null: they never hold anything.

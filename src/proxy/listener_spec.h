@@ -34,6 +34,9 @@ struct ListenerSpec {
   std::string name;
   std::string stat_prefix;                 // the address unless configured, ':' replaced
   std::vector<net::AddressPtr> addresses;  // the main one first
+  bool internal = false;                   // no socket: connections come from clusters of this process
+  size_t internal_buffer = 1024 * 1024;
+  bool drains_only_when_modified = false;  // not when a health check fails
   bool bind_to_port = true;                // or else connections come only from listeners that hand them over
   bool hands_over = false;                 // use_original_dst: a restored destination may belong to another listener
   bool reuse_port = true;

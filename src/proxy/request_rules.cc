@@ -1,7 +1,6 @@
 #include "proxy/request_rules.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
 #include "http/url.h"
@@ -145,7 +144,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     single_address = !request.has(HeaderId::kForwardedFor);
     if (spec.xff_num_trusted_hops > 0) client = forwarded_address(request, spec.xff_num_trusted_hops - 1).address;
     if (client == nullptr) client = peer;
-    if (!spec.skip_xff_append) append_forwarded_for(request, peer_for_others(*peer, identity));
+    if (!spec.skip_xff_append && peer->is_ip()) append_forwarded_for(request, peer_for_others(*peer, identity));
     if (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedProto)) {
       request.set(HeaderId::kForwardedProto, tls ? "https" : "http");
     }
@@ -155,7 +154,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     for (const AddressDetection& detection : spec.address_detections) {
       DetectedAddress found = detect_address(detection, request, *peer);
       if (found.reject_status) return LocalReply{*found.reject_status, "", kDetectionFailed};
-      if (found.append_peer) append_forwarded_for(request, peer_for_others(*peer, identity));
+      if (found.append_peer && peer->is_ip()) append_forwarded_for(request, peer_for_others(*peer, identity));
       client = std::move(found.address);
       single_address = found.trusted;
       if (client != nullptr) break;

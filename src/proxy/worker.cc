@@ -7,6 +7,7 @@
 #include <ctime>
 #include <utility>
 
+#include "net/internal_address.h"
 #include "proxy/http_connection.h"
 
 namespace weir::proxy {
@@ -93,7 +94,9 @@ upstream::Cluster* Worker::cluster(uint32_t id) {
   };
   if (!known()) take_latest_snapshot();
   if (!known()) return nullptr;
-  clusters_[id] = std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_);
+  upstream::InternalListeners* const listeners = this;
+  clusters_[id] =
+      std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_, listeners);
   return clusters_[id].get();
 }
 
@@ -157,6 +160,16 @@ void Worker::stop_listening(ListenerStatePtr listener, std::optional<Drain> drai
       });
     }
   });
+}
+
+/// To a listener of this worker that has no socket.
+std::unique_ptr<net::ByteStream> Worker::connect(const net::AddressPtr& address) {
+  for (auto& active : listeners_) {
+    if (active->spec().internal && active->spec().name == net::internal_listener(*address) && !active->stopped()) {
+      return active->connect_internal(address);
+    }
+  }
+  return nullptr;
 }
 
 void Worker::take_balanced(ListenerStatePtr listener, int fd) {

@@ -27,7 +27,7 @@
 
 namespace weir::proxy {
 
-class Worker {
+class Worker final : private upstream::InternalListeners {
  public:
   /// `identity`, `logs` and `overload` outlive the worker. `connections` counts those of all workers.
   Worker(size_t index, uint64_t random_seed, const LocalIdentity& identity, observe::LogFiles& logs, const Overload& overload,
@@ -92,6 +92,7 @@ class Worker {
   observe::LogFiles& logs() { return logs_; }
 
  private:
+  std::unique_ptr<net::ByteStream> connect(const net::AddressPtr& address) override;
   void run();
   void take_latest_snapshot();
   void retire(std::unique_ptr<upstream::Cluster> cluster);

@@ -67,6 +67,22 @@ bool read_name(const core::Address& address, const FieldPath& at, Diagnostics& d
   return true;
 }
 
+// Further addresses of the same endpoint. The main one may stand among them.
+bool read_additional(const endpoint::Endpoint& from, const FieldPath& at, Diagnostics& diagnostics, EndpointSpec& result) {
+  const FieldPath list{&at, "additional_addresses"};
+  for (int i = 0; i < from.additional_addresses_size(); ++i) {
+    const FieldPath item{&list, {}, i};
+    net::AddressPtr address = net::read_address(from.additional_addresses(i).address(), FieldPath{&item, "address"}, diagnostics);
+    if (address == nullptr) return false;
+    if (!address->is_ip() || !result.address->is_ip()) {
+      diagnostics.error({{}, item.text(), "only endpoints with IP addresses can have additional ones", "remove it"});
+      return false;
+    }
+    if (!(*address == *result.address)) result.additional_addresses.push_back(std::move(address));
+  }
+  return true;
+}
+
 bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, const FieldPath& at, Diagnostics& diagnostics,
                    EndpointSpec& result) {
   const FieldPath inner{&at, "endpoint"};
@@ -101,7 +117,7 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
   if (result.check_port != 0 && result.check_address == nullptr && result.address->is_ip()) {
     result.check_address = std::make_shared<const net::Address>(result.address->with_port(result.check_port));
   }
-  return true;
+  return read_additional(from.endpoint(), inner, diagnostics, result);
 }
 
 }  // namespace

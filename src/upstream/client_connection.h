@@ -36,6 +36,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   std::shared_ptr<const net::TlsInfo> tls() const { return stream_->tls(); }
   MonotonicNs connect_start() const { return connect_start_; }
   MonotonicNs connected_at() const { return connected_at_; }
+  size_t active_streams() const { return codec_ == nullptr ? 0 : codec_->active_streams(); }
+  size_t free_streams() const { return codec_ == nullptr ? 0 : codec_->free_streams(); }
   uint64_t bytes_sent() const { return stream_->bytes_sent(); }
   uint64_t bytes_received() const { return stream_->bytes_received(); }
   /// Takes no new streams; closes when the last one ends.
@@ -57,10 +59,10 @@ class ClientConnection final : public ListNode<ClientConnection>,
   void on_stream_closed() override;
   void on_goaway() override;
   void on_protocol_error(const http::ProtocolError& error) override;
+  void on_silence(bool active) override { gone(false, active); }
   void on_max_streams(uint32_t) override;
 
   void make_codec(http::Protocol protocol);
-  size_t active_streams() const { return codec_ == nullptr ? 0 : codec_->active_streams(); }
   void update_readiness();
   void on_idle_timeout();
   void on_duration_timeout();

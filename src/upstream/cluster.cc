@@ -19,11 +19,12 @@ const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
   return transport;
 }
 
-Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id)
+Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
+                 InternalListeners* internal_listeners)
     : loop_(loop),
       state_(std::move(state)),
       stats_(state_->stats.mine(worker)),
-      context_{loop, *state_, stats_, worker, next_connection_id},
+      context_{loop, *state_, stats_, worker, next_connection_id, internal_listeners},
       balancer_(make_balancer({spec().balancing, *state_, stats_, loop.random()})) {
   update(state_->endpoints.load());
 }
@@ -51,6 +52,7 @@ void Cluster::update(EndpointSetPtr endpoints) {
     leaving_.push_back(std::move(host));
   }
   by_address_.clear();
+  peeked_.clear();
   // What the balancer looks at must not go before it has the new.
   const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
   const BalancingPlanPtr plan_before = plan_;
@@ -74,6 +76,11 @@ Host* Cluster::choose(PickContext& context) {
     if (wanted->strict) return nullptr;
   }
   if (Host* host = overridden(context)) return host;
+  if (!peeked_.empty() && context.criteria() == nullptr) [[unlikely]] {
+    Host* host = peeked_.front();
+    peeked_.pop_front();
+    return host;
+  }
   const std::optional<uint32_t> chosen = balancer_->pick(context);
   return chosen ? hosts_[*chosen].get() : nullptr;
 }
@@ -92,6 +99,8 @@ Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
     place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
                                    spec().transport_for(host.endpoint->transport_match));
   }
+  if (spec().predictive_preconnect_ratio > 1 && !hashes() && !preconnecting_) [[unlikely]]
+    preconnect(downstream, priority);
   return place.get();
 }
 
@@ -110,6 +119,32 @@ bool Cluster::may_have_another_pool(Priority priority) {
   if (!pools.open()) return true;
   stats_.upstream_cx_pool_overflow.add();
   return false;
+}
+
+/// Connects to the endpoints that will be chosen next, while the cluster has too little for what is to come.
+void Cluster::preconnect(http::Protocol downstream, Priority priority) {
+  constexpr int kMost = 3;  // at a time, as in Envoy
+  const double ratio = spec().predictive_preconnect_ratio;
+  preconnecting_ = true;
+  for (int i = 0; i < kMost && peeked_.size() < hosts_.size(); ++i) {
+    Pool::Load total;
+    for (auto& host : hosts_) {
+      host->for_each_pool([&](Pool& pool) {
+        const Pool::Load load = pool.load();
+        total.waiting += load.waiting;
+        total.active += load.active;
+        total.capacity += load.capacity;
+      });
+    }
+    if (!total.wants_connection(ratio, 1)) break;
+    AnyEndpoint anybody;
+    const std::optional<uint32_t> next = balancer_->pick(anybody);
+    if (!next) break;
+    peeked_.push_back(hosts_[*next].get());
+    Pool* const next_pool = pool(*peeked_.back(), downstream, priority);
+    if (next_pool == nullptr || !next_pool->preconnect(ratio)) break;
+  }
+  preconnecting_ = false;
 }
 
 /// Connections to different names are different connections, even to the same endpoint.

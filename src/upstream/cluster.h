@@ -1,6 +1,7 @@
 // Cluster: one worker's view of a cluster: its hosts with their connection pools, and the choice among them.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,7 +41,8 @@ struct Host {
 
 class Cluster {
  public:
-  Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id);
+  Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
+          InternalListeners* internal_listeners = nullptr);
   ~Cluster();
 
   const ClusterSpec& spec() const { return *state_->spec; }
@@ -81,6 +83,7 @@ class Cluster {
   Pool* named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
                    const ConnectionWishes& wishes);
   bool may_have_another_pool(Priority priority);
+  void preconnect(http::Protocol downstream, Priority priority);
 
   loop::EventLoop& loop_;
   ClusterStatePtr state_;
@@ -94,6 +97,8 @@ class Cluster {
   std::unordered_map<std::string, Dialled> dialled_;
   MonotonicNs last_sweep_ = 0;
   std::unique_ptr<Balancer> balancer_;
+  bool preconnecting_ = false;
+  std::deque<Host*> peeked_;  // chosen in advance, to have connections ready
 };
 
 }  // namespace weir::upstream

@@ -12,6 +12,7 @@
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
@@ -424,6 +425,15 @@ class Reader {
       spec_->keepalive = {true, from.keepalive_probes().value(), from.keepalive_time().value(),
                           from.keepalive_interval().value()};
     }
+    using Options = envoy::config::cluster::v3::UpstreamConnectionOptions;
+    const Options::HappyEyeballsConfig& order = from_.upstream_connection_options().happy_eyeballs_config();
+    spec_->v4_first = order.first_address_family_version() == Options::V4;
+    spec_->v6_first = order.first_address_family_version() == Options::V6;
+    if (order.has_first_address_family_count()) spec_->first_family_count = order.first_address_family_count().value();
+    const Cluster::PreconnectPolicy& preconnect = from_.preconnect_policy();
+    if (preconnect.has_per_upstream_preconnect_ratio())
+      spec_->preconnect_ratio = preconnect.per_upstream_preconnect_ratio().value();
+    spec_->predictive_preconnect_ratio = preconnect.predictive_preconnect_ratio().value();
     if (from_.has_upstream_bind_config()) {
       bind(from_.upstream_bind_config(), FieldPath{&at_, "upstream_bind_config"});
     } else if (bind_default != nullptr) {
@@ -457,7 +467,10 @@ class Reader {
   void transport(const core::TransportSocket& from, const FieldPath& at, Transport& into) {
     const FieldPath config{&at, "typed_config"};
     extensions::transport_sockets::tls::v3::UpstreamTlsContext tls;
-    if (!from.has_typed_config()) {
+    extensions::transport_sockets::internal_upstream::v3::InternalUpstreamTransport internal;
+    if (from.typed_config().UnpackTo(&internal)) {
+      transport(internal.transport_socket(), FieldPath{&config, "transport_socket"}, into);
+    } else if (!from.has_typed_config()) {
       error(at, "a transport socket is chosen by the type of its configuration", "give typed_config");
     } else if (from.typed_config().UnpackTo(&tls)) {
       into.tls = sources_.read_tls ? sources_.read_tls(tls, config, diagnostics_) : std::make_shared<net::TlsSource>(nullptr);

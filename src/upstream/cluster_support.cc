@@ -6,6 +6,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
+#include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.pb.h"
@@ -61,14 +62,15 @@ void declare_cluster(config::SupportTable& table) {
                "upstream_bind_config",
                "protocol_selection",
                "upstream_connection_options",
-               "transport_socket_matches"})
+               "transport_socket_matches",
+               "preconnect_policy"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
       .harmless({"metadata", "cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal",
-                 "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets", "track_cluster_stats",
-                 "preconnect_policy"});
+                 "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets", "track_cluster_stats"});
+  table.message<Cluster::PreconnectPolicy>().fields({"per_upstream_preconnect_ratio", "predictive_preconnect_ratio"});
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
   table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);
   table.message<Cluster::EdsClusterConfig>().fields({"eds_config", "service_name"});
@@ -78,8 +80,9 @@ void declare_cluster(config::SupportTable& table) {
   table.message<cluster::CircuitBreakers::Thresholds>().all_fields();
   table.message<cluster::CircuitBreakers::Thresholds::RetryBudget>().all_fields();
   table.message<cluster::UpstreamConnectionOptions>()
-      .fields({"tcp_keepalive"})
-      .harmless({"set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"});
+      .fields({"tcp_keepalive", "happy_eyeballs_config"})
+      .harmless({"set_local_interface_name_on_upstream_connections"});
+  table.message<cluster::UpstreamConnectionOptions::HappyEyeballsConfig>().all_fields();
   table.extension<extensions::clusters::dns::v3::DnsCluster>(kTypes, "envoy.cluster.dns")
       .all_fields()
       .extensions("typed_dns_resolver_config", kResolvers);
@@ -96,8 +99,9 @@ void declare_endpoints(config::SupportTable& table) {
       .fields({"locality", "lb_endpoints", "load_balancing_weight", "priority"})
       .harmless({"metadata", "proximity"});
   table.message<endpoint::LbEndpoint>().fields({"endpoint", "health_status", "metadata", "load_balancing_weight"});
-  table.message<endpoint::Endpoint>().fields({"address", "hostname", "health_check_config"}).harmless({"additional_addresses"});
+  table.message<endpoint::Endpoint>().all_fields();
   table.message<endpoint::Endpoint::HealthCheckConfig>().all_fields();
+  table.message<endpoint::Endpoint::AdditionalAddress>().fields({"address"});
   table.message<core::Metadata>().fields({"filter_metadata"}).harmless({"typed_filter_metadata"});
   table.message<core::Locality>().all_fields();
 }
@@ -105,6 +109,11 @@ void declare_endpoints(config::SupportTable& table) {
 void declare_connections(config::SupportTable& table) {
   table.message<core::TransportSocket>().fields({"name", "typed_config"});
   table.extension<extensions::transport_sockets::raw_buffer::v3::RawBuffer>(kSockets, "envoy.transport_sockets.raw_buffer");
+  table
+      .extension<extensions::transport_sockets::internal_upstream::v3::InternalUpstreamTransport>(
+          kSockets, "envoy.transport_sockets.internal_upstream")
+      .extensions("transport_socket", kSockets)
+      .harmless({"passthrough_metadata"});  // nothing behind an internal listener reads it yet
   table.message<core::TcpKeepalive>().all_fields();
   table.message<core::BindConfig>().fields({"source_address", "freebind", "socket_options"});
   table.message<core::SocketOption>()

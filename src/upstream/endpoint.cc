@@ -21,11 +21,12 @@ bool same_address(const net::AddressPtr& a, const net::AddressPtr& b) {
 }
 
 bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
-  return have.hostname == want.hostname && have.weight == want.weight && have.health == want.health &&
-         have.canary == want.canary && have.no_active_check == want.no_active_check &&
-         have.check_hostname == want.check_hostname && same_address(have.check_address, want.check_address) &&
-         have.transport_match == want.transport_match && same_metadata(have.lb_metadata, want.lb_metadata) &&
-         have.priority == place.priority && have.locality == place.locality;
+  const auto equal = [](const net::AddressPtr& a, const net::AddressPtr& b) { return *a == *b; };
+  return std::ranges::equal(have.additional_addresses, want.additional_addresses, equal) && have.hostname == want.hostname &&
+         have.weight == want.weight && have.health == want.health && have.canary == want.canary &&
+         have.no_active_check == want.no_active_check && have.check_hostname == want.check_hostname &&
+         same_address(have.check_address, want.check_address) && have.transport_match == want.transport_match &&
+         same_metadata(have.lb_metadata, want.lb_metadata) && have.priority == place.priority && have.locality == place.locality;
 }
 
 }  // namespace
@@ -48,6 +49,7 @@ std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, siz
         continue;
       }
       auto endpoint = std::make_shared<Endpoint>(workers, spec.address);
+      endpoint->additional_addresses = spec.additional_addresses;
       endpoint->hostname = spec.hostname;
       endpoint->locality = place.locality;
       endpoint->priority = place.priority;

@@ -34,6 +34,7 @@ struct Endpoint {
   Endpoint(size_t workers, net::AddressPtr address) : address(std::move(address)), stats(workers) {}
 
   net::AddressPtr address;
+  std::vector<net::AddressPtr> additional_addresses;  // of the same endpoint, tried in this order after `address`
   std::string hostname;
   Locality locality;
   uint32_t priority = 0;

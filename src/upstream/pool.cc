@@ -7,6 +7,10 @@
 
 namespace weir::upstream {
 
+namespace {
+constexpr int kMostPreconnects = 3;  // at a time, as in Envoy
+}
+
 Pool::Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<http::Protocol> protocol, Priority priority,
            const Transport& transport, ConnectionWishes wishes)
     : context_(context),
@@ -38,6 +42,7 @@ ClientConnection* Pool::acquire(PoolWaiter& waiter, bool& overflow) {
       context_.stats.upstream_rq_pending_overflow.add();
       return nullptr;
     }
+    if (spec().preconnect_ratio > 1) maybe_connect(1);
     return &ready_.front();
   }
   if (breakers_.pending_requests.open()) {
@@ -74,21 +79,46 @@ void Pool::stop_counting(PoolWaiter& waiter) {
 }
 
 /// Opens as many connections as those who wait can use: an HTTP/2 connection will serve many, an HTTP/1 connection one.
-void Pool::maybe_connect() {
-  const size_t per_connection = expected_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
-  while (waiting_ > connecting_ * per_connection && !ending_) {
-    // With the limit reached one connection is still allowed to a pool that has none.
-    const bool host_full =
-        static_cast<uint32_t>(std::max(endpoint_.connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
-    if (breakers_.connections.open() || host_full) {
-      context_.stats.upstream_cx_overflow.add();
-      if (connections_ != 0) return;
+void Pool::maybe_connect(size_t arriving) {
+  const double ratio = spec().preconnect_ratio;
+  if (ratio > 1 && !leaving_ && endpoint_.health == Health::kHealthy) [[unlikely]] {
+    for (int i = 0; i < kMostPreconnects && load().wants_connection(ratio, arriving) && connect(); ++i) {
     }
-    ++connections_;
-    ++connecting_;
-    auto connection = std::make_unique<ClientConnection>(*this, context_.next_connection_id++, breakers_.connections.take());
-    others_.push_back(*connection.release());  // owned by the list: on_connection_gone() and _failed() dispose of it
   }
+  while (waiting_ > connecting_ * streams_of_new_connection() && connect()) {
+  }
+}
+
+/// False if that is forbidden.
+bool Pool::connect() {
+  if (ending_) return false;
+  // With the limit reached one connection is still allowed to a pool that has none.
+  const bool host_full =
+      static_cast<uint32_t>(std::max(endpoint_.connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
+  if (breakers_.connections.open() || host_full) {
+    context_.stats.upstream_cx_overflow.add();
+    if (connections_ != 0) return false;
+  }
+  ++connections_;
+  ++connecting_;
+  auto connection = std::make_unique<ClientConnection>(*this, context_.next_connection_id++, breakers_.connections.take());
+  others_.push_back(*connection.release());  // owned by the list: on_connection_gone() and _failed() dispose of it
+  return true;
+}
+
+Pool::Load Pool::load() {
+  Load load{.waiting = waiting_, .active = 0, .capacity = connecting_ * streams_of_new_connection()};
+  const auto add = [&](ClientConnection& connection) {
+    load.active += connection.active_streams();
+    if (connection.state() == ClientConnection::State::kReady) load.capacity += connection.free_streams();
+  };
+  ready_.for_each(add);
+  others_.for_each(add);
+  return load;
+}
+
+bool Pool::preconnect(double ratio) {
+  return !leaving_ && endpoint_.health == Health::kHealthy && load().wants_connection(ratio, 1) && connect();
 }
 
 void Pool::on_connection_connected(ClientConnection& connection) {

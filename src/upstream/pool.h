@@ -38,6 +38,16 @@ class PoolWaiter : public ListNode<PoolWaiter> {
   stats::GaugeHold pending_hold_;
 };
 
+/// Listeners within this process that endpoints may lead to.
+class InternalListeners {
+ public:
+  /// A connection to the listener of that address; null if there is none.
+  virtual std::unique_ptr<net::ByteStream> connect(const net::AddressPtr& address) = 0;
+
+ protected:
+  ~InternalListeners() = default;
+};
+
 /// What a pool needs from its surroundings; one for each worker and cluster.
 struct PoolContext {
   loop::EventLoop& loop;
@@ -45,6 +55,7 @@ struct PoolContext {
   ClusterStats& stats;
   size_t worker;
   uint64_t& next_connection_id;
+  InternalListeners* internal_listeners = nullptr;  // null: there are none
 };
 
 class Pool {
@@ -58,6 +69,17 @@ class Pool {
   /// A connection that can take a stream at once, or null: then `waiter` has been queued, and will hear.
   /// A refusal by a circuit breaker is told by `overflow` (nothing queued).
   ClientConnection* acquire(PoolWaiter& waiter, bool& overflow);
+  /// Opens one more connection if the whole cluster has `ratio` times less than it will soon need.
+  bool preconnect(double ratio);
+  /// What this pool has, in requests: waiting, under way, and that could begin at once or when connections are there.
+  struct Load {
+    size_t waiting = 0, active = 0, capacity = 0;
+    /// Whether so much, and `more` requests, needs another connection.
+    bool wants_connection(double ratio, size_t more) const {
+      return static_cast<double>(waiting + active + more) * ratio > static_cast<double>(capacity + active);
+    }
+  };
+  Load load();
   /// The waiter wants no more.
   void withdraw(PoolWaiter& waiter);
 
@@ -79,7 +101,12 @@ class Pool {
 
  private:
   friend class ClientConnection;
-  void maybe_connect();
+  /// `arriving`: requests that are about to begin on a ready connection.
+  void maybe_connect(size_t arriving = 0);
+  bool connect();
+  size_t streams_of_new_connection() const {
+    return expected_ == http::Protocol::kHttp2 ? spec().http2.max_concurrent_streams : 1;
+  }
   void serve_waiters();
   PoolWaiter& take_first(List<PoolWaiter>& waiters);
   void stop_counting(PoolWaiter& waiter);

@@ -72,7 +72,8 @@ using LbMetadataPtr = std::shared_ptr<const LbMetadata>;
 /// One lb_endpoint as configured; for DNS clusters `host` is yet to be resolved.
 struct EndpointSpec {
   net::AddressPtr address;  // null for a name to resolve
-  std::string host;         // the name to resolve (DNS clusters)
+  std::vector<net::AddressPtr> additional_addresses;
+  std::string host;  // the name to resolve (DNS clusters)
   uint16_t port = 0;
   std::string hostname;  // endpoint.hostname, for auto host rewriting
   uint32_t weight = 1;
@@ -159,6 +160,11 @@ struct ClusterSpec {
   http::Http2Options http2;
   http::CodecLimits limits;
   Thresholds thresholds[kPriorities];
+  double preconnect_ratio = 1;             // connections for each request that an endpoint has or awaits
+  double predictive_preconnect_ratio = 0;  // the same, for the cluster as a whole; 0: none
+  bool v4_first = false,
+       v6_first = false;            // which family leads among an endpoint's addresses; neither: that of the first one
+  uint32_t first_family_count = 1;  // how many of it are tried before one of the other
 
   std::vector<HealthCheckSpec> health_checks;  // the first one counts
   std::optional<OutlierSpec> outlier;

@@ -1,11 +1,36 @@
 #include "upstream/transport.h"
 
+#include <algorithm>
+
+#include "net/internal_address.h"
 #include "net/refused_stream.h"
 #include "net/tcp_stream.h"
 #include "upstream/pool.h"
 #include "upstream/prepare_socket.h"
 
 namespace weir::upstream {
+
+namespace {
+
+/// The addresses of an endpoint, its families by turns (RFC 8305 §4).
+std::vector<net::AddressPtr> in_order(const Endpoint& endpoint, const ClusterSpec& spec) {
+  std::vector<net::AddressPtr> all{endpoint.address};
+  all.insert(all.end(), endpoint.additional_addresses.begin(), endpoint.additional_addresses.end());
+  int leading = endpoint.address->family();
+  if (spec.v4_first) leading = AF_INET;
+  if (spec.v6_first) leading = AF_INET6;
+  const auto middle =
+      std::ranges::stable_partition(all, [&](const net::AddressPtr& address) { return address->family() == leading; }).begin();
+  std::vector<net::AddressPtr> result;
+  auto first = all.begin(), other = middle;
+  while (first != middle || other != all.end()) {
+    for (uint32_t i = 0; i < spec.first_family_count && first != middle; ++i) result.push_back(*first++);
+    if (other != all.end()) result.push_back(*other++);
+  }
+  return result;
+}
+
+}  // namespace
 
 std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const Endpoint& endpoint, const Transport& transport,
                                             const ConnectionWishes& wishes, std::string_view alpn) {
@@ -20,9 +45,33 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
           net::StreamFailure{net::StreamFailure::Kind::kTransport, "TLS error: Secret is not supplied by SDS"});
     }
   }
-  std::unique_ptr<net::ByteStream> stream =
-      net::TcpStream::connect(context.loop, endpoint.address, spec.connect_timeout_ms,
-                              [&](int fd) { prepare_socket(fd, spec, context.cluster.membership.bind_errors); });
+  std::unique_ptr<net::ByteStream> stream;
+  if (net::is_internal(*endpoint.address)) {
+    if (context.internal_listeners != nullptr) stream = context.internal_listeners->connect(endpoint.address);
+    if (stream == nullptr) {
+      return std::make_unique<net::RefusedStream>(
+          context.loop, endpoint.address,
+          net::StreamFailure{net::StreamFailure::Kind::kTransport,
+                             "immediate connect error: Invalid argument|remote address:" + endpoint.address->text()});
+    }
+  } else {
+    const auto prepare = [&spec, &cluster = context.cluster](int fd) {
+      prepare_socket(fd, spec, cluster.membership.bind_errors);
+    };
+    if (endpoint.additional_addresses.empty()) {
+      stream = net::TcpStream::connect(context.loop, endpoint.address, spec.connect_timeout_ms, prepare);
+    } else {
+      // Whoever asks counts one connection; as in Envoy, every further address that is tried is another.
+      const auto prepare_and_count = [=, &context_stats = context.stats, &stats = endpoint.stats.mine(context.worker),
+                                      further = false](int fd) mutable {
+        prepare(fd);
+        if (!std::exchange(further, true)) return;
+        context_stats.upstream_cx_total.add();
+        stats.cx_total.add();
+      };
+      stream = net::TcpStream::connect_any(context.loop, in_order(endpoint, spec), spec.connect_timeout_ms, prepare_and_count);
+    }
+  }
   if (tls == nullptr) return stream;
   net::TlsTarget target;
   target.server_name = wishes.server_name.empty() ? tls->client_spec().sni : wishes.server_name;

@@ -198,7 +198,7 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
                                                const Http1Options& options, const CodecLimits& limits, Http1Stats& stats) {
   char* const end = head + size;
   RequestLine line;
-  if (auto error = parse_request_line(head, end, line)) return error;
+  if (auto error = parse_request_line(head, end, line, options.allow_custom_methods)) return error;
   headers.set_pseudo(HeaderId::kMethod, line.method);
   if (line.versionless) {  // HTTP/0.9 has no header lines
     if (auto error = resolve_target(line.target, line.method, options, headers)) return error;

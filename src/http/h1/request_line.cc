@@ -27,6 +27,15 @@ bool known_method(std::string_view method) {
   return std::ranges::binary_search(kMethods, method);
 }
 
+/// RFC 9110 §5.6.2: what a method may be made of.
+bool is_token(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::ranges::all_of(text, fits);
+}
+
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /// Whether the bytes could be a target at all; whether it can be used is another question.
@@ -55,14 +64,14 @@ bool parse_version(std::string_view text, Protocol& version) {
   return true;
 }
 
-std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line) {
+std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line, bool any_method) {
   const auto take_word = [&at] {
     const char* const word = at;
     while (static_cast<unsigned char>(*at) > ' ' && *at != 0x7f) ++at;
     return std::string_view(word, at - word);
   };
   line.method = take_word();
-  if (!is_blank(*at) || !known_method(line.method)) return kInvalidMethod;
+  if (!is_blank(*at) || !(any_method ? is_token(line.method) : known_method(line.method))) return kInvalidMethod;
   while (is_blank(*at)) ++at;
   line.target = take_word();
   if (!is_target(line.target, line.method == "CONNECT")) return kInvalidUrl;
@@ -86,11 +95,11 @@ bool has_control(const char* at, const char* end) {
       at, end, [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f; });
 }
 
-std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size) {
+std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size, bool any_method) {
   const size_t size = bytes.find("\r\n") + 2;
   if (size < 2) return std::nullopt;
   RequestLine line;
-  auto error = parse_request_line(bytes.data(), bytes.data() + size, line);
+  auto error = parse_request_line(bytes.data(), bytes.data() + size, line, any_method);
   if (!error && line.versionless) versionless_size = size;
   if (error && static_cast<unsigned char>(bytes[0]) > ' ' && has_control(bytes.data(), bytes.data() + size))
     return kInvalidCharacters;

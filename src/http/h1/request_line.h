@@ -28,11 +28,12 @@ bool has_control(const char* at, const char* end);
 
 /// RFC 9112 §3. Blanks between the parts and after them may be tabs, and more than one; we send on just one space. There must be
 /// a CRLF before `end`: nothing behind the first is looked at.
-std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line);
+/// Without `any_method` the method must be one that is registered somewhere.
+std::optional<ProtocolError> parse_request_line(const char* at, const char* end, RequestLine& line, bool any_method = false);
 
 /// Whether the first line of `bytes`, an incomplete head, is complete and no request line. `versionless_size` is set to its size
 /// if it is one of HTTP/0.9, which no header lines follow.
-std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size);
+std::optional<ProtocolError> check_first_line(std::string_view bytes, size_t& versionless_size, bool any_method = false);
 
 /// Puts the target of a good request line into `headers`: origin form as :path, just as it came; of the absolute form the
 /// authority replaces Host (§3.2.2).

@@ -166,7 +166,7 @@ size_t Http1Server::read_head(std::string_view bytes) {
         malformed(kNoHttp);
         return 0;
       }
-      if (auto error = h1::check_first_line(bytes, size)) malformed(*error);
+      if (auto error = h1::check_first_line(bytes, size, options_.allow_custom_methods)) malformed(*error);
       if (size == 0) return 0;
       head_finder_.restart();
       break;

@@ -208,6 +208,9 @@ int Callbacks::on_frame_received(nghttp2_session*, const nghttp2_frame* frame, v
       self.stats_.rx_reset.add();
       if (H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id)) stream->reset_by_peer_ = true;
       return 0;
+    case NGHTTP2_PING:
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && self.keepalive_ != nullptr) self.keepalive_->on_answer();
+      return 0;
     case NGHTTP2_GOAWAY:
       self.goaway_received();
       return 0;

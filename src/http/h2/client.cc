@@ -38,6 +38,7 @@ class Http2Client final : public ClientCodec, private h2::Connection {
   }
   void stream_gone() override { events_.on_stream_closed(); }
   void protocol_error(const ProtocolError& error) override { events_.on_protocol_error(error); }
+  void silence(bool active) override { events_.on_silence(active); }
 
   ClientEvents& events_;
   uint32_t max_streams_;

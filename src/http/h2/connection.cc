@@ -75,6 +75,10 @@ void Connection::start() {
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, count);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(options_.initial_connection_window_size));
+  if (options_.ping_interval_ms > 0 || options_.ping_after_idle_ms > 0) {
+    KeepaliveUser& user = *this;
+    keepalive_ = std::make_unique<Keepalive>(user, options_, loop_);
+  }
   want_flush();
 }
 
@@ -94,6 +98,7 @@ Connection::~Connection() {
 
 void Connection::receive_bytes(std::string_view bytes) {
   if (dead_) return;
+  if (keepalive_ != nullptr) keepalive_->on_bytes();
   reuse_retired();
   receiving_ = true;
   const ssize_t taken = feed_checked(bytes);
@@ -221,6 +226,7 @@ void Connection::submit_head(H2Stream& stream, const HeaderMap& headers, bool en
     return;
   }
   fields.add_request(headers);
+  if (keepalive_ != nullptr) keepalive_->before_request();
   stream.extended_connect_ = fields.extended_connect();
   if (stream.extended_connect_) {
     stream.upgrade_ = headers.has_pseudo(HeaderId::kProtocol) ? headers.protocol() : headers.get(HeaderId::kUpgrade);
@@ -260,7 +266,25 @@ void Connection::flood(Flood flood) {
   if (!failure_) failure_ = {std::string(count_flood(flood, stats_)), NGHTTP2_ENHANCE_YOUR_CALM};
 }
 
+/// The time is what Envoy sends, too; nobody reads it.
+void Connection::send_ping() {
+  if (dead_) return;
+  auto time_ms = static_cast<uint64_t>(loop_.wall() / kNsPerMs);
+  uint8_t data[8];
+  for (int i = 7; i >= 0; --i, time_ms >>= 8) data[i] = static_cast<uint8_t>(time_ms);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, data);
+  want_flush();
+}
+
 // --- ends ---
+
+void Connection::on_silence() {
+  if (dead_) return;
+  stats_.keepalive_timeout.add();
+  const bool active = active_ != 0;
+  reset_all(Reset::kConnectionTermination, "");
+  silence(active);
+}
 
 void Connection::say_goaway() {
   if (dead_ || goaway_sent_) return;
@@ -293,6 +317,7 @@ void Connection::lost(Reset reason, std::string_view details) {
 
 void Connection::reset_all(Reset reason, std::string_view details) {
   dead_ = true;
+  if (keepalive_ != nullptr) keepalive_->stop();
   recent_ = held_stream_ = block_stream_ = nullptr;
   while (!streams_.empty()) {
     H2Stream& stream = streams_.front();

@@ -16,6 +16,7 @@
 #include "http/h2/frame_scanner.h"
 #include "http/h2/h2_stream.h"
 #include "http/h2/headers.h"
+#include "http/h2/keepalive.h"
 
 namespace weir::http::h2 {
 
@@ -23,7 +24,7 @@ namespace weir::http::h2 {
 /// body become frames at once, which saves copying them twice.)
 ///
 /// Must not be destroyed from inside one of its own calls.
-class Connection {
+class Connection : private KeepaliveUser {
  public:
   enum class Side : uint8_t { kServer, kClient };
 
@@ -85,6 +86,8 @@ class Connection {
   /// A stream has gone: the user knows.
   virtual void stream_gone() {}
   virtual void protocol_error(const ProtocolError& error) = 0;
+  /// The peer did not answer in time.
+  virtual void silence(bool active) = 0;
 
   H2Stream& take_stream();
   nghttp2_session* session() { return session_; }
@@ -96,6 +99,8 @@ class Connection {
 
  private:
   void start();
+  void send_ping() override;
+  void on_silence() override;
   ssize_t feed(std::string_view bytes);
   ssize_t feed_checked(std::string_view bytes);
   void pump();
@@ -123,6 +128,7 @@ class Connection {
   ClosedStreams closed_;
   FrameScanner scanner_;
   nghttp2_session* session_ = nullptr;
+  std::unique_ptr<Keepalive> keepalive_;
 
   List<H2Stream, ByState> streams_;  // open, detached or closed
   List<H2Stream, ByState> retired_;  // may still be on the call stack

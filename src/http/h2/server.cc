@@ -29,6 +29,7 @@ class Http2Server final : public ServerCodec, private h2::Connection {
   StreamEvents& begin_request(h2::H2Stream& stream) override { return events_.on_new_stream(stream); }
   void goaway_received() override { events_.on_goaway(); }
   void protocol_error(const ProtocolError& error) override { events_.on_protocol_error(error); }
+  void silence(bool active) override { events_.on_silence(active); }
 
   ServerEvents& events_;
 };
