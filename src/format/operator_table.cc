@@ -147,7 +147,7 @@ constexpr OperatorEntry kOperators[] = {
      [](Values, Context c, Scratch&) { return number(c.info.wire_bytes_received); }},
     {"DOWNSTREAM_WIRE_BYTES_SENT", Syntax::kNothing, [](Values, Context c, Scratch&) { return number(c.info.wire_bytes_sent); }},
     {"DURATION", Syntax::kNothing, values::duration},
-    {"DYNAMIC_METADATA", Syntax::kMetadata, values::missing},
+    {"DYNAMIC_METADATA", Syntax::kMetadata, values::dynamic_metadata},
     {"EMIT_TIME", Syntax::kTimeUtc, values::emit_time},
     {"EMIT_TIME_LOCAL", Syntax::kTimeLocal, values::emit_time},
     {"ENVIRONMENT", Syntax::kEnvironment, values::fixed},

@@ -4,8 +4,10 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <span>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/text.h"
 
 namespace weir::format::values {
@@ -279,6 +281,68 @@ Value fixed(const Parameters& parameters, const FormatContext&, Scratch&) {
 Value filter_state(const Parameters& parameters, const FormatContext& context, Scratch&) {
   const FilterState::Object* object = context.info.filter_state.find(parameters.text);
   return object == nullptr ? Value() : Value::of(object->text);
+}
+
+namespace {
+
+void append_json(std::string& out, const MetadataValue& value) {
+  using Kind = MetadataValue::Kind;
+  switch (value.kind) {
+    case Kind::kNull:
+      out += "null";
+      return;
+    case Kind::kNumber:
+      append_json_number(out, value.number);
+      return;
+    case Kind::kText:
+      append_json_string(out, value.text);
+      return;
+    case Kind::kBool:
+      out += value.flag ? "true" : "false";
+      return;
+    case Kind::kList:
+    case Kind::kStruct:
+      break;
+  }
+  const bool keyed = value.kind == Kind::kStruct;
+  out += keyed ? '{' : '[';
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    if (i != 0) out += ',';
+    if (keyed) {
+      append_json_string(out, value.keys[i]);
+      out += ':';
+    }
+    append_json(out, value.items[i]);
+  }
+  out += keyed ? '}' : ']';
+}
+
+}  // namespace
+
+/// A text as it is, anything else as JSON. Of a filter alone, what it noted last.
+Value dynamic_metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  constexpr size_t kDeepest = 16;
+  std::string_view path[kDeepest];
+  size_t count = 0;
+  std::string_view rest = parameters.text;
+  const std::string_view filter = rest.substr(0, rest.find(':'));
+  while (rest.find(':') != std::string_view::npos && count < kDeepest) {
+    rest.remove_prefix(rest.find(':') + 1);
+    path[count++] = rest.substr(0, rest.find(':'));
+  }
+  const MetadataValue* value = nullptr;
+  if (count != 0) {
+    value = context.info.metadata.find(filter, std::span<const std::string_view>(path, count));
+  } else {
+    context.info.metadata.for_each(filter, [&](const MetadataValue& note) { value = value == nullptr ? &note : value; });
+  }
+  if (value == nullptr) return {};
+  if (value->kind == MetadataValue::Kind::kText) return Value::of(value->text);
+  std::string json;
+  append_json(json, *value);
+  char* const to = scratch.room(json.size());
+  json.copy(to, json.size());
+  return Value::of({to, json.size()});
 }
 
 Value missing(const Parameters&, const FormatContext&, Scratch&) { return {}; }

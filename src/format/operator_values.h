@@ -30,6 +30,7 @@ Value unique_id(const Parameters&, const FormatContext&, Scratch&);
 Value log_type(const Parameters&, const FormatContext&, Scratch&);
 Value fixed(const Parameters&, const FormatContext&, Scratch&);  // text; missing if flag
 Value filter_state(const Parameters&, const FormatContext&, Scratch&);  // text: the key
+Value dynamic_metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
 Value missing(const Parameters&, const FormatContext&, Scratch&);
 
 /// What grpc-status says, or what the HTTP status means for gRPC; nothing if there is no saying.

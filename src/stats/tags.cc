@@ -102,6 +102,16 @@ constexpr Leading kLeading[] = {
     {"udp.", "envoy.udp_prefix"},
 };
 
+/// ….ssl.certificate.<name>.<last token>, whose `ssl` stands at `at`.
+void certificate(Parse& parse, size_t at) {
+  constexpr std::string_view kPrefix = "ssl.certificate.";
+  const std::string_view rest = parse.rest(at);
+  const size_t end = rest.rfind('.');
+  if (!rest.starts_with(kPrefix) || end <= kPrefix.size()) return;
+  const size_t size = end - kPrefix.size();
+  parse.tag("envoy.tls_certificate", at + kPrefix.size(), size, at + kPrefix.size() - 1, size + 1);
+}
+
 void cluster(Parse& parse, size_t name_at) {
   if (!parse.has_token(name_at)) return;
   const size_t at = parse.after(name_at);
@@ -116,6 +126,7 @@ void cluster(Parse& parse, size_t name_at) {
              rest.starts_with("ssl.ciphers.") && rest.find('.', 12) == std::string_view::npos) {
     parse.tag("envoy.ssl_cipher_suite", at + 12, rest.size() - 12, at + 11, rest.size() - 11);
   }
+  certificate(parse, at);
   parse.tag_token("envoy.cluster_name", name_at);
 }
 
@@ -177,6 +188,7 @@ void listener(Parse& parse, size_t address_at) {
   if (rest.starts_with("ssl.ciphers.") && rest.find('.', 12) == std::string_view::npos) {
     parse.tag("envoy.ssl_cipher", at + 12, rest.size() - 12, at + 11, rest.size() - 11);
   }
+  certificate(parse, at);
   if (const size_t http = parse.name().find(".http.", address_at); http != std::string_view::npos && parse.has_token(http + 6)) {
     parse.tag_token("envoy.http_conn_manager_prefix", http + 6);
   }
