@@ -401,6 +401,7 @@ TEST_F(AdminTest, TheHomePageLinksEveryCommand) {
   const Answer answer = get("/");
   EXPECT_NE(answer.head.find("content-type: text/html; charset=UTF-8"), std::string::npos);
   for (const Page& page : pages()) {
+    if (page.path.starts_with("/weir/")) continue;  // what the application asks for
     EXPECT_NE(answer.body.find("action=\"" + std::string(page.path.substr(1))), std::string::npos) << page.path;
   }
 }

@@ -252,7 +252,7 @@ TEST_F(ConfigurationTest, AFileThatCannotBeReadChangesNothing) {
   wait_for_stat("cluster_manager.cds.update_failure", 1);
   put_resources("cds.yaml", "3", {"{'@type': " + std::string(kTypes) + "cluster.v3.Cluster, name: '', connect_timeout: 0s}"});
   wait_for_stat("cluster_manager.cds.update_rejected", 1);
-  put_resources("cds.yaml", "4", {cluster("a", "10.0.0.1", ", outlier_detection: {}")});
+  put_resources("cds.yaml", "4", {cluster("a", "10.0.0.1", ", upstream_config: {name: x}")});
   wait_for_stat("cluster_manager.cds.update_rejected", 2);
   put_resources("cds.yaml", "5", {cluster("a", "10.0.0.1"), cluster("a", "10.0.0.2")});
   wait_for_stat("cluster_manager.cds.update_rejected", 3);

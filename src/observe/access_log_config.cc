@@ -9,6 +9,7 @@
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "format/format_config.h"
 #include "format/matcher_config.h"
+#include "format/matcher_tree_config.h"
 
 // Deprecated fields are read on purpose: users still have them.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -134,7 +135,7 @@ void declare_access_logs(config::SupportTable& table) {
   table.message<envoy::type::v3::FractionalPercent>().all_fields();
   table.message<v3::AndFilter>().all_fields();
   table.message<v3::OrFilter>().all_fields();
-  format::declare_matchers(table);
+  format::declare_matcher_trees(table);
   table.message<v3::HeaderFilter>().all_fields();
   table.message<v3::ResponseFlagFilter>().all_fields();
   table.message<v3::GrpcStatusFilter>().all_fields();

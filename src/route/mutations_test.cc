@@ -132,6 +132,7 @@ TEST(Rewrites, AReplacedHostMayBeRememberedOnce) {
 
 TEST(Redirects, ADefaultPortGoesWithItsScheme) {
   Fixture f;
+  f.request.add(HeaderId::kForwardedProto, "http");  // what the client sees
   EXPECT_EQ(redirect_location({.https = true}, f.route.match, f.request, true), "https://example.com/a/b?x=1");
   EXPECT_EQ(redirect_location({.host = "h"}, f.route.match, f.request, true), "http://h/a/b?x=1");
   EXPECT_EQ(redirect_location({.port = 8443}, f.route.match, f.request, true), "http://example.com:8443/a/b?x=1");

@@ -295,9 +295,6 @@ TEST_F(ClusterConfig, ConnectionsHaveKeepaliveAndASourceAddress) {
 }
 
 TEST_F(ClusterConfig, WhatIsNotImplementedYetIsRefusedByName) {
-  EXPECT_NE(errors("{name: a, outlier_detection: {}}").find("outlier_detection: known to Envoy"), std::string::npos);
-  EXPECT_NE(errors("{name: a, lb_subset_config: {fallback_policy: ANY_ENDPOINT}}").find("lb_subset_config: known to Envoy"),
-            std::string::npos);
   EXPECT_NE(errors("{name: a, transport_socket: {name: t, typed_config: {'@type': "
                    "type.googleapis.com/envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig}}}")
                 .find("transport_socket.typed_config: the extension"),

@@ -324,7 +324,7 @@ TEST_F(Http1ClientTest, AConnectionThatEndsInTheMiddleResetsTheExchange) {
   get("/");
   connection.deliver("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab");
   connection.deliver_end();
-  EXPECT_EQ(exchange.reset, Reset::kConnectionTermination);
+  EXPECT_EQ(exchange.reset, Reset::kProtocolError);  // a body that ends too early, as Envoy sees it
 }
 
 TEST_F(Http1ClientTest, AMalformedResponseIsAProtocolError) {
