@@ -12,8 +12,8 @@
 namespace weir {
 
 /// One lent piece of memory. `begin` and `end` bound the bytes that wait in it.
-/// There are two sizes: a message of a few hundred bytes need not occupy what a large body wants. Both are odd multiples of a cache
-/// line, or else the first lines of all blocks, which are those that are used, would share a handful of places in the cache.
+/// There are two sizes: a message of a few hundred bytes need not occupy what a large body wants. Both are odd multiples of a
+/// cache line, or else the first lines of all blocks, which are those that are used, would share a few places in the cache.
 struct Block {
   static constexpr size_t kHead = sizeof(void*) + 4 * sizeof(uint32_t);
   static constexpr size_t kSize = 261 * 64;

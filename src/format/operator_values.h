@@ -28,8 +28,8 @@ Value response_flags(const Parameters&, const FormatContext&, Scratch&);        
 Value grpc_status(const Parameters&, const FormatContext&, Scratch&);            // choice: GrpcStatusStyle
 Value unique_id(const Parameters&, const FormatContext&, Scratch&);
 Value log_type(const Parameters&, const FormatContext&, Scratch&);
-Value fixed(const Parameters&, const FormatContext&, Scratch&);  // text; missing if flag
-Value filter_state(const Parameters&, const FormatContext&, Scratch&);  // text: the key
+Value fixed(const Parameters&, const FormatContext&, Scratch&);             // text; missing if flag
+Value filter_state(const Parameters&, const FormatContext&, Scratch&);      // text: the key
 Value dynamic_metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
 Value missing(const Parameters&, const FormatContext&, Scratch&);
 

@@ -98,7 +98,8 @@ LogFilter read_log_filter(const v3::AccessLogFilter& config, RuntimeValues* runt
       if (!filter.has_matcher()) return {FixedFilter{if_missing}};
       const FieldPath filter_at{&at, "metadata_filter"};
       format::MatcherReader matchers{diagnostics};
-      return {MetadataFilter{format::read_metadata_matcher(filter.matcher(), FieldPath{&filter_at, "matcher"}, matchers), if_missing}};
+      return {MetadataFilter{format::read_metadata_matcher(filter.matcher(), FieldPath{&filter_at, "matcher"}, matchers),
+                             if_missing}};
     }
     case Filter::kLogTypeFilter:
       return {LogTypeFilter{bit_set(config.log_type_filter().types()), config.log_type_filter().exclude()}};

@@ -16,7 +16,7 @@ class Cluster;
 namespace envoy::config::core::v3 {
 class BindConfig;
 enum HealthStatus : int;
-}
+}  // namespace envoy::config::core::v3
 namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
