@@ -215,6 +215,8 @@ class H2Connection:
         while True:
             n = min(self.c.local_flow_control_window(sid), self.c.max_outbound_frame_size, len(data))
             if n == 0 and data:
+                if self.ended or r.complete or r.reset >= 0:  # nobody wants the rest
+                    return
                 self.s.sendall(self.c.data_to_send())
                 self.pump(sid, r, time.monotonic() + 5)
                 continue
