@@ -12,16 +12,24 @@ class Edf {
  public:
   bool empty() const { return heap_.empty(); }
 
-  void add(uint32_t index, double weight) { push({now_ + 1 / weight, order_++, index}); }
+  void add(uint32_t index, double weight) { push({now_ + 1 / weight, order_++, index, weight, now_, 1}); }
 
   /// The next one. `weight(index)` is asked when it is put back, so that weights may change.
   template <class F>
   uint32_t next(F&& weight) {
     std::pop_heap(heap_.begin(), heap_.end(), later);
-    const Entry entry = heap_.back();
+    Entry entry = heap_.back();
     heap_.pop_back();
     now_ = entry.deadline;
-    add(entry.index, weight(entry.index));
+    const double now_weighs = weight(entry.index);
+    if (now_weighs != entry.weight) {
+      add(entry.index, now_weighs);
+      return entry.index;
+    }
+    // Not `now_ + 1 / weight`: the errors of many small steps would make some come too early or too late.
+    entry.deadline = entry.since + static_cast<double>(++entry.turns) / entry.weight;
+    entry.order = order_++;
+    push(entry);
     return entry.index;
   }
 
@@ -30,6 +38,9 @@ class Edf {
     double deadline;
     uint64_t order;  // of two with the same deadline, the one that waited longer
     uint32_t index;
+    double weight;
+    double since;    // when it got this weight
+    uint64_t turns;  // until `deadline`, counted from `since`
   };
   static bool later(const Entry& a, const Entry& b) {
     return a.deadline != b.deadline ? a.deadline > b.deadline : a.order > b.order;
