@@ -35,11 +35,7 @@ void HeaderMap::grow() {
 
 const Header* HeaderMap::find(std::string_view name) const {
   const HeaderId id = header_id(name);
-  if (id != HeaderId::kOther) return find(id);
-  for (const Header& line : *this) {
-    if (line.id == HeaderId::kOther && line.name == name) return &line;
-  }
-  return nullptr;
+  return id == HeaderId::kOther ? find_other(name) : find(id);
 }
 
 std::string_view HeaderMap::get_joined(std::string_view name) const {
@@ -97,8 +93,7 @@ void HeaderMap::set(std::string_view name, std::string_view value) {
   });
 }
 
-size_t HeaderMap::remove(HeaderId id) {
-  if (!may_have(id)) return 0;
+size_t HeaderMap::remove_lines(HeaderId id) {
   return remove_if([id](const Header& line) { return line.id == id; });
 }
 

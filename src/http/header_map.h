@@ -60,6 +60,14 @@ class HeaderMap {
     return nullptr;
   }
   const Header* find(std::string_view lower_case_name) const;
+  /// The same for a name that has no HeaderId of its own.
+  const Header* find_other(std::string_view lower_case_name) const {
+    if (!may_have(HeaderId::kOther)) return nullptr;
+    for (const Header& line : *this) {
+      if (line.id == HeaderId::kOther && line.name == lower_case_name) return &line;
+    }
+    return nullptr;
+  }
   bool has(HeaderId id) const { return find(id) != nullptr; }
   /// The first value, "" if there is none.
   std::string_view get(HeaderId id) const {
@@ -74,7 +82,7 @@ class HeaderMap {
   void set(HeaderId id, std::string_view value);
   void set(std::string_view lower_case_name, std::string_view value);
   /// Returns how many lines went.
-  size_t remove(HeaderId id);
+  size_t remove(HeaderId id) { return may_have(id) ? remove_lines(id) : 0; }
   size_t remove(std::string_view lower_case_name);
   /// Removes every line for which `unwanted(const Header&)` holds.
   template <class F>
@@ -106,6 +114,7 @@ class HeaderMap {
     seen_ |= bit(header.id);
   }
   void grow();
+  size_t remove_lines(HeaderId id);
 
   Arena& arena_;
   std::string_view pseudo_[kPseudoHeaderCount];

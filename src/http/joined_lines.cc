@@ -119,7 +119,7 @@ std::string_view append_value(Arena& arena, std::string_view before, std::string
 }
 
 bool join_repeated(HeaderMap& headers, std::string_view name, HeaderId id, std::string_view value, bool request) {
-  const bool repeated = id == HeaderId::kOther ? headers.find(name) != nullptr : headers.has(id);
+  const bool repeated = id == HeaderId::kOther ? headers.find_other(name) != nullptr : headers.has(id);
   if (!repeated || !(request ? joins_lines_in_requests(name) : joins_lines_in_responses(name))) return false;
   const std::string_view first = headers.get_joined(name);
   if (!value.empty()) headers.set(name, append_value(headers.arena(), first, value));

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "http/characters.h"
 
 namespace weir::http {
 
@@ -14,10 +15,6 @@ namespace {
 
 bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
-
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-}
 
 bool is_host(std::string_view host) {
   if (host.starts_with('[')) {
@@ -35,8 +32,7 @@ bool is_host(std::string_view host) {
 std::string_view url_scheme(std::string_view text) {
   const std::string_view scheme = text.substr(0, std::min(text.find("://"), text.size()));
   const bool whole = scheme.size() < text.size() && !scheme.empty() && is_alpha(scheme.front());
-  const bool good = std::ranges::all_of(scheme, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "+-."); });
-  return whole && good ? scheme : std::string_view();
+  return whole && all_of(scheme, Bytes::kScheme) ? scheme : std::string_view();
 }
 
 bool is_host_and_port(std::string_view text, bool port_required) {
@@ -45,13 +41,11 @@ bool is_host_and_port(std::string_view text, bool port_required) {
   return is_host(text.substr(0, colon)) && parse_number<uint16_t>(text.substr(colon + 1)).has_value();
 }
 
-bool is_authority(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@[]%"); });
-}
+bool is_authority(std::string_view text) { return all_of(text, Bytes::kAuthority); }
 
 std::optional<Url> parse_url(std::string_view text) {
   Url url{.scheme = url_scheme(text), .authority = {}, .path = {}};
-  if (url.scheme.empty() || !is_printable(text)) return std::nullopt;
+  if (url.scheme.empty() || !all_of(text, Bytes::kVisible)) return std::nullopt;
   text.remove_prefix(url.scheme.size() + 3);
   url.authority = text.substr(0, text.find_first_of("/?"));
   url.path = text.substr(url.authority.size());

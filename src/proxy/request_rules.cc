@@ -125,7 +125,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   request.remove(HeaderId::kTransferEncoding);
   if (const http::Header* te = request.find(HeaderId::kTe)) {
     if (list_has_token(te->value, "trailers")) {
-      request.set(HeaderId::kTe, "trailers");
+      if (te->value != "trailers") request.set(HeaderId::kTe, "trailers");
     } else {
       request.remove(HeaderId::kTe);
     }

@@ -1,13 +1,12 @@
 #include "http/h1/head.h"
 
-#include <emmintrin.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
 
 #include "base/text.h"
+#include "http/characters.h"
 #include "http/h1/connection_header.h"
 #include "http/h1/request_line.h"
 #include "http/joined_lines.h"
@@ -47,19 +46,6 @@ constexpr std::array<char, 256> kTokenLower = [] {
     table[static_cast<unsigned char>(c)] = c;
   return table;
 }();
-
-/// The first byte that cannot be part of a field value: a control character other than tab. Reads up to 15 bytes past it.
-char* scan_value(char* at) {
-  const __m128i space = _mm_set1_epi8(0x20), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
-  for (;; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i printable = _mm_cmpeq_epi8(_mm_max_epu8(bytes, space), bytes);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), _mm_xor_si128(printable, _mm_set1_epi8(-1))),
-                                     _mm_cmpeq_epi8(bytes, del));
-    const int mask = _mm_movemask_epi8(bad);
-    if (mask != 0) return at + __builtin_ctz(mask);
-  }
-}
 
 /// RFC 9110 §8.6. Nobody has a body of 2^63 bytes, and those who count in signed numbers would see a negative one.
 std::optional<uint64_t> parse_content_length(std::string_view text) {
@@ -115,7 +101,7 @@ std::optional<ProtocolError> LineReader::read_all(char* at, char* end) {
     ++at;
     while (*at == ' ' || *at == '\t') ++at;
     char* const value = at;
-    at = scan_value(at);
+    at = find_end_of_value(at);
     if (at >= end || at[0] != '\r' || at[1] != '\n') return kInvalidCharacters;
     char* value_end = at;
     while (value_end > value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
@@ -335,7 +321,7 @@ std::optional<ProtocolError> parse_response_head(char* head, size_t size, Header
   const std::string_view digits(at + 1, 3);
   at += 4;
   if (*at != ' ' && *at != '\r') return kInvalidStatusLine;
-  at = scan_value(at);  // the reason phrase is of no interest
+  at = find_end_of_value(at);  // the reason phrase is of no interest
   if (at[0] != '\r' || at[1] != '\n') return kInvalidStatusLine;
   at += 2;
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "http/characters.h"
 #include "http/url.h"
 
 namespace weir::http::h1 {
@@ -28,19 +29,13 @@ bool known_method(std::string_view method) {
 }
 
 /// RFC 9110 §5.6.2: what a method may be made of.
-bool is_token(std::string_view text) {
-  const auto fits = [](char c) {
-    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::ranges::all_of(text, fits);
-}
+bool is_token(std::string_view text) { return !text.empty() && all_of(text, Bytes::kToken); }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /// Whether the bytes could be a target at all; whether it can be used is another question.
 bool is_target(std::string_view target, bool connect) {
-  if (target.empty() || !std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; })) return false;
+  if (target.empty() || !all_of(target, Bytes::kVisible)) return false;
   if (target.front() == '/' || target.front() == '*') return true;
   if (!connect) {
     const std::string_view scheme = url_scheme(target);

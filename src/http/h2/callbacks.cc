@@ -27,7 +27,6 @@ const nghttp2_session_callbacks* Callbacks::table() {
     nghttp2_session_callbacks_set_on_begin_frame_callback(at, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(at, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(at, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(at, on_invalid_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(at, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(at, on_frame_received);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(at, on_invalid_frame);
@@ -113,7 +112,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     StreamEvents& events = self.begin_request(stream);
     if (self.dead_) return NGHTTP2_ERR_CALLBACK_FAILURE;
     stream.events_ = &events;
-    self.reader_.begin(stream.events_->incoming_headers(), true);
+    self.reader_.begin(stream.events_->incoming_headers(), BlockReader::Block::kRequest, stream.body_length_);
     self.block_stream_ = &stream;
     return block_too_large(self) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   }
@@ -123,8 +122,13 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     return 0;
   }
   if (stream->events_ == nullptr) return 0;
-  const bool head = !self.server() && !stream->answered_;
-  self.reader_.begin(head ? stream->events_->incoming_headers() : stream->events_->incoming_trailers(), false);
+  using Block = BlockReader::Block;
+  if (!self.server() && !stream->answered_) {
+    self.reader_.begin(stream->events_->incoming_headers(), Block::kResponse, stream->body_length_);
+  } else {
+    self.reader_.begin(stream->events_->incoming_trailers(), self.server() ? Block::kRequestTrailers : Block::kResponseTrailers,
+                       stream->body_length_);
+  }
   self.block_stream_ = stream;
   return 0;
 }
@@ -134,30 +138,41 @@ int Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* 
   Connection& self = connection(user_data);
   H2Stream* stream = self.block_stream_;
   if (stream == nullptr) return 0;
-  switch (self.reader_.add(text(name, name_size), text(value, value_size))) {
-    case BlockReader::Verdict::kOk:
-      return 0;
-    case BlockReader::Verdict::kTooLarge:
-      self.stats_.header_overflow.add();
-      self.reset_later(*stream, Reset::kRemote, kTooManyHeaders);
-      break;
-    case BlockReader::Verdict::kFieldTooLarge:
-      self.reset_later(*stream, Reset::kRemote, {});
-      break;
-    case BlockReader::Verdict::kUnderscore:
-      self.stats_.requests_rejected_with_underscores_in_headers.add();
-      self.reset_later(*stream, Reset::kRemote, kUnderscore);
-      break;
-  }
+  const BlockReader::Verdict verdict = self.reader_.add(text(name, name_size), text(value, value_size));
+  if (verdict == BlockReader::Verdict::kOk) [[likely]]
+    return 0;
   self.block_stream_ = nullptr;
-  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM
+  // Otherwise RST_STREAM, and the rest of the block passes unseen.
+  return refused(self, *stream, verdict) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-int Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size, const uint8_t*,
-                                 size_t, uint8_t, void* user_data) {
-  connection(user_data).unknown_pseudo_ =
-      name_size != 0 && name[0] == ':' && header_id(text(name, name_size)) == HeaderId::kOther;
-  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // not to be dropped in silence; on_invalid_frame() follows
+/// What a verdict about a block means for its stream. False if the connection must not go on.
+bool Callbacks::refused(Connection& self, H2Stream& stream, BlockReader::Verdict verdict) {
+  switch (verdict) {
+    case BlockReader::Verdict::kOk:
+      return true;
+    case BlockReader::Verdict::kTooLarge:
+      self.stats_.header_overflow.add();
+      self.reset_later(stream, Reset::kRemote, kTooManyHeaders);
+      return true;
+    case BlockReader::Verdict::kFieldTooLarge:
+      self.reset_later(stream, Reset::kRemote, {});
+      return true;
+    case BlockReader::Verdict::kUnderscore:
+      self.stats_.requests_rejected_with_underscores_in_headers.add();
+      self.reset_later(stream, Reset::kRemote, kUnderscore);
+      return true;
+    case BlockReader::Verdict::kBodyMissing:
+      self.stats_.rx_messaging_error.add();
+      self.reset_later(stream, Reset::kRemote, Connection::kMessagingRule);
+      nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_PROTOCOL_ERROR);
+      return true;
+    case BlockReader::Verdict::kBadField:
+      return malformed(self, stream, kInvalidHeader);
+    case BlockReader::Verdict::kBadMessage:
+      return malformed(self, stream, Connection::kMessagingRule);
+  }
+  return false;
 }
 
 int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user_data) {
@@ -168,12 +183,17 @@ int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, cons
     nghttp2_session_consume(session, id, size);
     return 0;
   }
+  if (!stream->body_length_.admits(size)) {  // RFC 9113 §8.1.1
+    nghttp2_session_consume(session, id, size);
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+    return 0;
+  }
   self.held_stream_ = stream;
   self.held_ = text(data, size);
   return 0;
 }
 
-int Callbacks::on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
   Connection& self = connection(user_data);
   const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame->hd.type) {
@@ -185,6 +205,10 @@ int Callbacks::on_frame_received(nghttp2_session*, const nghttp2_frame* frame, v
       }
       H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
       if (stream == nullptr) return 0;
+      if (end_stream && !stream->body_length_.complete()) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+      }
       stream->remote_ended_ |= end_stream;
       if (self.held_stream_ != nullptr) {
         self.deliver_held(end_stream);
@@ -225,12 +249,12 @@ int Callbacks::on_frame_received(nghttp2_session*, const nghttp2_frame* frame, v
 bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_frame& frame) {
   const bool end_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   self.block_stream_ = nullptr;
-  self.reader_.finish();
+  if (const BlockReader::Verdict verdict = self.reader_.finish(end_stream); verdict != BlockReader::Verdict::kOk) {
+    return refused(self, stream, verdict);
+  }
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     if (stream.events_->incoming_headers().authority().find('@') != std::string_view::npos) {  // RFC 9113 §8.3.1
-      if (!malformed(self, stream, kInvalidHeader)) return false;
-      nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
-      return true;
+      return malformed(self, stream, kInvalidHeader);
     }
     stream.extended_connect_ = extended_connect_to_upgrade(stream.events_->incoming_headers());
     stream.events_->on_headers(end_stream);
@@ -253,43 +277,22 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
   return true;
 }
 
-/// Whether all that is wrong with a request is that its content-length promised more than comes.
-bool Callbacks::lacks_its_body(const H2Stream& stream, const nghttp2_frame& frame, int error) {
-  if (error != NGHTTP2_ERR_HTTP_MESSAGING || frame.hd.type != NGHTTP2_HEADERS || stream.events_ == nullptr) return false;
-  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return false;
-  const HeaderMap& headers = stream.events_->incoming_headers();
-  return headers.has(HeaderId::kContentLength) && !headers.method().empty() && !headers.path().empty() &&
-         !headers.scheme().empty();
-}
-
+/// False if this ends the connection, which is what Envoy does unless it is told otherwise.
 bool Callbacks::malformed(Connection& self, H2Stream& stream, std::string_view details) {
-  self.reset_later(stream, Reset::kProtocolError, details);
   self.stats_.rx_messaging_error.add();
-  return self.options_.override_stream_error_on_invalid_http_message;
+  self.reset_later(stream, Reset::kProtocolError, details);
+  if (!self.options_.override_stream_error_on_invalid_http_message) return false;
+  nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_PROTOCOL_ERROR);
+  return true;
 }
 
-int Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user_data) {
-  Connection& self = connection(user_data);
+int Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int error, void* user_data) {
   if (error == NGHTTP2_ERR_REFUSED_STREAM) {
-    self.stats_.stream_refused_errors.add();
+    connection(user_data).stats_.stream_refused_errors.add();
     return 0;
   }
   // nghttp2 itself answers these as RFC 9113 says, with RST_STREAM or GOAWAY.
   if (error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_FLOW_CONTROL) return 0;
-  if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
-    H2Stream* const stream = Callbacks::stream(self, frame->hd.stream_id);
-    const std::string_view details = error == NGHTTP2_ERR_HTTP_HEADER && !std::exchange(self.unknown_pseudo_, false)
-                                         ? kInvalidHeader
-                                         : Connection::kMessagingRule;
-    if (stream != nullptr && self.server() && lacks_its_body(*stream, *frame, error)) {
-      self.stats_.rx_messaging_error.add();
-      self.reset_later(*stream, Reset::kRemote, details);
-      return 0;
-    }
-    if (stream == nullptr) self.stats_.rx_messaging_error.add();
-    if (stream == nullptr ? self.options_.override_stream_error_on_invalid_http_message : malformed(self, *stream, details))
-      return 0;
-  }
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 

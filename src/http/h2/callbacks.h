@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include "http/h2/headers.h"
+
 namespace weir::http::h2 {
 
 class Connection;
@@ -30,8 +32,6 @@ class Callbacks {
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,
                        size_t value_size, uint8_t flags, void* user_data);
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
-                               const uint8_t* value, size_t value_size, uint8_t flags, void* user_data);
   static int on_data_chunk(nghttp2_session*, uint8_t flags, int32_t id, const uint8_t* data, size_t size, void* user_data);
   static int on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user_data);
@@ -44,7 +44,7 @@ class Callbacks {
 
   /// False if the connection is to be given up.
   static bool head_received(Connection& connection, H2Stream& stream, const nghttp2_frame& frame);
-  static bool lacks_its_body(const H2Stream& stream, const nghttp2_frame& frame, int error);
+  static bool refused(Connection& connection, H2Stream& stream, BlockReader::Verdict verdict);
   /// Resets the stream; false if the connection is to be given up with it.
   static bool malformed(Connection& connection, H2Stream& stream, std::string_view details);
 };

@@ -43,7 +43,7 @@ Connection::Connection(Side side, net::ByteStream& bytes, const Http2Options& op
       bytes_(bytes),
       stats_(stats),
       loop_(loop),
-      reader_(limits, stats),
+      reader_(limits, stats, options.allow_connect),
       guard_(options),
       scanner_(side == Side::kServer ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   start();
@@ -55,6 +55,7 @@ void Connection::start() {
   const std::unique_ptr<nghttp2_option, OptionDeleter> option(made);
   nghttp2_option_set_no_auto_window_update(made, 1);
   nghttp2_option_set_no_closed_streams(made, 1);
+  nghttp2_option_set_no_http_messaging(made, 1);  // BlockReader and BodyLength look once at what nghttp2 would look at, too
   nghttp2_option_set_max_outbound_ack(made, options_.max_outbound_control_frames);
   nghttp2_option_set_max_deflate_dynamic_table_size(made, options_.hpack_table_size);
   // Before the server's SETTINGS come, as many streams as we would open at all.
@@ -226,6 +227,8 @@ void Connection::submit_head(H2Stream& stream, const HeaderMap& headers, bool en
     return;
   }
   fields.add_request(headers);
+  stream.body_length_.of_head = headers.method() == "HEAD";
+  stream.body_length_.of_connect = fields.extended_connect() || headers.method() == "CONNECT";
   if (keepalive_ != nullptr) keepalive_->before_request();
   stream.extended_connect_ = fields.extended_connect();
   if (stream.extended_connect_) {

@@ -141,7 +141,6 @@ class Connection : private KeepaliveUser {
   H2Stream* recent_ = nullptr;        // the last one that nghttp2 was asked for; known to it
   H2Stream* block_stream_ = nullptr;  // whose header block is being received
   size_t block_bytes_ = 0;            // of its frames
-  bool unknown_pseudo_ = false;       // the field that makes it invalid is a pseudo-header that does not exist
   H2Stream* held_stream_ = nullptr;   // whose bytes are held back until it is known whether they are the last
   std::string_view held_;
 

@@ -28,6 +28,7 @@ void H2Stream::recycle() {
   inbox_.clear();
   direct_ = {};
   trailers_.clear();
+  body_length_ = {};
   id_ = 0;
   events_ = nullptr;
   in_session_ = closed_ = head_sent_ = asleep_ = body_ended_ = trailers_pending_ = local_ended_ = remote_ended_ = answered_ =

@@ -68,6 +68,7 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   ByteQueue inbox_;                 // body that came while paused; not consumed, so bounded by the window
   std::string_view direct_;         // the bytes of the send_body() under way
   std::vector<nghttp2_nv> trailers_;
+  BodyLength body_length_;  // of the message that comes in
 
   bool in_session_ = false;  // nghttp2 knows the stream
   bool closed_ = false;      // nghttp2 is through with it, without an error

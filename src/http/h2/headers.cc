@@ -1,26 +1,35 @@
 #include "http/h2/headers.h"
 
+#include <optional>
+
 #include "base/text.h"
+#include "http/characters.h"
 #include "http/joined_lines.h"
+#include "http/url.h"
 
 namespace weir::http::h2 {
 
-void BlockReader::begin(HeaderMap& map, bool request) {
+void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
   map_ = &map;
-  request_ = request;
+  body_ = &body;
+  block_ = block;
+  lines_begun_ = false;
   count_ = cookies_ = 0;
   bytes_ = cookie_bytes_ = 0;
   host_ = {};
 }
 
 BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  if (const Fate fate = judge(name, value, id); fate != Fate::kTaken) {
+    return fate == Fate::kDropped ? Verdict::kOk : Verdict::kBadField;
+  }
   const size_t size = name.size() + value.size(), limit = max_bytes();
   if (size > limit) return Verdict::kFieldTooLarge;
-  const HeaderId id = header_id(name);
   // The crumbs of a cookie do not count (as in Envoy), up to what a block can hold without compression.
   (id == HeaderId::kCookie ? cookie_bytes_ : bytes_) += size;
   if (bytes_ > limit || cookie_bytes_ > 2 * limit) return Verdict::kTooLarge;
-  if (id == HeaderId::kOther && request_ && limits_.underscores != CodecLimits::Underscores::kAllow &&
+  if (id == HeaderId::kOther && block_ == Block::kRequest && limits_.underscores != CodecLimits::Underscores::kAllow &&
       name.find('_') != name.npos) {
     if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
     stats_.dropped_headers_with_underscores.add();
@@ -28,6 +37,72 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
   }
   if (take(name, value, id)) ++count_;
   return count_ > limits_.max_headers_count ? Verdict::kTooLarge : Verdict::kOk;
+}
+
+BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view value, HeaderId id) {
+  const auto taken_if = [](bool good) { return good ? Fate::kTaken : Fate::kRefused; };
+  if (is_pseudo(id)) return taken_if(permits_pseudo(value, id));
+  lines_begun_ = true;
+  const bool requested = block_ == Block::kRequest || block_ == Block::kRequestTrailers;
+  switch (id) {
+    case HeaderId::kOther:  // a colon is no part of a name: what else begins with one is no pseudo-header
+      return taken_if(!name.empty() && all_of(name, Bytes::kLowerToken) && is_field_value(value));
+    case HeaderId::kConnection:  // RFC 9113 §8.2.2
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kUpgrade:
+      return Fate::kRefused;
+    case HeaderId::kTe:
+      return taken_if(iequals(value, "trailers"));
+    case HeaderId::kHost:
+      if (!requested) break;
+      return taken_if(!value.empty() && host_.data() == nullptr && is_authority(value));
+    case HeaderId::kContentLength:
+      return judge_content_length(value);
+    default:
+      break;
+  }
+  return taken_if(is_field_value(value));
+}
+
+/// RFC 9113 §8.3: known, once, not empty, before all others, of bytes that may stand there.
+bool BlockReader::permits_pseudo(std::string_view value, HeaderId id) const {
+  if (lines_begun_ || value.empty() || map_->has_pseudo(id)) return false;
+  if (block_ == Block::kResponse) {
+    const auto digit = [value](size_t i) { return is_digit(value[i]); };
+    return id == HeaderId::kStatus && value.size() == 3 && value[0] > '0' && digit(0) && digit(1) && digit(2) && value != "101";
+  }
+  if (block_ != Block::kRequest) return false;
+  switch (id) {
+    case HeaderId::kMethod:
+      return all_of(value, Bytes::kToken);
+    case HeaderId::kPath:
+      return all_of(value, Bytes::kPath);
+    case HeaderId::kAuthority:
+      return is_authority(value);
+    case HeaderId::kScheme:
+      return all_of(value, Bytes::kScheme) && to_lower(value[0]) >= 'a';
+    case HeaderId::kProtocol:
+      return allow_connect_ && is_field_value(value);
+    default:
+      return false;
+  }
+}
+
+/// RFC 9110 §8.6. An empty 204 is often said to have 0 bytes; nobody need hear it (§15.3.5).
+BlockReader::Fate BlockReader::judge_content_length(std::string_view value) {
+  BodyLength& body = *body_;
+  if (block_ == Block::kResponse) {
+    const int status = map_->status();
+    if (status >= 100 && status < 200) return Fate::kRefused;
+    if (status / 100 == 2 && status != 204 && body.of_connect) return Fate::kDropped;
+  }
+  const std::optional<uint64_t> length = parse_number(value);
+  if (body.declared != BodyLength::kUnknown || !length || *length > uint64_t{INT64_MAX}) return Fate::kRefused;
+  body.declared = static_cast<int64_t>(*length);
+  if (block_ != Block::kResponse || map_->status() != 204) return Fate::kTaken;
+  return value == "0" ? Fate::kDropped : Fate::kRefused;
 }
 
 /// Whether the field is one more, rather than part of one that was there before.
@@ -38,7 +113,8 @@ bool BlockReader::take(std::string_view name, std::string_view value, HeaderId i
     map_->set_pseudo(id, own_value);
     return true;
   }
-  if (id == HeaderId::kHost && request_) {
+  const bool request = block_ == Block::kRequest;
+  if (id == HeaderId::kHost && request) {
     host_ = own_value;
     return true;
   }
@@ -50,16 +126,56 @@ bool BlockReader::take(std::string_view name, std::string_view value, HeaderId i
     return false;
   }
   const std::string_view own_name = id == HeaderId::kOther ? arena.copy(name) : header_name(id);
-  if (join_repeated(*map_, own_name, id, own_value, request_)) return false;
+  if (join_repeated(*map_, own_name, id, own_value, request)) return false;
   map_->add({own_name, own_value, id});
   return true;
 }
 
-void BlockReader::finish() {
-  if (request_ && host_.data() != nullptr && !map_->has_pseudo(HeaderId::kAuthority)) {
-    map_->set_pseudo(HeaderId::kAuthority, host_);
+BlockReader::Verdict BlockReader::finish(bool end_stream) {
+  switch (block_) {
+    case Block::kRequest:
+      if (!is_whole_request()) return Verdict::kBadMessage;
+      if (host_.data() != nullptr && !map_->has_pseudo(HeaderId::kAuthority)) map_->set_pseudo(HeaderId::kAuthority, host_);
+      break;
+    case Block::kResponse:
+      if (!is_whole_response()) return Verdict::kBadMessage;
+      break;
+    default:
+      if (!end_stream) return Verdict::kBadMessage;
   }
   if (cookies_ > 1) join_cookies();
+  if (!end_stream || body_->complete()) return Verdict::kOk;
+  return block_ == Block::kRequest ? Verdict::kBodyMissing : Verdict::kBadMessage;
+}
+
+/// RFC 9113 §8.3.1, §8.5, RFC 8441 §4.
+bool BlockReader::is_whole_request() {
+  const auto has = [this](HeaderId id) { return map_->has_pseudo(id); };
+  const bool connect = map_->method() == "CONNECT", protocol = has(HeaderId::kProtocol);
+  if (connect && !protocol) {
+    body_->declared = BodyLength::kUnknown;
+    return has(HeaderId::kAuthority) && !has(HeaderId::kScheme) && !has(HeaderId::kPath);
+  }
+  if (!has(HeaderId::kMethod) || !has(HeaderId::kScheme) || !has(HeaderId::kPath)) return false;
+  if (!has(HeaderId::kAuthority) && (protocol || host_.data() == nullptr)) return false;
+  if (protocol && !connect) return false;
+  if (!iequals(map_->scheme(), "http") && !iequals(map_->scheme(), "https")) return true;
+  return map_->path().front() == '/' || (map_->path() == "*" && map_->method() == "OPTIONS");
+}
+
+/// RFC 9113 §8.3.2, RFC 9110 §6.4.1: also what the status says about the length of the body.
+bool BlockReader::is_whole_response() {
+  const int status = map_->status();
+  if (status == 0) return false;
+  body_->awaits_final = status < 200;
+  if (status < 200) {
+    body_->declared = BodyLength::kUnknown;
+  } else if (body_->of_head || status == 204 || status == 304) {
+    body_->declared = 0;
+  } else if (body_->of_connect) {
+    body_->declared = BodyLength::kUnknown;
+  }
+  return true;
 }
 
 void BlockReader::join_cookies() {

@@ -12,32 +12,61 @@
 
 namespace weir::http::h2 {
 
-/// Takes the fields of one block, in order, and copies them into the map's arena. nghttp2 has already checked what
-/// RFC 9113 §8.2 and §8.3 demand of each.
+/// The length of a message's body: what its head said, and what came (RFC 9113 §8.1.1). Belongs to a stream.
+struct BodyLength {
+  static constexpr int64_t kUnknown = -1;
+  int64_t declared = kUnknown;
+  int64_t received = 0;
+  // What a client knows of its own request.
+  bool of_head = false, of_connect = false;
+  bool awaits_final = false;  // only informational heads so far
+
+  /// Whether `size` more bytes of body may come.
+  bool admits(size_t size) {
+    received += static_cast<int64_t>(size);
+    return !awaits_final && (declared == kUnknown || received <= declared);
+  }
+  /// Whether the message may end here.
+  bool complete() const { return !awaits_final && (declared == kUnknown || declared == received); }
+};
+
+/// Takes the fields of one block, in order, checks them (RFC 9113 §8.2, §8.3) and copies them into the map's arena.
 class BlockReader {
  public:
-  BlockReader(const CodecLimits& limits, Http2Stats& stats) : limits_(limits), stats_(stats) {}
+  BlockReader(const CodecLimits& limits, Http2Stats& stats, bool allow_connect)
+      : limits_(limits), stats_(stats), allow_connect_(allow_connect) {}
 
-  /// kFieldTooLarge: this field alone is larger than a head may be.
-  enum class Verdict : uint8_t { kOk, kTooLarge, kFieldTooLarge, kUnderscore };
+  enum class Block : uint8_t { kRequest, kResponse, kRequestTrailers, kResponseTrailers };
+  /// kFieldTooLarge: this field alone is larger than a head may be. kBadField: a field is malformed. kBadMessage: the whole is.
+  /// kBodyMissing: all that is wrong with a request is that it ends before the body that it promised.
+  enum class Verdict : uint8_t { kOk, kTooLarge, kFieldTooLarge, kUnderscore, kBadField, kBadMessage, kBodyMissing };
 
   /// How large a head may be.
   size_t max_bytes() const { return size_t{limits_.max_headers_kb} * 1024; }
-  /// `request`: the block is the head of a request (where underscores in names may be unwelcome).
-  void begin(HeaderMap& map, bool request);
+  void begin(HeaderMap& map, Block block, BodyLength& body);
   Verdict add(std::string_view name, std::string_view value);
   /// The block is complete: Host stands in for a missing :authority, and the crumbs of a cookie become one line again
   /// (RFC 9113 §8.3.1, §8.2.3).
-  void finish();
+  Verdict finish(bool end_stream);
 
  private:
+  enum class Fate : uint8_t { kTaken, kDropped, kRefused };
+
+  Fate judge(std::string_view name, std::string_view value, HeaderId id);
+  bool permits_pseudo(std::string_view value, HeaderId id) const;
+  Fate judge_content_length(std::string_view value);
+  bool is_whole_request();
+  bool is_whole_response();
   bool take(std::string_view name, std::string_view value, HeaderId id);
   void join_cookies();
 
   const CodecLimits limits_;
   Http2Stats& stats_;
+  const bool allow_connect_;  // :protocol is known (RFC 8441)
   HeaderMap* map_ = nullptr;
-  bool request_ = false;
+  BodyLength* body_ = nullptr;
+  Block block_ = Block::kRequest;
+  bool lines_begun_ = false;  // pseudo-headers come first
   uint32_t count_ = 0;
   uint32_t cookies_ = 0;
   size_t bytes_ = 0;  // without cookies
