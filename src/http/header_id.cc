@@ -1,5 +1,8 @@
 #include "http/header_id.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace weir::http {
 
 namespace {
@@ -99,6 +102,45 @@ constexpr std::array<uint8_t, kTableSize> kTable = [] {
   return table;
 }();
 
+// The names once more, each in a cell of the same size: found and compared without a call.
+constexpr size_t kLongest = std::ranges::max(kNames, {}, &std::string_view::size).size();
+struct Cell {
+  uint8_t size = 0;
+  char name[kLongest] = {};
+};
+constexpr std::array<Cell, kNames.size()> kCells = [] {
+  std::array<Cell, kNames.size()> cells{};
+  for (size_t id = 0; id < kNames.size(); ++id) {
+    cells[id].size = static_cast<uint8_t>(kNames[id].size());
+    std::ranges::copy(kNames[id], cells[id].name);
+  }
+  return cells;
+}();
+
+template <class Word>
+bool differ(const char* a, const char* b) {
+  Word left, right;
+  std::memcpy(&left, a, sizeof left);
+  std::memcpy(&right, b, sizeof right);
+  return left != right;
+}
+
+/// Of the same size, in words; the last one may overlap the one before.
+template <class Word>
+bool same_words(const char* a, const char* b, size_t size) {
+  for (size_t at = 0; at + sizeof(Word) < size; at += sizeof(Word)) {
+    if (differ<Word>(a + at, b + at)) return false;
+  }
+  return !differ<Word>(a + size - sizeof(Word), b + size - sizeof(Word));
+}
+
+bool same(const Cell& cell, std::string_view name) {
+  if (cell.size != name.size()) return false;
+  if (name.size() >= sizeof(uint64_t)) return same_words<uint64_t>(cell.name, name.data(), name.size());
+  return same_words<uint16_t>(cell.name, name.data(), name.size());  // none has less than two letters
+}
+static_assert(std::ranges::none_of(kNames, [](std::string_view name) { return name.size() == 1; }));
+
 }  // namespace
 
 std::string_view header_name(HeaderId id) { return kNames[static_cast<size_t>(id)]; }
@@ -106,7 +148,7 @@ std::string_view header_name(HeaderId id) { return kNames[static_cast<size_t>(id
 HeaderId header_id(std::string_view name) {
   if (name.empty()) return HeaderId::kOther;
   for (size_t cell = hash(name); kTable[cell] != 0; cell = (cell + 1) % kTableSize) {
-    if (kNames[kTable[cell]] == name) return static_cast<HeaderId>(kTable[cell]);
+    if (same(kCells[kTable[cell]], name)) return static_cast<HeaderId>(kTable[cell]);
   }
   return HeaderId::kOther;
 }

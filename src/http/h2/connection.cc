@@ -226,7 +226,7 @@ void Connection::submit_head(H2Stream& stream, const HeaderMap& headers, bool en
     nghttp2_submit_response(session_, stream.id_, fields.data(), fields.size(), provider);
     return;
   }
-  fields.add_request(headers);
+  fields.add_request(headers, !std::exchange(requests_begun_, true));
   stream.body_length_.of_head = headers.method() == "HEAD";
   stream.body_length_.of_connect = fields.extended_connect() || headers.method() == "CONNECT";
   if (keepalive_ != nullptr) keepalive_->before_request();

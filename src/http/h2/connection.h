@@ -153,6 +153,7 @@ class Connection : private KeepaliveUser {
   bool drained_meanwhile_ = false;
   bool dead_ = false;
   bool goaway_sent_ = false;
+  bool requests_begun_ = false;  // client
   uint32_t counted_frames_ = 0, counted_control_frames_ = 0;
 };
 

@@ -210,7 +210,9 @@ void FieldList::add_pseudo(const HeaderMap& headers, HeaderId id) {
   if (headers.has_pseudo(id)) add(header_name(id), headers.pseudo(id));
 }
 
-void FieldList::add_request(const HeaderMap& headers) {
+void FieldList::add_request(const HeaderMap& headers, bool first) {
+  // A request's id is never the same twice: in the dynamic table it would only push out what is. Once, for the sake of its name.
+  if (first) request_id_flags_ = NGHTTP2_NV_FLAG_NONE;
   const Header* upgrade = headers.find(HeaderId::kUpgrade);
   extended_connect_ = headers.has_pseudo(HeaderId::kProtocol) ||
                       (upgrade != nullptr && list_has_token(headers.get(HeaderId::kConnection), "upgrade"));
@@ -254,8 +256,8 @@ void FieldList::add_lines(const HeaderMap& headers) {
       case HeaderId::kTe:
         if (list_has_token(line.value, "trailers")) add(line.name, "trailers");
         break;
-      case HeaderId::kRequestId:  // never the same twice: in the dynamic table it would only push out what is
-        add(line.name, line.value, NGHTTP2_NV_FLAG_NO_INDEX);
+      case HeaderId::kRequestId:
+        add(line.name, line.value, request_id_flags_);
         break;
       case HeaderId::kContentLength:
         if (!extended_connect_) add(line.name, line.value);

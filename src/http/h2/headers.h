@@ -77,7 +77,8 @@ class BlockReader {
 /// The fields of a message to be sent, as nghttp2 wants them. They point to the text of the HeaderMap.
 class FieldList {
  public:
-  void add_request(const HeaderMap& headers);
+  /// `first`: on this connection.
+  void add_request(const HeaderMap& headers, bool first);
   void add_response(const HeaderMap& headers);
   void add_trailers(const HeaderMap& trailers);
 
@@ -96,6 +97,7 @@ class FieldList {
   size_t count_ = 0;
   std::vector<nghttp2_nv> spill_;  // all of them, once there are more than kFirst
   bool extended_connect_ = false;
+  uint8_t request_id_flags_ = NGHTTP2_NV_FLAG_NO_INDEX;
 };
 
 /// A server's view of a WebSocket over HTTP/2 (RFC 8441): `:method CONNECT, :protocol p` becomes `GET` with `upgrade: p`, as
