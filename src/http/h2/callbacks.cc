@@ -162,7 +162,12 @@ bool Callbacks::refused(Connection& self, H2Stream& stream, BlockReader::Verdict
       self.stats_.requests_rejected_with_underscores_in_headers.add();
       self.reset_later(stream, Reset::kRemote, kUnderscore);
       return true;
+    case BlockReader::Verdict::kUnfinished:
+      return false;
     case BlockReader::Verdict::kBodyMissing:
+      if (self.options_.override_stream_error_on_invalid_http_message) {
+        return malformed(self, stream, Connection::kMessagingRule);
+      }
       self.stats_.rx_messaging_error.add();
       self.reset_later(stream, Reset::kRemote, Connection::kMessagingRule);
       nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_PROTOCOL_ERROR);
@@ -185,6 +190,7 @@ int Callbacks::on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, cons
   }
   if (!stream->body_length_.admits(size)) {  // RFC 9113 §8.1.1
     nghttp2_session_consume(session, id, size);
+    self.reset_later(*stream, Reset::kRemote, Connection::kRemoteReset);
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
     return 0;
   }

@@ -73,6 +73,7 @@ class Connection : private KeepaliveUser {
   friend class Callbacks;
 
   static constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
+  static constexpr std::string_view kRemoteReset = "http2.remote_reset";
 
   struct Failure {
     std::string message;

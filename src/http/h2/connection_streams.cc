@@ -78,7 +78,7 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
              !server()) {  // nghttp2 found the answer to be wrong
     reset_later(stream, Reset::kProtocolError, kMessagingRule);
   } else {
-    reset_later(stream, Reset::kRemote, "http2.remote_reset");
+    reset_later(stream, Reset::kRemote, kRemoteReset);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "http/h2/headers.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/text.h"
@@ -22,7 +23,8 @@ void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
 BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
   const HeaderId id = header_id(name);
   if (const Fate fate = judge(name, value, id); fate != Fate::kTaken) {
-    return fate == Fate::kDropped ? Verdict::kOk : Verdict::kBadField;
+    if (fate == Fate::kDropped) return Verdict::kOk;
+    return fate == Fate::kBadField ? Verdict::kBadField : Verdict::kBadMessage;
   }
   const size_t size = name.size() + value.size(), limit = max_bytes();
   if (size > limit) return Verdict::kFieldTooLarge;
@@ -40,69 +42,83 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
 }
 
 BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view value, HeaderId id) {
-  const auto taken_if = [](bool good) { return good ? Fate::kTaken : Fate::kRefused; };
-  if (is_pseudo(id)) return taken_if(permits_pseudo(value, id));
-  lines_begun_ = true;
-  const bool requested = block_ == Block::kRequest || block_ == Block::kRequestTrailers;
+  const auto taken_if = [](bool good) { return good ? Fate::kTaken : Fate::kBadField; };
+  if (is_pseudo(id)) return judge_pseudo(value, id);
   switch (id) {
-    case HeaderId::kOther:  // a colon is no part of a name: what else begins with one is no pseudo-header
+    case HeaderId::kOther:
+      if (name.starts_with(':') && all_of(name.substr(1), Bytes::kLowerToken)) return Fate::kBadMessage;
+      lines_begun_ = true;
       return taken_if(!name.empty() && all_of(name, Bytes::kLowerToken) && is_field_value(value));
     case HeaderId::kConnection:  // RFC 9113 §8.2.2
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade:
-      return Fate::kRefused;
+      return Fate::kBadField;
     case HeaderId::kTe:
-      return taken_if(iequals(value, "trailers"));
+      return taken_if(value == "trailers");
     case HeaderId::kHost:
-      if (!requested) break;
-      return taken_if(!value.empty() && host_.data() == nullptr && is_authority(value));
+      lines_begun_ = true;
+      return judge_host(value);
     case HeaderId::kContentLength:
+      lines_begun_ = true;
       return judge_content_length(value);
     default:
-      break;
+      lines_begun_ = true;
+      return taken_if(is_field_value(value));
   }
-  return taken_if(is_field_value(value));
 }
 
-/// RFC 9113 §8.3: known, once, not empty, before all others, of bytes that may stand there.
-bool BlockReader::permits_pseudo(std::string_view value, HeaderId id) const {
-  if (lines_begun_ || value.empty() || map_->has_pseudo(id)) return false;
-  if (block_ == Block::kResponse) {
-    const auto digit = [value](size_t i) { return is_digit(value[i]); };
-    return id == HeaderId::kStatus && value.size() == 3 && value[0] > '0' && digit(0) && digit(1) && digit(2) && value != "101";
-  }
-  if (block_ != Block::kRequest) return false;
+/// RFC 9113 §8.3: known, once, before all others, of bytes that may stand there.
+BlockReader::Fate BlockReader::judge_pseudo(std::string_view value, HeaderId id) const {
+  if (!may_have_pseudo(id) || map_->has_pseudo(id)) return Fate::kBadMessage;
+  const auto taken_if = [this](bool good) { return good && !lines_begun_ ? Fate::kTaken : Fate::kBadField; };
+  if (id == HeaderId::kAuthority) return taken_if(is_authority(value));
+  if (value.empty()) return Fate::kBadField;
   switch (id) {
+    case HeaderId::kStatus:
+      return taken_if(value.size() == 3 && std::ranges::all_of(value, is_digit) && value[0] != '0' && value != "101");
     case HeaderId::kMethod:
-      return all_of(value, Bytes::kToken);
+      return taken_if(all_of(value, Bytes::kToken));
     case HeaderId::kPath:
-      return all_of(value, Bytes::kPath);
-    case HeaderId::kAuthority:
-      return is_authority(value);
+      return taken_if(all_of(value, Bytes::kPath));
     case HeaderId::kScheme:
-      return all_of(value, Bytes::kScheme) && to_lower(value[0]) >= 'a';
-    case HeaderId::kProtocol:
-      return allow_connect_ && is_field_value(value);
+      return taken_if(all_of(value, Bytes::kScheme) && to_lower(value[0]) >= 'a');
     default:
-      return false;
+      return taken_if(is_field_value(value));
   }
 }
 
-/// RFC 9110 §8.6. An empty 204 is often said to have 0 bytes; nobody need hear it (§15.3.5).
+bool BlockReader::may_have_pseudo(HeaderId id) const {
+  if (block_ == Block::kResponse) return id == HeaderId::kStatus;
+  return block_ == Block::kRequest && id != HeaderId::kStatus && (allow_connect_ || id != HeaderId::kProtocol);
+}
+
+/// RFC 9113 §8.3.1. What :authority already said may be said again.
+BlockReader::Fate BlockReader::judge_host(std::string_view value) const {
+  if (block_ == Block::kRequestTrailers || block_ == Block::kResponseTrailers) return Fate::kBadMessage;
+  if (block_ == Block::kResponse) return is_field_value(value) ? Fate::kTaken : Fate::kBadField;
+  if (!is_authority(value) || value.find('@') != value.npos) return Fate::kBadField;
+  if (map_->has_pseudo(HeaderId::kAuthority)) return Fate::kDropped;
+  return value.empty() || host_.data() != nullptr ? Fate::kBadField : Fate::kTaken;
+}
+
+/// RFC 9110 §8.6: may be said twice if it says the same, and should not be said of a 204, which has no bytes.
 BlockReader::Fate BlockReader::judge_content_length(std::string_view value) {
   BodyLength& body = *body_;
   if (block_ == Block::kResponse) {
     const int status = map_->status();
-    if (status >= 100 && status < 200) return Fate::kRefused;
+    if (status >= 100 && status < 200) return Fate::kBadField;
     if (status / 100 == 2 && status != 204 && body.of_connect) return Fate::kDropped;
   }
   const std::optional<uint64_t> length = parse_number(value);
-  if (body.declared != BodyLength::kUnknown || !length || *length > uint64_t{INT64_MAX}) return Fate::kRefused;
+  if (!length || *length > uint64_t{INT64_MAX}) return Fate::kBadField;
+  if (body.declared != BodyLength::kUnknown) {
+    return static_cast<int64_t>(*length) == body.declared ? Fate::kDropped : Fate::kBadField;
+  }
   body.declared = static_cast<int64_t>(*length);
-  if (block_ != Block::kResponse || map_->status() != 204) return Fate::kTaken;
-  return value == "0" ? Fate::kDropped : Fate::kRefused;
+  const bool empty = block_ == Block::kResponse && map_->status() == 204;
+  return empty && value != "0" ? Fate::kBadField : Fate::kTaken;
 }
 
 /// Whether the field is one more, rather than part of one that was there before.
@@ -140,12 +156,13 @@ BlockReader::Verdict BlockReader::finish(bool end_stream) {
     case Block::kResponse:
       if (!is_whole_response()) return Verdict::kBadMessage;
       break;
-    default:
-      if (!end_stream) return Verdict::kBadMessage;
+    case Block::kRequestTrailers:
+    case Block::kResponseTrailers:
+      if (!end_stream) return Verdict::kUnfinished;
   }
   if (cookies_ > 1) join_cookies();
   if (!end_stream || body_->complete()) return Verdict::kOk;
-  return block_ == Block::kRequest ? Verdict::kBodyMissing : Verdict::kBadMessage;
+  return block_ == Block::kRequest || block_ == Block::kRequestTrailers ? Verdict::kBodyMissing : Verdict::kBadMessage;
 }
 
 /// RFC 9113 §8.3.1, §8.5, RFC 8441 §4.
@@ -154,12 +171,11 @@ bool BlockReader::is_whole_request() {
   const bool connect = map_->method() == "CONNECT", protocol = has(HeaderId::kProtocol);
   if (connect && !protocol) {
     body_->declared = BodyLength::kUnknown;
-    return has(HeaderId::kAuthority) && !has(HeaderId::kScheme) && !has(HeaderId::kPath);
+    return !map_->authority().empty() && !has(HeaderId::kScheme) && !has(HeaderId::kPath);
   }
   if (!has(HeaderId::kMethod) || !has(HeaderId::kScheme) || !has(HeaderId::kPath)) return false;
   if (!has(HeaderId::kAuthority) && (protocol || host_.data() == nullptr)) return false;
   if (protocol && !connect) return false;
-  if (!iequals(map_->scheme(), "http") && !iequals(map_->scheme(), "https")) return true;
   return map_->path().front() == '/' || (map_->path() == "*" && map_->method() == "OPTIONS");
 }
 

@@ -38,8 +38,9 @@ class BlockReader {
 
   enum class Block : uint8_t { kRequest, kResponse, kRequestTrailers, kResponseTrailers };
   /// kFieldTooLarge: this field alone is larger than a head may be. kBadField: a field is malformed. kBadMessage: the whole is.
-  /// kBodyMissing: all that is wrong with a request is that it ends before the body that it promised.
-  enum class Verdict : uint8_t { kOk, kTooLarge, kFieldTooLarge, kUnderscore, kBadField, kBadMessage, kBodyMissing };
+  /// kBodyMissing: all that is wrong with a request is that it ends before the body that it promised. kUnfinished: it goes on
+  /// after its trailers.
+  enum class Verdict : uint8_t { kOk, kTooLarge, kFieldTooLarge, kUnderscore, kBadField, kBadMessage, kBodyMissing, kUnfinished };
 
   /// How large a head may be.
   size_t max_bytes() const { return size_t{limits_.max_headers_kb} * 1024; }
@@ -50,10 +51,12 @@ class BlockReader {
   Verdict finish(bool end_stream);
 
  private:
-  enum class Fate : uint8_t { kTaken, kDropped, kRefused };
+  enum class Fate : uint8_t { kTaken, kDropped, kBadField, kBadMessage };
 
   Fate judge(std::string_view name, std::string_view value, HeaderId id);
-  bool permits_pseudo(std::string_view value, HeaderId id) const;
+  Fate judge_pseudo(std::string_view value, HeaderId id) const;
+  bool may_have_pseudo(HeaderId id) const;
+  Fate judge_host(std::string_view value) const;
   Fate judge_content_length(std::string_view value);
   bool is_whole_request();
   bool is_whole_response();
