@@ -31,6 +31,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
 	@SUT=$(SUT) spec/conformance.py
 	@SUT=$(SUT) spec/grpc_interop.py
+	@SUT=$(SUT) spec/sds.py
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
 
 DIFFERENTIAL_ARGS ?= --configs 10

@@ -310,6 +310,11 @@ net::Resolver& Clusters::resolver(const net::ResolverSpec& spec) {
   return *place;
 }
 
+upstream::ClusterStatePtr Clusters::find(std::string_view name) const {
+  const auto found = active_.find(name);
+  return found == active_.end() ? nullptr : found->second->state;
+}
+
 std::vector<upstream::ClusterStatePtr> Clusters::list() const {
   std::vector<upstream::ClusterStatePtr> result;
   for (const bool via_api : {false, true}) {

@@ -44,6 +44,8 @@ class Clusters {
 
   /// Whether an active cluster has this name.
   bool has(std::string_view name) const { return active_.contains(name); }
+  /// The active cluster of that name; null if there is none.
+  upstream::ClusterStatePtr find(std::string_view name) const;
   /// Static ones first, then those of CDS, each by name.
   std::vector<upstream::ClusterStatePtr> list() const;
   /// By number; null where a number has no cluster.

@@ -5,7 +5,10 @@
 namespace weir::control {
 
 Configuration::Configuration(Context context)
-    : context_(std::move(context)),
+    : context_([&] {
+        context.find_cluster = [this](std::string_view name) { return clusters_.find(name); };
+        return std::move(context);
+      }()),
       files_(context_.loop),
       runtime_(context_, files_),
       overload_(context_),
@@ -40,6 +43,11 @@ void Configuration::start(std::function<void(Result<>)> on_ready) {
 
 void Configuration::on_clusters_warm() {
   context_.log.info("upstream", "all clusters initialized");
+  clusters_warm_ = true;
+  tls_.start_remote([this] { on_secrets_known(); });
+}
+
+void Configuration::on_secrets_known() {
   routes_.start();
   scopes_.start();
   filters_.start();

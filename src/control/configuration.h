@@ -22,8 +22,8 @@ class Message;
 
 namespace weir::control {
 
-/// load() ─▶ start() ─▶ RTDS ─▶ clusters warm ─▶ CDS, its clusters warm ─▶ RDS, listeners bound, LDS ─▶ first snapshot ─▶ one
-/// more after every turn in which something changed.
+/// load() ─▶ start() ─▶ RTDS ─▶ clusters warm ─▶ CDS, its clusters warm ─▶ SDS has answered ─▶ RDS, listeners bound, LDS ─▶ first
+/// snapshot ─▶ one more after every turn in which something changed.
 class Configuration final : private loop::NextTurn {
  public:
   explicit Configuration(Context context);
@@ -46,6 +46,8 @@ class Configuration final : private loop::NextTurn {
   Runtime& runtime() { return runtime_; }
   OverloadMonitors& overload() { return overload_; }
   TlsSources& tls() { return tls_; }
+  /// Every cluster has its endpoints, or there are none to be had.
+  bool clusters_warm() const { return clusters_warm_; }
   bool ready() const { return ready_; }
 
   /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump.
@@ -53,6 +55,7 @@ class Configuration final : private loop::NextTurn {
 
  private:
   void on_clusters_warm();
+  void on_secrets_known();
   void changed();
   void on_next_turn() override { publish(); }
   void publish();
@@ -68,6 +71,7 @@ class Configuration final : private loop::NextTurn {
   Clusters clusters_;
   Listeners listeners_;
   std::function<void(Result<>)> on_ready_;
+  bool clusters_warm_ = false;
   bool ready_ = false;
 };
 

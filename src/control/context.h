@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "base/log.h"
 #include "base/names.h"
@@ -61,8 +63,11 @@ struct Context {
   Log& log;
   Publisher& publisher;
   size_t workers;
-  proxy::Overload* overload = nullptr;                      // what monitors write
-  bool has_node = true;                                     // whether node.id and node.cluster are known
+  proxy::Overload* overload = nullptr;  // what monitors write
+  bool has_node = true;                 // whether node.id and node.cluster are known
+  std::string node = {};                // for management servers: a serialized Node
+  /// Null if there is none (yet). Filled by the Configuration itself.
+  std::function<upstream::ClusterStatePtr(std::string_view name)> find_cluster = {};
   std::shared_ptr<const upstream::Locality> locality = {};  // of the node; null if it says nothing
   std::string service_cluster = {};                         // of the node, for folders of the runtime
   config::UnknownFields dynamic_unknown_fields = config::UnknownFields::kWarn;

@@ -39,7 +39,7 @@ void visit(stats::StatVisitor& visitor, SubscriptionStats& stats, DiscoveryKind 
 
 FileSubscription::FileSubscription(const Context& context, FileWatch& files, FileSource source, SubscriptionStats& stats,
                                    OnUpdate on_update)
-    : context_(context), files_(files), source_(std::move(source)), stats_(stats), on_update_(std::move(on_update)) {}
+    : Subscription(context, stats, std::move(on_update)), files_(files), source_(std::move(source)) {}
 
 void FileSubscription::start() {
   // First the watch and then the file, so that nothing is missed in between.
@@ -59,6 +59,10 @@ void FileSubscription::read() {
   const config::LoadOptions options{
       .path = source_.path, .unknown_fields = context_.dynamic_unknown_fields, .support = &context_.support};
   Update update = config::load<envoy::service::discovery::v3::DiscoveryResponse>(context_.schema, options);
+  deliver(update, source_.path, begin);
+}
+
+bool Subscription::deliver(Update& update, std::string_view from, MonotonicNs begin) {
   const bool readable = std::ranges::none_of(update.diagnostics.errors(), [](const auto& error) { return error.path.empty(); });
   if (update.ok()) {
     config::Diagnostics found;
@@ -73,23 +77,26 @@ void FileSubscription::read() {
   }
   if (!update.ok()) {
     (readable ? stats_.update_rejected : stats_.update_failure).add();
-    context_.log.warning("config", "{}: update rejected: {}", source_.path, update.diagnostics.text());
-    return;
+    context_.log.warning("config", "{}: update rejected: {}", from, update.diagnostics.text());
+    return false;
   }
   stats_.update_success.add();
   stats_.version = update->version_info();
   stats_.update_time.set(wall_now() / kNsPerMs);
   stats_.update_duration.record(static_cast<uint64_t>((monotonic_now() - begin) / kNsPerMs));
+  return true;
 }
 
 void declare_discovery(config::SupportTable& table) {
   using envoy::service::discovery::v3::DiscoveryResponse;
   table.message<DiscoveryResponse>()
-      .fields({"version_info", "resources", "type_url"})
-      .harmless({"canary", "nonce", "control_plane"});
+      .fields({"version_info", "resources", "type_url", "nonce", "control_plane"})
+      .harmless({"canary"});
+  table.message<envoy::config::core::v3::ControlPlane>().all_fields();
   table.message<envoy::service::discovery::v3::Resource>()
       .fields({"name", "version", "resource"})
       .harmless({"resource_name", "aliases", "ttl", "cache_control", "metadata"});
+  table.message<envoy::config::core::v3::RetryPolicy>().fields({"retry_back_off"});
 }
 
 }  // namespace weir::control

@@ -1,4 +1,5 @@
-// FileSubscription: resources read from a file (path_config_source), and again whenever the file is replaced.
+// Subscription: resources that somebody else decides about. FileSubscription: from a file (path_config_source), read again
+// whenever it is replaced.
 #pragma once
 
 #include <functional>
@@ -79,24 +80,44 @@ std::vector<Resource<M>> unpack(const Update& update, config::Diagnostics& diagn
   return result;
 }
 
-class FileSubscription {
+class Subscription {
  public:
-  /// Takes what the file holds; what is wrong with it goes into the diagnostics, and what is good may be used nevertheless.
+  /// Takes what an update holds; what is wrong with it goes into the diagnostics, and what is good may be used nevertheless.
   using OnUpdate = std::function<void(const Update&, config::Diagnostics&)>;
 
+  virtual ~Subscription() = default;
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+
+  /// Begins; the first update may come at once.
+  virtual void start() = 0;
+
+ protected:
+  Subscription(const Context& context, SubscriptionStats& stats, OnUpdate on_update)
+      : context_(context), stats_(stats), on_update_(std::move(on_update)) {}
+  /// Hands an update over that began to be read at `begin`, and counts what becomes of it. False if it was refused: the reasons
+  /// are in its diagnostics, and in the log after `from`.
+  bool deliver(Update& update, std::string_view from, MonotonicNs begin);
+
+  const Context& context_;
+  SubscriptionStats& stats_;
+
+ private:
+  const OnUpdate on_update_;
+};
+
+class FileSubscription final : public Subscription {
+ public:
   FileSubscription(const Context& context, FileWatch& files, FileSource source, SubscriptionStats& stats, OnUpdate on_update);
 
   /// Reads the file at once, and from then on whenever it is replaced.
-  void start();
+  void start() override;
 
  private:
   void read();
 
-  const Context& context_;
   FileWatch& files_;
   const FileSource source_;
-  SubscriptionStats& stats_;
-  const OnUpdate on_update_;
   FileWatch::Handle watch_;
 };
 

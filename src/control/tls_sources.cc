@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "control/kept.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "format/matcher_config.h"
 
@@ -51,10 +52,7 @@ TlsSources::TlsSources(const Context& context, FileWatch& files) : context_(cont
 }
 
 std::string TlsSources::key_of(const SecretConfig& config) {
-  if (!config.has_sds_config()) return config.name();
-  const auto& source = config.sds_config();
-  const std::string path = source.has_path_config_source() ? source.path_config_source().path() : source.path();
-  return path + '\n' + source.path_config_source().watched_directory().path() + '\n' + config.name();
+  return config.has_sds_config() ? deterministic_bytes(config.sds_config()) + '\n' + config.name() : config.name();
 }
 
 bool TlsSources::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
@@ -85,21 +83,45 @@ TlsSources::Entry* TlsSources::find(const SecretConfig& config, const FieldPath&
                        "add it to static_resources.secrets, or give sds_config"});
     return nullptr;
   }
-  const auto source = read_source(context_, config.sds_config(), FieldPath{&at, "sds_config"}, diagnostics);
-  if (!source) return nullptr;
   auto made = std::make_unique<Entry>();
   Entry& entry = *made;
   entry.name = config.name();
+  if (!subscribe(entry, config, at, diagnostics)) return nullptr;
   entry.registration = context_.stats.add("sds." + entry.name + ".", [&entry](stats::StatVisitor& visitor) {
     visit(visitor, entry.stats, DiscoveryKind::kListeners);
+    if (entry.plane != nullptr) visit(visitor, *entry.plane);
     if (!visitor.resets_counters()) visitor.counter("key_rotation_failed", entry.rotation_failures);
   });
-  entry.subscription = std::make_unique<FileSubscription>(
-      context_, files_, *source, entry.stats,
-      [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });
   entries_.emplace(key, std::move(made));
-  if (started_) entry.subscription->start();
+  if (entry.plane != nullptr ? started_remote_ : started_) entry.subscription->start();
   return &entry;
+}
+
+bool TlsSources::subscribe(Entry& entry, const SecretConfig& config, const FieldPath& at, config::Diagnostics& diagnostics) {
+  auto on_update = [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); };
+  const FieldPath where{&at, "sds_config"};
+  if (!config.sds_config().has_api_config_source()) {
+    const auto source = read_source(context_, config.sds_config(), where, diagnostics);
+    if (!source) return false;
+    entry.answered = true;  // start() reads it at once
+    entry.subscription = std::make_unique<FileSubscription>(context_, files_, *source, entry.stats, std::move(on_update));
+    return true;
+  }
+  auto source =
+      read_grpc_source(context_, config.sds_config().api_config_source(), FieldPath{&where, "api_config_source"}, diagnostics);
+  if (!source) return false;
+  constexpr int64_t kUsualWaitMs = 15'000;
+  const auto& given = config.sds_config().initial_fetch_timeout();
+  const int64_t wait_ms =
+      config.sds_config().has_initial_fetch_timeout() ? given.seconds() * 1000 + given.nanos() / 1'000'000 : kUsualWaitMs;
+  entry.plane = std::make_unique<ControlPlaneStats>();
+  entry.subscription = std::make_unique<GrpcSubscription>(
+      context_, std::move(*source),
+      DiscoveryQuestion{"/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
+                        "type.googleapis.com/" + Secret::descriptor()->full_name(),
+                        {entry.name}},
+      wait_ms, entry.stats, *entry.plane, std::move(on_update), [this, &entry] { on_answer(entry); });
+  return true;
 }
 
 template <class Message, class Build>
@@ -141,8 +163,27 @@ net::TlsSourcePtr TlsSources::client(const Upstream& message, const FieldPath& a
 void TlsSources::start() {
   started_ = true;
   for (auto& [key, entry] : entries_) {
-    if (entry->subscription != nullptr) entry->subscription->start();
+    if (entry->subscription != nullptr && entry->plane == nullptr) entry->subscription->start();
   }
+}
+
+void TlsSources::start_remote(std::function<void()> on_answers) {
+  started_remote_ = true;
+  on_answers_ = std::move(on_answers);
+  for (auto& [key, entry] : entries_) {
+    if (entry->plane != nullptr) entry->subscription->start();
+  }
+  check_answers();
+}
+
+void TlsSources::on_answer(Entry& entry) {
+  entry.answered = true;
+  check_answers();
+}
+
+void TlsSources::check_answers() {
+  const auto waits = [](const auto& each) { return each.second->subscription != nullptr && !each.second->answered; };
+  if (on_answers_ && std::ranges::none_of(entries_, waits)) std::exchange(on_answers_, nullptr)();
 }
 
 void TlsSources::update(Entry& entry, const Update& update, config::Diagnostics& diagnostics) {

@@ -1,4 +1,4 @@
-// TlsSources: every TLS context there is, and the secrets they are made of: from the bootstrap, and from SDS files.
+// TlsSources: every TLS context there is, and the secrets they are made of: from the bootstrap, and from SDS, files and servers.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 
 #include "control/context.h"
 #include "control/file_watch.h"
+#include "control/grpc_subscription.h"
 #include "control/subscription.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "net/tls/tls_config.h"
@@ -40,6 +41,8 @@ class TlsSources {
 
   /// Reads the files of all secrets found so far, and from now on those of new ones at once.
   void start();
+  /// Asks the servers for theirs. `on_answers` is called once all have answered, or were given up waiting for; maybe at once.
+  void start_remote(std::function<void()> on_answers);
 
   /// Everything in use, for /certs.
   const net::TlsConfigContext& in_use() const { return config_; }
@@ -50,7 +53,9 @@ class TlsSources {
     std::unique_ptr<Secret> secret;  // the newest good one; null before the first
     SubscriptionStats stats;
     uint64_t rotation_failures = 0;
-    std::unique_ptr<FileSubscription> subscription;  // null for static secrets
+    std::unique_ptr<ControlPlaneStats> plane;    // null unless it comes from a server
+    std::unique_ptr<Subscription> subscription;  // null for static secrets
+    bool answered = false;
     stats::Registry::Registration registration;
     std::vector<FileWatch::Handle> watches;  // of the files that it names
   };
@@ -63,6 +68,9 @@ class TlsSources {
   template <class Message, class Build>
   net::TlsSourcePtr make(const Message& message, const config::FieldPath& at, config::Diagnostics& diagnostics, Build build);
   Entry* find(const SecretConfig& config, const config::FieldPath& at, config::Diagnostics& diagnostics);
+  bool subscribe(Entry& entry, const SecretConfig& config, const config::FieldPath& at, config::Diagnostics& diagnostics);
+  void on_answer(Entry& entry);
+  void check_answers();
   static std::string key_of(const SecretConfig& config);
   void update(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
   bool rebuild(const Entry& entry, config::Diagnostics& diagnostics);
@@ -74,7 +82,8 @@ class TlsSources {
   net::TlsConfigContext config_;
   std::map<std::string, std::unique_ptr<Entry>> entries_;  // by source and name
   std::vector<User> users_;
-  bool started_ = false;
+  bool started_ = false, started_remote_ = false;
+  std::function<void()> on_answers_;  // empty once it was called
 };
 
 }  // namespace weir::control

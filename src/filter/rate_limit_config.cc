@@ -167,8 +167,10 @@ void declare_rate_limit(config::SupportTable& table) {
   table.extension<v3::RateLimitPerRoute>(route::kFilterSettings, "envoy.filters.http.ratelimit")
       .fields({"vh_rate_limits", "rate_limits", "domain"});
   table.message<envoy::config::ratelimit::v3::RateLimitServiceConfig>().all_fields();
-  table.message<core::GrpcService>().fields({"envoy_grpc", "initial_metadata"}).harmless({"timeout"});
-  table.message<core::GrpcService::EnvoyGrpc>().fields({"cluster_name", "authority"}).harmless({"max_receive_message_length"});
+  table.message<core::GrpcService>().fields({"envoy_grpc", "initial_metadata", "timeout"});  // each has its own timeout
+  table.message<core::GrpcService::EnvoyGrpc>()
+      .fields({"cluster_name", "authority", "retry_policy"})  // the last one for streams of discovery only, as in Envoy
+      .harmless({"max_receive_message_length"});
   table.message<core::HeaderValue>().fields({"key", "value"});
 }
 

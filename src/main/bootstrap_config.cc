@@ -52,6 +52,19 @@ void check_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootst
   }
 }
 
+/// As a management server is told; it goes by what it knows of Envoy, for that is what it configures.
+std::string describe_node(envoy::config::core::v3::Node node, const proxy::LocalIdentity& identity) {
+  node.set_id(identity.node_id);
+  node.set_cluster(identity.node_cluster);
+  if (!identity.zone.empty()) node.mutable_locality()->set_zone(identity.zone);
+  node.set_user_agent_name("envoy");
+  auto& version = *node.mutable_user_agent_build_version()->mutable_version();
+  version.set_major_number(1);
+  version.set_minor_number(36);
+  version.set_patch(4);
+  return node.SerializeAsString();
+}
+
 }  // namespace
 
 BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, const Options& options,
@@ -82,6 +95,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
     spec.locality =
         std::make_shared<const upstream::Locality>(upstream::Locality{from.region(), spec.identity.zone, from.sub_zone()});
   }
+  spec.node = describe_node(bootstrap.node(), spec.identity);
   check_cluster_manager(bootstrap, diagnostics);
   const bool has_node = !spec.identity.node_id.empty() && !spec.identity.node_cluster.empty();
   spec.stat_sinks = read_stat_sinks(bootstrap, has_node, diagnostics);

@@ -29,6 +29,7 @@ struct BootstrapSpec {
   proxy::LocalIdentity identity;
   bool internal_listeners = false;  // envoy.bootstrap.internal_listener is there
   size_t internal_buffer = 1024 * 1024;
+  std::string node;                                    // for management servers: a serialized Node
   std::shared_ptr<const upstream::Locality> locality;  // of the node; null if nothing is said of it
   std::optional<std::string> log_format;               // of the process's own log, unless the command line says it
   std::optional<int64_t> stats_server_version;         // what server.version shows

@@ -150,6 +150,7 @@ void DryRun::build() {
                        .workers = 1,
                        .has_node = loaded_.message == nullptr ||
                                    (!bootstrap_.identity.node_id.empty() && !bootstrap_.identity.node_cluster.empty()),
+                       .node = bootstrap_.node,
                        .locality = bootstrap_.locality,
                        .service_cluster = bootstrap_.identity.node_cluster,
                        .dynamic_unknown_fields = config::UnknownFields::kReject,

@@ -159,6 +159,7 @@ bool Process::build() {
                        .workers = workers_,
                        .overload = &overload_,
                        .has_node = !bootstrap_.identity.node_id.empty() && !bootstrap_.identity.node_cluster.empty(),
+                       .node = bootstrap_.node,
                        .locality = bootstrap_.locality,
                        .service_cluster = bootstrap_.identity.node_cluster,
                        .dynamic_unknown_fields = options_.reject_unknown_dynamic_fields   ? config::UnknownFields::kReject

@@ -10,7 +10,8 @@ namespace weir::main {
 
 admin::ServerState Process::state() {
   if (draining_ || failing_health_checks_) return admin::ServerState::kDraining;
-  return live_ ? admin::ServerState::kLive : admin::ServerState::kPreInitializing;
+  if (live_) return admin::ServerState::kLive;
+  return configuration_->clusters_warm() ? admin::ServerState::kInitializing : admin::ServerState::kPreInitializing;
 }
 
 void Process::describe(envoy::admin::v3::ServerInfo& info) {

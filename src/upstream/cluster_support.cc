@@ -160,7 +160,11 @@ void declare_clusters(config::SupportTable& table) {
   declare_connections(table);
   declare_resolvers(table);
   declare_balancing(table);
-  table.message<core::ConfigSource>().fields({"path", "path_config_source", "initial_fetch_timeout", "resource_api_version"});
+  table.message<core::ConfigSource>().fields(
+      {"path", "path_config_source", "api_config_source", "initial_fetch_timeout", "resource_api_version"});
+  table.message<core::ApiConfigSource>()
+      .fields({"api_type", "transport_api_version", "grpc_services", "set_node_on_first_message_only"})
+      .harmless({"request_timeout", "refresh_delay"});
   table.message<core::PathConfigSource>().all_fields();
   table.message<core::WatchedDirectory>().all_fields();
 }
