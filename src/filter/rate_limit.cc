@@ -77,7 +77,7 @@ class RateLimit final : public Filter, private CallEvents {
     if (over_limit_ && stats != nullptr) {
       stats->codes.count(spec_.status);
       stats->upstream_rq_completed.add();
-      (exchange_->info.internal_request ? stats->internal_codes : stats->external_codes).count(spec_.status);
+      (exchange_->info.internal_request ? stats->internal.codes : stats->external.codes).count(spec_.status);
     }
     if (!over_limit_ || !enforced) {
       for (const auto& [name, value] : answer_.request_headers) exchange_->request.add(arena.copy(name), arena.copy(value));

@@ -117,6 +117,8 @@ class ClientEvents {
   virtual void on_stream_closed() = 0;
   /// The server will take no new streams (GOAWAY, or HTTP/1 `connection: close`). Those under way go on.
   virtual void on_goaway() = 0;
+  /// HTTP/1: the exchange under way was given up, and the connection with it.
+  virtual void on_cut() {}
   /// The server broke the protocol; streams have been reset, the connection is to be closed.
   virtual void on_protocol_error(const ProtocolError& error) = 0;
   /// The server did not answer a PING in time. Streams, if there were any (`active`), have been reset; close the connection at

@@ -8,8 +8,29 @@
 
 namespace weir::proxy {
 
+namespace {
+
+/// A call of gRPC went well as far as its endpoint goes: it says how it ended, and not with what would be a 5xx.
+bool is_good(std::optional<uint32_t> grpc_status) {
+  return grpc_status && upstream::http_status_of_grpc(*grpc_status) / 100 != 5;
+}
+
+/// With pseudo-headers.
+size_t lines_of(const http::HeaderMap& head) {
+  using http::HeaderId;
+  size_t lines = head.size();
+  for (const HeaderId id :
+       {HeaderId::kMethod, HeaderId::kPath, HeaderId::kAuthority, HeaderId::kScheme, HeaderId::kProtocol, HeaderId::kStatus}) {
+    lines += head.has_pseudo(id) ? 1 : 0;
+  }
+  return lines;
+}
+
+}  // namespace
+
 void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream,
                     const http::HeaderMap& request) {
+  request_ = &request;
   if (!choose_host(cluster, priority)) return;
   grpc_ = http::is_grpc(request);
   pool_ = cluster.pool(*host_, downstream, priority, connection_wishes(cluster.spec(), request));
@@ -19,13 +40,18 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
     on_pool_ready(*ready);
   } else if (overflow) {
+    refused_ = true;
     fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
 
 bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priority) {
   forget();
-  answered_ = false;
+  answered_ = deferred_ = canary_ = refused_ = false;
+  body_sent_ = body_received_ = 0;
+  started_at_ = loop_.now();
+  measures_try_time_ = true;
+  measuring_ = cluster.spec().tracks_sizes || cluster.spec().tracks_timeout_budgets;
   cluster_ = &cluster;
   ++cluster.users;
   priority_ = priority;
@@ -35,6 +61,7 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
     fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
     return false;
   }
+  canary_ = host_->endpoint->canary;
   info_.upstream_remote_address = host_->endpoint->address;
   info_.upstream_host_name = host_->endpoint->hostname;
   info_.upstream_local_address = nullptr;
@@ -42,6 +69,7 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
 }
 
 void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority) {
+  request_ = nullptr;
   if (!choose_host(cluster, priority)) return;
   const upstream::CircuitBreakers& breakers = cluster.state()->breakers_for(priority);
   if (breakers.connections.open() || breakers.pending_requests.open()) {
@@ -67,6 +95,7 @@ void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
   std::string reason = failure.reason;
   if (timeout) reason.clear();
   if (failure.kind == net::StreamFailure::Kind::kConnect) reason = "delayed connect error: " + failure.reason;
+  judge(false);
   fail({.reason = timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, .transport_reason = reason});
 }
 
@@ -93,6 +122,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
   if (failure.reason != http::Reset::kOverflow) report(upstream::OutlierResult::kConnectFailed);
+  refused_ = failure.reason == http::Reset::kOverflow;
+  if (!refused_) judge(false);
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
@@ -104,6 +135,10 @@ void Attempt::on_room() { events_.on_room(); }
 void Attempt::on_headers(bool end_stream) {
   const http::HeaderMap& response = events_.response_headers();
   answered_ = true;
+  if (measuring_) [[unlikely]] {
+    response_lines_ = static_cast<uint32_t>(lines_of(response));
+    response_bytes_ = static_cast<uint32_t>(response.byte_size());
+  }
   std::optional<uint32_t> grpc_status;
   if (grpc_) grpc_status = parse_number<uint32_t>(response.get(http::HeaderId::kGrpcStatus));
   report(upstream::OutlierResult::kAnswered,
@@ -111,16 +146,28 @@ void Attempt::on_headers(bool end_stream) {
   if (response.has(http::HeaderId::kEnvoyImmediateHealthCheckFail) && cluster_->state()->tell_failed_check != nullptr) {
     cluster_->state()->tell_failed_check(host_->endpoint);
   }
+  canary_ = canary_ || response.get(http::HeaderId::kEnvoyUpstreamCanary) == "true";
+  const bool broken = response.status() / 100 == 5;
+  if (!broken && grpc_ && !end_stream) {
+    deferred_ = true;
+  } else {
+    judge(!broken && (!grpc_ || is_good(grpc_status)));
+  }
   if (end_stream) end_of_response();
   events_.on_headers(end_stream);
 }
 
 void Attempt::on_body(std::string_view bytes, bool end_stream) {
+  body_received_ += bytes.size();
+  if (end_stream && std::exchange(deferred_, false)) judge(false);  // no trailers, no status
   if (end_stream) end_of_response();
   events_.on_body(bytes, end_stream);
 }
 
 void Attempt::on_trailers() {
+  if (std::exchange(deferred_, false)) {
+    judge(is_good(parse_number<uint32_t>(events_.response_trailers().get(http::HeaderId::kGrpcStatus))));
+  }
   end_of_response();
   events_.on_trailers();
 }
@@ -136,7 +183,7 @@ void Attempt::on_reset(http::Reset reason, std::string_view) {
   const bool multiplexed = stream_ != nullptr && stream_->protocol() == http::Protocol::kHttp2;
   stream_ = nullptr;
   report(upstream::OutlierResult::kConnectFailed);
-  host_->stats.rq_error.add();
+  if (!answered_ || deferred_) judge(false);
   if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
     cluster_->stats().upstream_rq_rx_reset.add();
   // As Envoy counts: a request whose HTTP/2 connection went away had waited in vain.
@@ -149,28 +196,65 @@ void Attempt::fail(const UpstreamFailure& failure) {
   events_.on_failure(failure);
 }
 
+/// Whom the answer is counted for, beside its cluster.
+template <class F>
+void Attempt::for_each_group(F&& f) {
+  upstream::ClusterStats& stats = cluster_->stats();
+  f(info_.internal_request ? stats.internal : stats.external);
+  if (canary_) f(stats.canary);
+  if (host_ != nullptr && host_->zone != nullptr && !refused_) f(*host_->zone);
+}
+
 void Attempt::count_answer(int status) {
-  if (cluster_ == nullptr) return;
+  if (cluster_ == nullptr || !counts_codes_) return;
   upstream::ClusterStats& stats = cluster_->stats();
   stats.codes.count(status);
   stats.upstream_rq_completed.add();
-  (info_.internal_request ? stats.internal_codes : stats.external_codes).count(status);
+  for_each_group([&](upstream::AnswerStats& group) { group.codes.count(status); });
 }
 
-int64_t Attempt::complete(int status) {
-  const MonotonicNs since = info_.request_complete != 0 ? info_.request_complete : loop_.now();
-  const int64_t elapsed_ms = (loop_.now() - since) / kNsPerMs;
-  upstream::ClusterStats& stats = cluster_->stats();
-  stats.upstream_rq_time.record(elapsed_ms);
-  (info_.internal_request ? stats.internal_rq_time : stats.external_rq_time).record(elapsed_ms);
-  (status >= 500 ? host_->stats.rq_error : host_->stats.rq_success).add();
+std::optional<int64_t> Attempt::complete() {
+  std::optional<int64_t> elapsed_ms;
+  if (info_.request_complete != 0 && counts_codes_) {
+    elapsed_ms = (loop_.now() - info_.request_complete) / kNsPerMs;
+    cluster_->stats().upstream_rq_time.record(*elapsed_ms);
+    for_each_group([&](upstream::AnswerStats& group) { group.time.record(*elapsed_ms); });
+  }
   release();
   return elapsed_ms;
 }
 
-void Attempt::count_timeout() {
+/// As the endpoint's own counters see it.
+void Attempt::judge(bool good) {
+  if (host_ != nullptr) (good ? host_->stats.rq_success : host_->stats.rq_error).add();
+}
+
+/// What the cluster wants to know of every try, when it is over.
+void Attempt::measure() {
+  const upstream::ClusterSpec& spec = cluster_->spec();
+  upstream::TrackedStats& stats = cluster_->stats().tracked;
+  if (spec.tracks_sizes && request_ != nullptr) {
+    stats.rq_headers_size.record(request_->byte_size());
+    stats.rq_headers_count.record(lines_of(*request_));
+    stats.rq_body_size.record(body_sent_);
+    if (answered_) {
+      stats.rs_headers_size.record(response_bytes_);
+      stats.rs_headers_count.record(response_lines_);
+      stats.rs_body_size.record(body_received_);
+    }
+  }
+  if (spec.tracks_timeout_budgets && measures_try_time_) {
+    const int64_t limit_ms = events_.try_limit_ms();
+    const int64_t elapsed_ms = (loop_.now() - started_at_) / kNsPerMs;
+    stats.timeout_budget_per_try_percent_used.record(limit_ms > 0 ? elapsed_ms * 100 / limit_ms : 0);
+  }
+}
+
+void Attempt::count_timeout(bool whole) {
+  if (whole && !answered_) measures_try_time_ = false;  // the limit of the try did not come into play
   if (host_ == nullptr) return;
   host_->stats.rq_timeout.add();
+  if (!answered_) judge(false);
   if (!answered_) report(upstream::OutlierResult::kTimeout);
 }
 
@@ -190,6 +274,7 @@ void Attempt::abort() {
 
 /// Gives back what was held.
 void Attempt::release() {
+  if (std::exchange(measuring_, false)) measure();
   pool_ = nullptr;
   if (tunnel_ != nullptr) {
     tunnel_->close();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "format/stream_info.h"
@@ -31,6 +32,8 @@ class AttemptEvents {
   virtual http::HeaderMap& response_headers() = 0;
   virtual http::HeaderMap& response_trailers() = 0;
   virtual bool request_ended() const = 0;
+  /// How long a try may take; 0: as long as it likes.
+  virtual int64_t try_limit_ms() const { return 0; }
 
   /// The stream is open: send the request.
   virtual void on_connected() = 0;
@@ -66,15 +69,23 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   upstream::Cluster* cluster() { return cluster_; }
   const upstream::Host* host() const { return host_; }
 
-  /// The request ended with this status, whether the endpoint sent it or not.
+  /// From now on: whether status codes and times are counted.
+  void count_codes(bool wanted) { counts_codes_ = wanted; }
+  /// So much of the request's body was given to the stream.
+  void count_body(size_t bytes) { body_sent_ += bytes; }
+  /// The request is answered with this status, whether the endpoint sent it or not.
   void count_answer(int status);
-  /// The response was received in full: accounts for it.
-  /// The milliseconds that it took.
-  int64_t complete(int status);
+  /// The response was received in full: accounts for it. The milliseconds that it took since the request was complete; none if
+  /// it still is not.
+  std::optional<int64_t> complete();
+  /// A head came.
+  bool answered() const { return answered_; }
+  /// A try that a response of gRPC had begun for was broken off.
+  bool cut_off_grpc() const { return deferred_; }
   /// Gives up: the stream is reset, the wish for a connection withdrawn.
   void abort();
-  /// The endpoint took too long.
-  void count_timeout();
+  /// The endpoint took too long: `whole`: for the request and not only for the try.
+  void count_timeout(bool whole = false);
   /// The request is over: lets go of the cluster, whose names its log line used.
   void forget();
 
@@ -97,6 +108,10 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   bool choose_host(upstream::Cluster& cluster, upstream::Priority priority);
   void fail(const UpstreamFailure& failure);
   void end_of_response();
+  void judge(bool good);
+  void measure();
+  template <class F>
+  void for_each_group(F&& f);
   void report(upstream::OutlierResult result, uint32_t code = 0);
   void release();
 
@@ -112,7 +127,17 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   upstream::Priority priority_ = upstream::Priority::kDefault;
   bool counted_active_ = false;
   bool grpc_ = false;
-  bool answered_ = false;  // a head came
+  bool answered_ = false;
+  bool deferred_ = false;  // of gRPC: trailers will say whether it went well
+  bool canary_ = false;
+  bool refused_ = false;  // by a circuit breaker: the endpoint had nothing to do with it
+  bool counts_codes_ = true;
+  bool measuring_ = false;
+  bool measures_try_time_ = true;
+  uint32_t response_lines_ = 0, response_bytes_ = 0;  // of its head, as it came
+  MonotonicNs started_at_ = 0;
+  const http::HeaderMap* request_ = nullptr;
+  uint64_t body_sent_ = 0, body_received_ = 0;
 };
 
 }  // namespace weir::proxy

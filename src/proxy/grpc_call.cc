@@ -77,6 +77,7 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
   }
   void on_informational() override { response_.clear(); }
   void on_headers(bool end_stream) override {
+    attempt_.count_answer(response_.status());
     if (end_stream) answered(response_);
   }
   void on_body(std::string_view bytes, bool end_stream) override {
@@ -90,13 +91,12 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
   void on_trailers() override { answered(trailers_); }
   void on_room() override {}
   void on_failure(const UpstreamFailure& failure) override {
-    attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
+    if (!attempt_.answered()) attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
     finish(kUnavailable, failure.no_host ? std::string_view("no healthy upstream") : describe(failure.reason).text);
   }
 
   void answered(const http::HeaderMap& with_status) {
-    attempt_.count_answer(response_.status());
-    attempt_.complete(response_.status());
+    attempt_.complete();
     const auto status = parse_number<int>(with_status.get(HeaderId::kGrpcStatus));
     if (response_.status() != 200) return finish(grpc_status_of(response_.status()), "");
     if (!status) return finish(kInternal, "the answer has no gRPC status");
@@ -111,7 +111,7 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
   void on_timeout() {
     attempt_.count_timeout();
     attempt_.cluster()->stats().upstream_rq_timeout.add();
-    attempt_.count_answer(504);
+    if (!attempt_.answered()) attempt_.count_answer(504);
     attempt_.abort();
     finish(kDeadlineExceeded, "upstream request timeout");
   }

@@ -80,7 +80,7 @@ void HttpConnection::watch_head() {
 void HttpConnection::on_head_timeout() {
   head_timer_.reset();
   if (codec_ == nullptr) {
-    gone(false);
+    gone(false, !exchanges_.empty());
     return;
   }
   codec_->head_timeout();
@@ -118,16 +118,18 @@ void HttpConnection::make_codec(http::Protocol protocol) {
 }
 
 void HttpConnection::on_end() {
+  const bool active = !exchanges_.empty();
   if (codec_ != nullptr) codec_->receive_end();
-  gone(true);
+  gone(true, active);
 }
 
 void HttpConnection::on_failure(const net::StreamFailure& failure) {
   using Kind = net::StreamFailure::Kind;
   if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
   if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+  const bool active = !exchanges_.empty();
   if (codec_ != nullptr) codec_->connection_lost();
-  gone(true);
+  gone(true, active);
 }
 
 // --- requests ---
@@ -184,7 +186,7 @@ void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
 
 void HttpConnection::on_silence(bool) {
   info_.termination_details = "http2_ping_timeout";
-  gone(false);
+  gone(false, !exchanges_.empty());
 }
 
 // --- bytes out ---
@@ -219,7 +221,7 @@ void HttpConnection::on_idle() {
   }
   stats_.downstream_cx_idle_timeout.add();
   if (codec_ == nullptr) {
-    gone(false);
+    gone(false, !exchanges_.empty());
     return;
   }
   drain();
@@ -245,7 +247,7 @@ void HttpConnection::drain() {
 void HttpConnection::on_drain_timeout() {
   drain_timer_.reset();
   if (codec_ == nullptr) {
-    gone(false);
+    gone(false, !exchanges_.empty());
     return;
   }
   codec_->goaway();
@@ -263,7 +265,7 @@ void HttpConnection::begin_close(bool linger) {
 
 void HttpConnection::on_finished() {
   if (!linger_) {
-    gone(false);
+    gone(false, !exchanges_.empty());
     return;
   }
   close_timer_ = loop::Timer::make<&HttpConnection::on_delayed_close>(worker_.loop().timers(), *this);
@@ -273,13 +275,14 @@ void HttpConnection::on_finished() {
 
 void HttpConnection::on_delayed_close() {
   stats_.downstream_cx_delayed_close_timeout.add();
-  gone(false);
+  gone(false, !exchanges_.empty());
 }
 
 void HttpConnection::close() {
   if (state_ == State::kGone) return;
+  const bool active = !exchanges_.empty();
   if (codec_ != nullptr) codec_->connection_lost();
-  gone(false);
+  gone(false, active);
 }
 
 /// As Envoy's gauges: what the last read brought counts as buffered.
@@ -296,12 +299,11 @@ void HttpConnection::count_sent() {
   if (sent != counted_sent_) stats_.downstream_cx_tx_bytes_total.add(sent - std::exchange(counted_sent_, sent));
 }
 
-void HttpConnection::gone(bool by_peer) {
+void HttpConnection::gone(bool by_peer, bool active) {
   if (state_ == State::kGone) return;
   state_ = State::kGone;
   count_sent();
   if (last_read_ != 0) stats_.downstream_cx_rx_bytes_buffered.subtract(last_read_);
-  const bool active = !exchanges_.empty();
   stats_.downstream_cx_active.subtract();
   if (info_.tls) stats_.downstream_cx_ssl_active.subtract();
   stats_.downstream_cx_destroy.add();

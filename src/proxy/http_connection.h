@@ -73,7 +73,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   void on_delayed_close();
   void count_read(size_t bytes);
   void count_sent();
-  void gone(bool by_peer);
+  void gone(bool by_peer, bool active);
 
   Worker& worker_;
   const std::shared_ptr<const HttpConnectionSpec> spec_;

@@ -223,6 +223,7 @@ class Reader {
     Router router;
     filter.typed_config().UnpackTo(&router);
     spec_->suppress_envoy_headers = router.suppress_envoy_headers();
+    spec_->dynamic_stats = !router.has_dynamic_stats() || router.dynamic_stats().value();
   }
 
   void dynamic_filter(const v3::HttpFilter& filter, const FieldPath& item, bool last) {
@@ -346,9 +347,8 @@ void declare_http_connections(config::SupportTable& table) {
       .fields({"pack_trace_reason"})
       .harmless({"use_request_id_for_trace_sampling"});  // there is no tracing yet
   table.extension<Router>(filter::kHttpFilters, "envoy.filters.http.router")
-      .fields({"suppress_envoy_headers"})
-      .harmless({"dynamic_stats", "start_child_span", "upstream_log", "upstream_log_options",
-                 "suppress_grpc_request_failure_code_stats"});
+      .fields({"suppress_envoy_headers", "dynamic_stats"})
+      .harmless({"start_child_span", "upstream_log", "upstream_log_options", "suppress_grpc_request_failure_code_stats"});
   declare_request_options(table);
   declare_scoped_routes(table);
   declare_local_replies(table);

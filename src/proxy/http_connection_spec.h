@@ -69,7 +69,8 @@ struct HttpConnectionSpec {
   std::string scheme_to_overwrite;
   bool scheme_matches_upstream = false;  // what the upstream connection really is
 
-  bool has_router = true;  // without one nothing could answer a request but ourselves
+  bool dynamic_stats = true;  // of the router
+  bool has_router = true;     // without one nothing could answer a request but ourselves
   std::optional<ProxyStatusRules> proxy_status;
   std::shared_ptr<const LocalReplyRules> local_replies;  // null: answers are as they are made
 

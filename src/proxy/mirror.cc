@@ -54,6 +54,7 @@ void Mirror::on_connected() {
     left -= piece.size();
     stream.send_body(piece, left == 0 && request_ended_ && !has_trailers_);
   });
+  attempt_.count_body(body_.size());
   body_.clear();
   if (has_trailers_) stream.send_trailers(request_trailers_);
 }
@@ -62,6 +63,7 @@ void Mirror::on_connected() {
 void Mirror::copy_body(std::string_view bytes, bool end_stream) {
   if (end_stream) request_complete();
   if (http::Stream* stream = attempt_.stream()) {
+    attempt_.count_body(bytes.size());
     stream->send_body(bytes, end_stream);
     if (!end_stream && stream->over_limit()) end();
     return;
@@ -85,6 +87,7 @@ void Mirror::request_complete() {
 }
 
 void Mirror::on_headers(bool end_stream) {
+  attempt_.count_answer(response_.status());
   if (end_stream) answered();
 }
 
@@ -95,20 +98,19 @@ void Mirror::on_body(std::string_view, bool end_stream) {
 void Mirror::on_trailers() { answered(); }
 
 void Mirror::answered() {
-  attempt_.count_answer(response_.status());
-  attempt_.complete(response_.status());
+  attempt_.complete();
   end();
 }
 
 void Mirror::on_failure(const UpstreamFailure& failure) {
-  attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
+  if (!attempt_.answered()) attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
   end();
 }
 
 void Mirror::on_timeout() {
   attempt_.count_timeout();
   attempt_.cluster()->stats().upstream_rq_timeout.add();
-  attempt_.count_answer(504);
+  if (!attempt_.answered()) attempt_.count_answer(504);
   end();
 }
 

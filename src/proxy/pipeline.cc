@@ -141,8 +141,7 @@ Pipeline::Next Pipeline::normalise() {
     http::HeaderMap go_ahead(memory_);
     go_ahead.set_status(100);
     downstream_->send_informational(go_ahead);
-    connection_->stats().count_response(100);
-    connection_->listener_stats().count_response(100);
+    count_response(100);
     info.response_code = 100;  // until there is a better one
     request_headers_.remove(HeaderId::kExpect);
   }
@@ -303,7 +302,7 @@ bool Pipeline::drops(upstream::Cluster& cluster) {
   cluster.stats().upstream_rq_dropped_overload.add();
   cluster.stats().codes.count(503);
   cluster.stats().upstream_rq_completed.add();
-  (info.internal_request ? cluster.stats().internal_codes : cluster.stats().external_codes).count(503);
+  (info.internal_request ? cluster.stats().internal.codes : cluster.stats().external.codes).count(503);
   info.flags.set(always ? ResponseFlag::kUnconditionalDropOverload : ResponseFlag::kDropOverload);
   reply_and_go_on(503, always ? "unconditional drop overload" : "drop overload",
                   always ? "unconditional_drop_overload" : "drop_overload");
@@ -339,6 +338,7 @@ Pipeline::Next Pipeline::deliver() {
   prepare_response(response_headers_, request_headers_, connection_->spec(), worker_.date(), upgrade_);
   if (connection_->spec().proxy_status) add_proxy_status(response_headers_, info, *connection_->spec().proxy_status);
   info.response_code = response_headers_.status();
+  count_response(info.response_code);
   info.response_header_bytes = response_headers_.byte_size();
   connection_->before_response(response_headers_, request_ended_);
   // An answer to an unfinished request is the last one on an HTTP/1 connection: nobody could tell where the next request begins.
@@ -378,6 +378,8 @@ upstream::Cluster* Pipeline::chosen_cluster() {
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
+
+bool Pipeline::counts_codes() const { return connection_->spec().dynamic_stats && !info.health_check; }
 
 bool Pipeline::scheme_matches_upstream() const { return connection_->spec().scheme_matches_upstream; }
 

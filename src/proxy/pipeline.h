@@ -111,6 +111,9 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool request_ended() const { return request_passed_; }
   bool has_request_trailers() const { return has_request_trailers_; }
   bool envoy_headers() const;
+  /// Whether the answer's status and time are counted for its cluster, virtual cluster and route.
+  bool counts_codes() const;
+  void count_cut_off_grpc();
   /// The request is a CONNECT whose payload goes on as bare TCP.
   bool ends_connect() const { return ends_connect_; }
   bool scheme_matches_upstream() const;
@@ -176,6 +179,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   void on_next_turn() override;
   route::MatchContext match_context() const;
+  void count_response(int status);
   void write_log(format::LogType type);
   void on_log_time();
   void make_filters();

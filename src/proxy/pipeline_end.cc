@@ -69,11 +69,13 @@ void Pipeline::give_up(std::string_view details) {
   if (step_ == Step::kDone) return;
   info.response_code_details = details;
   connection_->stats().downstream_rq_tx_reset.add();
-  connection_->stats().rq_reset_after_downstream_response_started.add();
+  connection_->stats().downstream_rq_rx_reset.add();  // as Envoy's, it counts every reset
   router_.abort();
   downstream_->reset(http::Reset::kLocal);
   finish();
 }
+
+void Pipeline::count_cut_off_grpc() { connection_->stats().rq_reset_after_downstream_response_started.add(); }
 
 void Pipeline::on_reset(http::Reset reason, std::string_view details) {
   if (step_ == Step::kNormalise) request_headers_.clear();  // a head that was never complete
@@ -103,8 +105,16 @@ void Pipeline::abandon(std::string_view details) {
 
 void Pipeline::on_complete() {
   info.response_complete = worker_.loop().now();
+  if (!request_ended_) connection_->stats().downstream_rq_rx_reset.add();  // what follows of the request is cut off
   router_.abort();
   finish();
+}
+
+/// When its head is sent; whatever becomes of the rest.
+void Pipeline::count_response(int status) {
+  if (info.health_check) return;
+  connection_->stats().count_response(status);
+  connection_->listener_stats().count_response(status);
 }
 
 /// Statistics and access log, once for every request, however it ended.
@@ -116,10 +126,6 @@ void Pipeline::finish() {
   HttpStats& stats = connection_->stats();
   stats.downstream_rq_active.subtract();
   if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
-  if (info.response_code > 100) {
-    stats.count_response(info.response_code);
-    connection_->listener_stats().count_response(info.response_code);
-  }
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->on_end(*this);

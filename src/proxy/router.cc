@@ -38,6 +38,8 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
   buffer_limit_ = buffer_limit;
   retry_.begin(forward.retry_policy.get(), pipeline_.request);
   keeps_body_ = retry_.enabled() || forward.internal_redirects;
+  counts_codes_ = pipeline_.counts_codes();
+  attempt_.count_codes(counts_codes_);
   try_once(cluster);
   if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
 }
@@ -143,6 +145,7 @@ void Router::send_waiting_body(http::Stream& stream) {
     left -= piece.size();
     stream.send_body(piece, left == 0 && ends_with_body);
   });
+  attempt_.count_body(body_.size());
   if (!keeps_body_) body_.clear();
   if (pipeline_.has_request_trailers()) stream.send_trailers(pipeline_.request_trailers());
 }
@@ -158,6 +161,7 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
     if (body_.size() > buffer_limit_) pipeline_.pause_downstream();
     return;
   }
+  attempt_.count_body(bytes.size());
   stream->send_body(bytes, end_stream);
   if (end_stream) {
     pipeline_.info.upstream_request_complete = pipeline_.loop.now();
@@ -199,8 +203,7 @@ void Router::on_room() {
 void Router::on_informational() {
   if (interim_seen_) return;  // only the first counts
   const int status = pipeline_.response.status();
-  attempt_.count_answer(status);
-  groups_.count_code(status);
+  count_answer(status);
   interim_seen_ = true;
   retry_.give_up();
   pipeline_.relay_informational();
@@ -217,8 +220,7 @@ void Router::on_headers(bool end_stream) {
   info.upstream_response_start = pipeline_.loop.now();
   info.response_code_details = "via_upstream";
   info.response_code = response.status();
-  attempt_.count_answer(info.response_code);  // whatever becomes of its body
-  groups_.count_code(info.response_code);
+  count_answer(info.response_code);  // whatever becomes of its body
   if (end_stream) response_ended();
   const auto& [table, match, choice] = pipeline_.selection();
   if (pipeline_.envoy_headers() && info.request_complete != 0) {
@@ -262,7 +264,24 @@ void Router::response_ended() {
   pipeline_.info.upstream_response_complete = pipeline_.loop.now();
   cancel_timers();
   phase_ = Phase::kIdle;
-  groups_.record_time(attempt_.complete(pipeline_.response.status()));
+  count_budget();
+  if (const std::optional<int64_t> elapsed_ms = attempt_.complete()) groups_.record_time(*elapsed_ms);
+}
+
+/// How much of its time the request needed.
+void Router::count_budget() {
+  upstream::Cluster* cluster = attempt_.cluster();
+  const MonotonicNs since = pipeline_.info.request_complete;
+  if (cluster == nullptr || !cluster->spec().tracks_timeout_budgets || since == 0) return;
+  const int64_t elapsed_ms = (pipeline_.loop.now() - since) / kNsPerMs;
+  const int64_t percent = limits_.response_ms > 0 ? elapsed_ms * 100 / limits_.response_ms : 0;
+  cluster->stats().tracked.timeout_budget_percent_used.record(percent);
+}
+
+void Router::count_answer(int status) {
+  if (!counts_codes_) return;
+  attempt_.count_answer(status);
+  groups_.count_code(status);
 }
 
 // --- a try failed ---
@@ -282,6 +301,7 @@ void Router::on_failure(const UpstreamFailure& failure) {
   if (!failure.transport_reason.empty()) info.upstream_transport_failure_reason = arena.copy(failure.transport_reason);
   if (response_begun_) {
     cancel_timers();
+    if (attempt_.cut_off_grpc()) pipeline_.count_cut_off_grpc();
     pipeline_.give_up(arena.join("upstream_reset_after_response_started{", words.details, "}"));
     return;
   }
@@ -304,10 +324,7 @@ void Router::tell_tries(http::HeaderMap& response) const {
 void Router::fail(int status, std::string_view body, std::string_view details) {
   cancel_timers();
   phase_ = Phase::kIdle;
-  if (!interim_seen_) {
-    attempt_.count_answer(status);
-    groups_.count_code(status);
-  }
+  if (!interim_seen_) count_answer(status);
   pipeline_.reply(status, body, details, Answerer::kRouter);
 }
 

@@ -52,6 +52,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   http::HeaderMap& response_headers() override;
   http::HeaderMap& response_trailers() override;
   bool request_ended() const override;
+  int64_t try_limit_ms() const override { return limits_.try_ms; }
   void on_connected() override;
   void on_informational() override;
   void on_headers(bool end_stream) override;
@@ -88,6 +89,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
 
   // --- how it ends ---
   void response_ended();
+  void count_answer(int status);
+  void count_budget();
   void fail(int status, std::string_view body, std::string_view details);
 
   // --- time ---
@@ -123,6 +126,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   Phase phase_ = Phase::kIdle;
   uint32_t tries_ = 0;
   bool try_was_late_ = false;
+  bool counts_codes_ = true;
   bool response_begun_ = false;  // a head went to the pipeline
   bool interim_seen_ = false;    // an informational head came: there is no other try, and it is what was counted
 

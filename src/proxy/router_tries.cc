@@ -21,7 +21,6 @@ bool Router::retries_response() {
                                                               static_cast<upstream::Priority>(forward_->priority));
   if (decision == RetryState::Decision::kRetry) {
     cluster.stats().retry_codes.count(status);
-    attempt_.host()->stats.rq_error.add();
     attempt_.abort();
     pipeline_.response.clear();
   }
@@ -145,7 +144,8 @@ void Router::cancel_timers() {
 
 /// The route's timeout, which counts from the moment the request was complete.
 void Router::on_response_timeout() {
-  attempt_.count_timeout();
+  attempt_.count_timeout(true);
+  count_budget();
   if (attempt_.cluster() != nullptr) attempt_.cluster()->stats().upstream_rq_timeout.add();
   groups_.count(&route::GroupStats::upstream_rq_timeout);
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
@@ -189,6 +189,7 @@ void Router::end_late_try(std::string_view details) {
   attempt_.count_timeout();
   attempt_.abort();
   if (response_begun_) {
+    count_budget();
     pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
     cancel_timers();
     pipeline_.give_up(details);
@@ -198,6 +199,7 @@ void Router::end_late_try(std::string_view details) {
     try_was_late_ = true;
     return;
   }
+  count_budget();
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   fail_late(details);
 }

@@ -58,18 +58,14 @@ class GaugeHold {
 };
 
 /// Samples in log-linear buckets, 90 a decade: a value is known to two significant digits (as in libcircllhist, whose bucket
-/// bounds Envoy shows). Written by one thread, read by any; a decade's buckets are allocated when it is first used.
+/// bounds Envoy shows). Written by one thread, read by any; buckets are allocated in tens, when one of them is first used, for
+/// there are thousands of histograms and most see values of one size.
 class Histogram {
  public:
-  static constexpr int kDecades = 20;           // 10^0 … 10^19
-  static constexpr int kBucketsPerDecade = 90;  // mantissas 1.0 … 9.9
-
   Histogram() = default;
   Histogram(const Histogram&) = delete;
   Histogram& operator=(const Histogram&) = delete;
-  ~Histogram() {
-    for (auto& decade : decades_) delete decade.load(std::memory_order_relaxed);
-  }
+  ~Histogram();
 
   void record(uint64_t value);
 
@@ -79,14 +75,23 @@ class Histogram {
     uint64_t count;
     friend bool operator==(const Bucket&, const Bucket&) = default;
   };
-  bool used() const;
+  bool used() const { return zeros_.load(std::memory_order_relaxed) != 0 || decades_.load(std::memory_order_relaxed) != nullptr; }
   /// The non-empty buckets in rising order.
   std::vector<Bucket> buckets() const;
 
  private:
-  using Decade = std::array<std::atomic<uint64_t>, kBucketsPerDecade>;
+  using Ten = std::array<std::atomic<uint64_t>, 10>;  // by the second digit
+  /// 10^exponent up to its tenfold; the decades in use are a list, in no order.
+  struct Decade {
+    explicit Decade(int exponent, Decade* next) : exponent(exponent), next(next) {}
+    const int exponent;
+    Decade* const next;
+    std::array<std::atomic<Ten*>, 9> tens = {};  // by the first digit
+  };
+  Decade& decade(int exponent);
+
   std::atomic<uint64_t> zeros_ = 0;
-  std::array<std::atomic<Decade*>, kDecades> decades_ = {};
+  std::atomic<Decade*> decades_ = nullptr;
 };
 
 /// One T per worker, made by the worker when it first needs it. T's members are cells.

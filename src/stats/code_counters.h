@@ -58,17 +58,23 @@ enum class Completed : uint8_t { kLeftOut, kOnceSeen };
 /// Shows "<name>_<code>" for each code seen, "<name>_<digit>xx" for each class seen, and "<name>_unknown" for codes from 600.
 void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<CodeCounters::Seen>& seen, Completed completed);
 
+/// The same for all that `for_each(f)` passes to f: CodeCounters that belong together.
+template <class ForEach>
+void visit_sum(StatVisitor& visitor, std::string_view name, Completed completed, ForEach&& for_each) {
+  if (!visitor.wants(StatKind::kCounter)) return;
+  std::vector<CodeCounters::Seen> seen;
+  for_each([&](CodeCounters& codes) {
+    if (visitor.resets_counters()) codes.reset();
+    codes.add_to(seen);
+  });
+  if (!visitor.resets_counters()) visit_codes(visitor, name, seen, completed);
+}
+
 /// The same for the workers' CodeCounters: `visit(visitor, "upstream_rq", shards, &ClusterStats::codes, Completed::kLeftOut)`.
 template <class Outer>
 void visit(StatVisitor& visitor, std::string_view name, Sharded<Outer>& shards, CodeCounters Outer::*member,
            Completed completed) {
-  if (!visitor.wants(StatKind::kCounter)) return;
-  std::vector<CodeCounters::Seen> seen;
-  shards.for_each_mutable([&](Outer& outer) {
-    if (visitor.resets_counters()) (outer.*member).reset();
-    (outer.*member).add_to(seen);
-  });
-  if (!visitor.resets_counters()) visit_codes(visitor, name, seen, completed);
+  visit_sum(visitor, name, completed, [&](auto&& f) { shards.for_each_mutable([&](Outer& outer) { f(outer.*member); }); });
 }
 
 }  // namespace weir::stats

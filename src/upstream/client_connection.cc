@@ -113,6 +113,7 @@ void ClientConnection::on_bytes(std::string_view bytes) {
 void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
   stream_closed_ = false;
+  peer_ended_ = true;
   if (codec_ != nullptr) codec_->receive_end();
   // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
   gone(true, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
@@ -183,7 +184,7 @@ void ClientConnection::on_goaway() {
 
 void ClientConnection::on_protocol_error(const http::ProtocolError&) {
   pool_.context().stats.upstream_cx_protocol_error.add();
-  gone(false, codec_->active_streams() != 0);
+  gone(peer_ended_, codec_->active_streams() != 0);
 }
 
 void ClientConnection::on_max_streams(uint32_t) { update_readiness(); }
@@ -235,7 +236,7 @@ void ClientConnection::gone(bool by_peer, bool active) {
   stats.upstream_cx_active.subtract();
   stats.upstream_cx_destroy.add();
   (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();
-  if (active) {
+  if (active || cut_) {
     stats.upstream_cx_destroy_with_active_rq.add();
     (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq : stats.upstream_cx_destroy_local_with_active_rq).add();
   }

@@ -58,6 +58,7 @@ class ClientConnection final : public ListNode<ClientConnection>,
   // http::ClientEvents
   void on_stream_closed() override;
   void on_goaway() override;
+  void on_cut() override { cut_ = true; }
   void on_protocol_error(const http::ProtocolError& error) override;
   void on_silence(bool active) override { gone(false, active); }
   void on_max_streams(uint32_t) override;
@@ -81,6 +82,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
   State state_ = State::kConnecting;
   bool closed_ = false;
   bool stream_closed_ = false;
+  bool cut_ = false;         // with a request under way
+  bool peer_ended_ = false;  // nothing more comes
   uint32_t streams_opened_ = 0;
   MonotonicNs connect_start_;
   MonotonicNs connected_at_ = 0;

@@ -42,7 +42,8 @@ void Cluster::update(EndpointSetPtr endpoints) {
         hosts_.push_back(std::move(found->second));
         known.erase(found);
       } else {
-        hosts_.push_back(std::make_unique<Host>(endpoint, endpoint->stats.mine(context_.worker)));
+        hosts_.push_back(
+            std::make_unique<Host>(endpoint, endpoint->stats.mine(context_.worker), zone_stats(endpoint->locality.zone)));
       }
     }
   }
@@ -69,7 +70,10 @@ void Cluster::update(EndpointSetPtr endpoints) {
 
 Host* Cluster::choose(PickContext& context) {
   if (spec().original_dst) return dial(context);
-  if (hosts_.empty()) return nullptr;
+  if (hosts_.empty()) {
+    if (!spec().balancing.subsets && spec().balancing.healthy_panic_percent != 0) stats_.lb_healthy_panic.add();
+    return nullptr;
+  }
   if (const std::optional<WantedHost> wanted = context.wanted()) {
     Host* host = host_at(wanted->address);
     if (host != nullptr && (spec().wanted_health >> static_cast<unsigned>(host->endpoint->health) & 1) != 0) return host;

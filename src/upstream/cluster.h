@@ -16,9 +16,11 @@ namespace weir::upstream {
 
 /// One endpoint as one worker uses it.
 struct Host {
-  Host(EndpointPtr endpoint, EndpointStats& stats) : endpoint(std::move(endpoint)), stats(stats) {}
+  /// `zone`: what is counted of answers from the endpoint's zone; null where the proxy does not know its own.
+  Host(EndpointPtr endpoint, EndpointStats& stats, AnswerStats* zone) : endpoint(std::move(endpoint)), stats(stats), zone(zone) {}
   const EndpointPtr endpoint;
   EndpointStats& stats;
+  AnswerStats* const zone;
   bool failed = false;                          // checks say so: no use of its connections any more
   std::unique_ptr<Pool> pools[3][kPriorities];  // by protocol (HTTP/1, HTTP/2, ALPN decides) and priority
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> named_pools;  // for requests with wishes of their own
@@ -49,6 +51,12 @@ class Cluster {
   const ClusterStatePtr& state() const { return state_; }
   ClusterStats& stats() { return stats_; }
   const PoolContext& context() const { return context_; }
+
+  /// Where answers from that zone are counted; null where the proxy does not know its own.
+  AnswerStats* zone_stats(std::string_view zone) {
+    const Locality* own = spec().own_locality.get();
+    return own == nullptr || own->zone.empty() ? nullptr : &stats_.zones.of(zone);
+  }
 
   /// The host for the next request; null if there is none that may be used.
   Host* choose(PickContext& context);

@@ -45,7 +45,7 @@ Host* Cluster::dial(PickContext& context) {
   sweep_dialled();
   auto endpoint = std::make_shared<Endpoint>(state_->workers(), address);
   EndpointStats& stats = endpoint->stats.mine(context_.worker);
-  return (dialled_[address->text()] = {std::make_unique<Host>(std::move(endpoint), stats)}).host.get();
+  return (dialled_[address->text()] = {std::make_unique<Host>(std::move(endpoint), stats, zone_stats(""))}).host.get();
 }
 
 /// Clients choose the addresses: those that nobody uses any more must not pile up.

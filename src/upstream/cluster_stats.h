@@ -4,6 +4,7 @@
 #include "http/codec.h"
 #include "stats/cell.h"
 #include "stats/code_counters.h"
+#include "upstream/answer_stats.h"
 
 namespace weir::upstream {
 
@@ -35,11 +36,12 @@ struct ClusterStats {
   stats::Counter ratelimit_ok, ratelimit_error, ratelimit_over_limit, ratelimit_failure_mode_allowed;  // of the filter
 
   stats::Histogram upstream_cx_connect_ms, upstream_cx_length_ms, upstream_rq_per_cx, upstream_rq_time;
-  stats::CodeCounters codes;           // upstream_rq_200 …
-  stats::CodeCounters external_codes;  // external.upstream_rq_200 …
-  stats::CodeCounters internal_codes;
+  stats::CodeCounters codes;        // upstream_rq_200 …
   stats::CodeCounters retry_codes;  // retry.upstream_rq_503: answers that were not the last word
-  stats::Histogram external_rq_time, internal_rq_time;
+  AnswerStats external, internal;   // by who asks
+  AnswerStats canary;
+  ZoneStats zones;       // where the proxy knows its own zone
+  TrackedStats tracked;  // where the cluster asks for it
 
   http::Http1Stats http1;
   http::Http2Stats http2;

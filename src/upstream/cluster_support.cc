@@ -63,13 +63,18 @@ void declare_cluster(config::SupportTable& table) {
                "protocol_selection",
                "upstream_connection_options",
                "transport_socket_matches",
-               "preconnect_policy"})
+               "preconnect_policy",
+               "track_timeout_budgets",
+               "track_cluster_stats"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
       .harmless({"metadata", "cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal",
-                 "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets", "track_cluster_stats"});
+                 "lrs_server", "lrs_report_endpoint_metrics"});
+  table.message<cluster::TrackClusterStats>()
+      .fields({"timeout_budgets", "request_response_sizes"})
+      .harmless({"per_endpoint_stats"});
   table.message<Cluster::PreconnectPolicy>().fields({"per_upstream_preconnect_ratio", "predictive_preconnect_ratio"});
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
   table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);

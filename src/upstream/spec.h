@@ -148,6 +148,7 @@ struct ClusterSpec {
   uint32_t wanted_health = 1 << 0 | 1 << 1;      // Health values with which a session's endpoint is still good
   std::optional<OriginalDstSpec> original_dst;   // of an ORIGINAL_DST cluster
   std::shared_ptr<const Locality> own_locality;  // where the proxy itself is; null if it does not know
+  bool tracks_timeout_budgets = false, tracks_sizes = false;
 
   int64_t connect_timeout_ms = 5000;
   int64_t idle_timeout_ms = 3'600'000;       // 0: never

@@ -1,8 +1,9 @@
 #include "upstream/stat_names.h"
 
-#include <array>
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "http/codec_stat_tables.h"
 #include "net/tls/certificate_stats.h"
@@ -92,8 +93,24 @@ constexpr auto kCluster = stats::table<ClusterStats>({
     {"upstream_cx_length_ms", &ClusterStats::upstream_cx_length_ms, Unit::kMilliseconds},
     {"upstream_rq_per_cx", &ClusterStats::upstream_rq_per_cx, Unit::kUnspecified},
     {"upstream_rq_time", &ClusterStats::upstream_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
-    {"external.upstream_rq_time", &ClusterStats::external_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
-    {"internal.upstream_rq_time", &ClusterStats::internal_rq_time, Unit::kMilliseconds, Shown::kOnceUsed},
+});
+
+constexpr auto kAnswers = stats::table<AnswerStats>({
+    {"upstream_rq_time", &AnswerStats::time, Unit::kMilliseconds, stats::StatRow<AnswerStats>::Shown::kOnceUsed},
+});
+
+constexpr auto kSizes = stats::table<TrackedStats>({
+    {"upstream_rq_headers_size", &TrackedStats::rq_headers_size, Unit::kBytes},
+    {"upstream_rq_headers_count", &TrackedStats::rq_headers_count, Unit::kUnspecified},
+    {"upstream_rq_body_size", &TrackedStats::rq_body_size, Unit::kBytes},
+    {"upstream_rs_headers_size", &TrackedStats::rs_headers_size, Unit::kBytes},
+    {"upstream_rs_headers_count", &TrackedStats::rs_headers_count, Unit::kUnspecified},
+    {"upstream_rs_body_size", &TrackedStats::rs_body_size, Unit::kBytes},
+});
+
+constexpr auto kTimeoutBudgets = stats::table<TrackedStats>({
+    {"upstream_rq_timeout_budget_percent_used", &TrackedStats::timeout_budget_percent_used, Unit::kUnspecified},
+    {"upstream_rq_timeout_budget_per_try_percent_used", &TrackedStats::timeout_budget_per_try_percent_used, Unit::kUnspecified},
 });
 
 constexpr auto kMembership = stats::table<MembershipStats>({
@@ -149,6 +166,35 @@ void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const 
   visitor.gauge("rq_retry_open", open(breakers.retries));
 }
 
+/// What `for_each(f)` passes to f, as one.
+template <class ForEach>
+void visit_answers(stats::StatVisitor& visitor, std::string_view prefix, ForEach&& for_each) {
+  const auto scope = visitor.scope(prefix);
+  stats::visit_rows(visitor, kAnswers, for_each);
+  stats::visit_sum(visitor, "upstream_rq", stats::Completed::kOnceSeen,
+                   [&](auto&& f) { for_each([&](AnswerStats& answers) { f(answers.codes); }); });
+}
+
+void visit_answers(stats::StatVisitor& visitor, std::string_view prefix, stats::Sharded<ClusterStats>& stats,
+                   AnswerStats ClusterStats::*member) {
+  visit_answers(visitor, prefix, [&](auto&& f) { stats.for_each_mutable([&](ClusterStats& shard) { f(shard.*member); }); });
+}
+
+/// `zone.<own>.<theirs>.`, for every zone that workers have met.
+void visit_zones(stats::StatVisitor& visitor, const ClusterState& cluster) {
+  const Locality* own = cluster.spec->own_locality.get();
+  if (own == nullptr || own->zone.empty()) return;
+  std::map<std::string_view, std::vector<AnswerStats*>> zones;
+  cluster.stats.for_each_mutable([&](ClusterStats& shard) {
+    shard.zones.for_each([&](const std::string& name, AnswerStats& answers) { zones[name].push_back(&answers); });
+  });
+  for (const auto& [name, shares] : zones) {
+    visit_answers(visitor, "zone." + own->zone + "." + std::string(name) + ".", [&](auto&& f) {
+      for (AnswerStats* share : shares) f(*share);
+    });
+  }
+}
+
 /// What codecs count is shown once the cluster has had a connection of that protocol.
 void visit_codecs(stats::StatVisitor& visitor, stats::Sharded<ClusterStats>& stats) {
   bool http1 = false;
@@ -200,8 +246,12 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
     visit_breakers(visitor, "circuit_breakers.high.", cluster.breakers[1], cluster.spec->thresholds[1]);
   }
   stats::visit(visitor, "upstream_rq", cluster.stats, &ClusterStats::codes, stats::Completed::kLeftOut);
-  stats::visit(visitor, "external.upstream_rq", cluster.stats, &ClusterStats::external_codes, stats::Completed::kOnceSeen);
-  stats::visit(visitor, "internal.upstream_rq", cluster.stats, &ClusterStats::internal_codes, stats::Completed::kOnceSeen);
+  visit_answers(visitor, "external.", cluster.stats, &ClusterStats::external);
+  visit_answers(visitor, "internal.", cluster.stats, &ClusterStats::internal);
+  visit_answers(visitor, "canary.", cluster.stats, &ClusterStats::canary);
+  visit_zones(visitor, cluster);
+  if (cluster.spec->tracks_sizes) stats::visit(visitor, kSizes, cluster.stats, &ClusterStats::tracked);
+  if (cluster.spec->tracks_timeout_budgets) stats::visit(visitor, kTimeoutBudgets, cluster.stats, &ClusterStats::tracked);
   stats::visit(visitor, "retry.upstream_rq", cluster.stats, &ClusterStats::retry_codes, stats::Completed::kOnceSeen);
   visit_codecs(visitor, cluster.stats);
 }

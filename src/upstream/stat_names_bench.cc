@@ -19,7 +19,7 @@ class TenThousandClusters {
           ClusterStats& stats = state->stats.mine(worker);
           stats.upstream_rq_total.add(static_cast<uint64_t>(i));
           stats.codes.count(200);
-          stats.external_codes.count(200);
+          stats.external.codes.count(200);
           stats.upstream_rq_time.record(static_cast<uint64_t>(i));
           stats.upstream_cx_connect_ms.record(1);
         }

@@ -151,9 +151,9 @@ TEST(ClusterStatNames, WhatWasUsedAppears) {
   const auto registration = register_cluster(registry, state);
   ClusterStats& stats = state->stats.mine(1);
   stats.codes.count(200);
-  stats.external_codes.count(200);
+  stats.external.codes.count(200);
   stats.upstream_cx_http1_total.add();
-  stats.external_rq_time.record(3);
+  stats.external.time.record(3);
   registry.flush();
   const std::string text = shown(registry);
   for (const char* line : {"cluster.c.upstream_rq_200: 1\n", "cluster.c.upstream_rq_2xx: 1\n",

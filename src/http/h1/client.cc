@@ -234,7 +234,10 @@ void Http1Client::close_stream() {
 void Http1Client::broken(const ProtocolError& error) {
   done_for_ = true;
   kept_.clear();
-  if (exchange_ != nullptr && !response_ended_) std::exchange(exchange_, nullptr)->on_reset(Reset::kProtocolError, error.details);
+  if (exchange_ != nullptr && !response_ended_) {
+    events_.on_cut();
+    std::exchange(exchange_, nullptr)->on_reset(Reset::kProtocolError, error.details);
+  }
   events_.on_protocol_error(error);
 }
 
@@ -310,6 +313,7 @@ void Http1Client::send_trailers(const HeaderMap& trailers) {
 
 void Http1Client::reset(Reset) {
   exchange_ = nullptr;
+  events_.on_cut();
   kept_.clear();
   done_for_ = true;
   connection_.want_flush();  // the owner closes the connection when it finds no stream and no future in it
