@@ -24,6 +24,20 @@ struct Token {
 
 constexpr bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_'; }
 
+/// What follows the name, or its arguments: ":LENGTH%" or "%".
+bool read_token_end(std::string_view text, size_t at, Token& token) {
+  token.length.reset();
+  if (at < text.size() && text[at] == ':') {
+    size_t end = at + 1;
+    while (end < text.size() && is_digit(text[end])) ++end;
+    token.length = parse_number<size_t>(text.substr(at + 1, end - at - 1));
+    if (!token.length) return false;
+    at = end;
+  }
+  token.size = at + 1;
+  return at < text.size() && text[at] == '%';
+}
+
 /// `text` starts with '%'.
 std::optional<Token> read_token(std::string_view text) {
   Token token;
@@ -31,22 +45,14 @@ std::optional<Token> read_token(std::string_view text) {
   while (at < text.size() && is_name_character(text[at])) ++at;
   token.name = text.substr(1, at - 1);
   if (token.name.empty()) return std::nullopt;
-  if (at < text.size() && text[at] == '(') {
-    const size_t close = text.find(')', at);
-    if (close == std::string_view::npos) return std::nullopt;
+  if (at >= text.size() || text[at] != '(') return read_token_end(text, at, token) ? std::optional(token) : std::nullopt;
+  // Arguments may hold parentheses themselves: the first one that can be the last is.
+  for (size_t close = text.find(')', at); close != std::string_view::npos; close = text.find(')', close + 1)) {
     token.arguments = text.substr(at + 1, close - at - 1);
-    at = close + 1;
+    if (token.arguments->find('\n') != std::string_view::npos) break;
+    if (read_token_end(text, close + 1, token)) return token;
   }
-  if (at < text.size() && text[at] == ':') {
-    size_t end = at + 1;
-    while (end < text.size() && is_digit(text[end])) ++end;
-    token.length = parse_number<size_t>(text.substr(at + 1, end - at - 1));
-    if (!token.length) return std::nullopt;
-    at = end;
-  }
-  if (at >= text.size() || text[at] != '%') return std::nullopt;
-  token.size = at + 1;
-  return token;
+  return std::nullopt;
 }
 
 /// Text that grows in an arena.

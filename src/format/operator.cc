@@ -41,7 +41,7 @@ MonotonicNs StreamInfo::*time_point(std::string_view name) {
 
 constexpr bool is_header_character(char c) {
   return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-         std::string_view("!#$%&'*+-.^_`|~:").find(c) != std::string_view::npos;
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 std::unexpected<Error> wrong(std::string_view name, std::string_view what) {
@@ -58,7 +58,8 @@ Result<> compile_headers(std::string_view name, std::string_view argument, Param
   const std::string_view first = argument.substr(0, question);
   const std::string_view second = question == std::string_view::npos ? std::string_view() : argument.substr(question + 1);
   for (std::string_view header : {first, second}) {
-    if (!std::ranges::all_of(header, is_header_character)) {
+    const std::string_view after_colon = header.starts_with(':') ? header.substr(1) : header;
+    if (!std::ranges::all_of(after_colon, is_header_character)) {
       return wrong(name, "'" + std::string(header) + "' cannot be the name of a header");
     }
   }
@@ -140,6 +141,7 @@ Result<> compile_filter_state(std::string_view name, std::string_view argument) 
   if (style != "PLAIN" && style != "TYPED" && style != "FIELD") {
     return wrong(name, "'" + std::string(style) + "' should be PLAIN, TYPED or FIELD");
   }
+  if (style != "FIELD" && !argument.empty()) return wrong(name, "only FIELD takes a third part");
   return {};
 }
 

@@ -135,6 +135,7 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, TimeZone zone) 
     const char d = pattern.size() > 2 ? pattern[2] : '\0';
     const char e = pattern.size() > 3 ? pattern[3] : '\0';
     size_t used = 2;
+    if (c == 'n') return failure("a time format must not hold a line break (%n)");
     if (c == '%') {
       literal += '%';
     } else if (c == 's') {
