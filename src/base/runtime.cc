@@ -15,6 +15,34 @@ RuntimeKey RuntimeValues::key(std::string_view name) {
   return RuntimeKey(std::move(cell));
 }
 
+RuntimeValue RuntimeFamily::value(std::string_view rest) const {
+  if (empty()) return {};
+  const std::shared_ptr<const Members> members = cell_->members.load();
+  const auto found = members->find(rest);
+  return found == members->end() ? RuntimeValue() : found->second;
+}
+
+RuntimeFamily RuntimeValues::family(std::string_view beginning) {
+  std::weak_ptr<RuntimeFamily::Cell>& place = families_[std::string(beginning)];
+  std::shared_ptr<RuntimeFamily::Cell> cell = place.lock();
+  if (cell == nullptr) {
+    cell = std::make_shared<RuntimeFamily::Cell>();
+    fill(beginning, *cell);
+    place = cell;
+  }
+  return RuntimeFamily(std::move(cell));
+}
+
+void RuntimeValues::fill(std::string_view beginning, RuntimeFamily::Cell& cell) const {
+  auto members = std::make_shared<RuntimeFamily::Members>();
+  for (auto at = values_.lower_bound(beginning); at != values_.end() && at->first.starts_with(beginning); ++at) {
+    members->emplace(at->first.substr(beginning.size()), at->second);
+  }
+  const bool any = !members->empty();
+  cell.members.store(std::move(members));
+  cell.any.store(any, std::memory_order_release);
+}
+
 void RuntimeValues::assign(Map values) {
   values_ = std::move(values);
   for (auto at = cells_.begin(); at != cells_.end();) {
@@ -25,6 +53,10 @@ void RuntimeValues::assign(Map values) {
     }
     cell->store(value(at->first).bits(), std::memory_order_relaxed);
     ++at;
+  }
+  std::erase_if(families_, [](const auto& item) { return item.second.expired(); });
+  for (const auto& [beginning, place] : families_) {
+    if (const auto cell = place.lock()) fill(beginning, *cell);
   }
 }
 

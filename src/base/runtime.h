@@ -98,6 +98,28 @@ class RuntimeKey {
   std::shared_ptr<const std::atomic<uint64_t>> cell_;
 };
 
+/// All keys that begin alike, for those whose names are only known while requests flow. Any thread; nothing is looked up while
+/// no such key holds anything.
+class RuntimeFamily {
+ public:
+  /// One that never holds anything.
+  RuntimeFamily() = default;
+
+  bool empty() const { return cell_ == nullptr || !cell_->any.load(std::memory_order_relaxed); }
+  /// Of the key whose name goes on with `rest`.
+  RuntimeValue value(std::string_view rest) const;
+
+ private:
+  friend class RuntimeValues;
+  using Members = std::map<std::string, RuntimeValue, std::less<>>;  // by what follows the beginning
+  struct Cell {
+    std::atomic<bool> any = false;
+    std::atomic<std::shared_ptr<const Members>> members;
+  };
+  explicit RuntimeFamily(std::shared_ptr<const Cell> cell) : cell_(std::move(cell)) {}
+  std::shared_ptr<const Cell> cell_;
+};
+
 /// All values there are, and a cell for each key that somebody asks for. Main thread.
 class RuntimeValues {
  public:
@@ -105,6 +127,7 @@ class RuntimeValues {
 
   /// What the key holds now and whatever it will hold; one that never holds anything for "".
   RuntimeKey key(std::string_view name);
+  RuntimeFamily family(std::string_view beginning);
   /// These are the values from now on; other keys hold nothing.
   void assign(Map values);
   RuntimeValue value(std::string_view name) const {
@@ -114,7 +137,9 @@ class RuntimeValues {
 
  private:
   Map values_;
+  void fill(std::string_view beginning, RuntimeFamily::Cell& cell) const;
   std::map<std::string, std::weak_ptr<std::atomic<uint64_t>>, std::less<>> cells_;  // of keys that somebody may read
+  std::map<std::string, std::weak_ptr<RuntimeFamily::Cell>, std::less<>> families_;
 };
 
 }  // namespace weir

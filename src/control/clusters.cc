@@ -94,6 +94,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   spec->id = context_.cluster_names.intern(spec->name);
   spec->added_via_api = via_api;
   spec->own_locality = context_.locality;
+  for (const std::string& member : spec->members) spec->member_ids.push_back(context_.cluster_names.intern(member));
   auto entry = std::make_shared<Entry>();
   const auto before = active_.find(spec->name);
   const upstream::ClusterStatePtr old = before != active_.end() ? before->second->state : nullptr;
@@ -104,6 +105,12 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
                            old->spec->eds_service_name == spec->eds_service_name && !is_dns(spec->discovery);
   if (same_source) upstream::take_endpoints(*entry->state, old->endpoints.load());
   if (const auto local = active_.find(local_name_); local != active_.end()) entry->state->local = local->second->state.get();
+  if (spec->forward_proxy) {
+    const FieldPath type{&at, "cluster_type"};
+    entry->state->dns_cache = dns_cache(*spec->forward_proxy->cache, type, diagnostics);
+    if (entry->state->dns_cache == nullptr) return nullptr;
+    entry->found = true;
+  }
   if (ClusterHealth::wanted(*spec)) {
     Entry& here = *entry;
     entry->health = std::make_unique<ClusterHealth>(
@@ -117,7 +124,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
     upstream::update_endpoints(*entry->state, spec->assignment);
     entry->found = true;
   }
-  if (spec->discovery == DiscoveryType::kOriginalDst) entry->found = true;
+  if (spec->discovery == DiscoveryType::kOriginalDst || spec->discovery == DiscoveryType::kAggregate) entry->found = true;
   if (!spec->wait_for_warm || (entry->found && (entry->health == nullptr || entry->health->ready()))) entry->warm = true;
   return entry;
 }
@@ -141,6 +148,10 @@ void Clusters::start(Entry& entry) {
     if (entry.dns->warm()) on_cluster_found(entry);
   } else if (spec.discovery == DiscoveryType::kEds) {
     start_eds(entry);
+  } else if (spec.forward_proxy) {
+    entry.cached_hosts = entry.state->dns_cache->subscribe([this, &entry] { on_cached_hosts(entry); });
+    entry.state->dns_cache->start();
+    on_cached_hosts(entry);
   }
 }
 
@@ -313,6 +324,35 @@ net::Resolver& Clusters::resolver(const net::ResolverSpec& spec) {
 upstream::ClusterStatePtr Clusters::find(std::string_view name) const {
   const auto found = active_.find(name);
   return found == active_.end() ? nullptr : found->second->state;
+}
+
+upstream::DnsCachePtr Clusters::dns_cache(const upstream::DnsCacheSpec& spec, const FieldPath& at,
+                                          config::Diagnostics& diagnostics) {
+  std::weak_ptr<upstream::DnsCache>& place = dns_caches_[spec.name];
+  upstream::DnsCachePtr cache = place.lock();
+  if (cache == nullptr) {
+    cache = std::make_shared<upstream::DnsCache>(context_.loop, resolver(spec.resolver), spec, context_.stats, context_.workers);
+    place = cache;
+  } else if (cache->spec().as_configured != spec.as_configured) {
+    diagnostics.error({{},
+                       at.text(),
+                       "there is a DNS cache " + config::quoted(spec.name) + " with other settings",
+                       "caches of one name must be configured alike"});
+    return nullptr;
+  }
+  return cache;
+}
+
+/// What the cache knows are the endpoints.
+void Clusters::on_cached_hosts(Entry& entry) {
+  upstream::Assignment assignment;
+  auto& endpoints = assignment.localities.emplace_back().endpoints;
+  for (const upstream::CachedHostPtr& host : entry.state->dns_cache->hosts()) {
+    upstream::EndpointSpec& endpoint = endpoints.emplace_back();
+    endpoint.address = host->address;
+    endpoint.name = endpoint.hostname = host->name;
+  }
+  if (upstream::update_endpoints(*entry.state, assignment)) on_found_endpoints(entry);
 }
 
 std::vector<upstream::ClusterStatePtr> Clusters::list() const {

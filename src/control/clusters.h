@@ -15,6 +15,7 @@
 #include "control/subscription.h"
 #include "control/tls_sources.h"
 #include "net/resolver.h"
+#include "upstream/dns_cache.h"
 #include "upstream/dns_discovery.h"
 
 namespace envoy::admin::v3 {
@@ -64,6 +65,7 @@ class Clusters {
     bool found = false;                     // its endpoints, or that there are none
     std::unique_ptr<ClusterHealth> health;  // null where nothing is watched
     std::unique_ptr<upstream::DnsDiscovery> dns;
+    upstream::DnsCache::Subscription cached_hosts;  // of a dynamic forward proxy
     std::unique_ptr<SubscriptionStats> eds_stats;
     std::unique_ptr<FileSubscription> eds;
     stats::Registry::Registration eds_registration;
@@ -86,6 +88,9 @@ class Clusters {
   void check_warm();
   void count();
   net::Resolver& resolver(const net::ResolverSpec& spec);
+  upstream::DnsCachePtr dns_cache(const upstream::DnsCacheSpec& spec, const config::FieldPath& at,
+                                  config::Diagnostics& diagnostics);
+  void on_cached_hosts(Entry& entry);
 
   const Context& context_;
   FileWatch& files_;
@@ -100,6 +105,7 @@ class Clusters {
   net::ResolverStats resolver_stats_;
   bool resolves_ = false;  // so that they are shown
   std::map<std::string, std::unique_ptr<net::Resolver>> resolvers_;
+  std::map<std::string, std::weak_ptr<upstream::DnsCache>> dns_caches_;
   std::string outlier_log_path_;
   EventFiles event_files_;
   ClusterManagerStats stats_;

@@ -3,6 +3,7 @@
 
 #include "filter/bandwidth_limit.h"
 #include "filter/buffer.h"
+#include "filter/dynamic_forward_proxy.h"
 #include "filter/fault.h"
 #include "filter/header_mutation.h"
 #include "filter/header_to_metadata.h"
@@ -21,6 +22,9 @@ constexpr CatalogEntry kCatalog[] = {
      declare_bandwidth_limit},
     {"envoy.filters.http.buffer", "envoy.extensions.filters.http.buffer.v3.Buffer", read_buffer,
      "envoy.extensions.filters.http.buffer.v3.BufferPerRoute", read_buffer_settings, declare_buffer},
+    {"envoy.filters.http.dynamic_forward_proxy", "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+     read_forward_proxy, "envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig", read_forward_proxy_settings,
+     declare_forward_proxy},
     {"envoy.filters.http.fault", "envoy.extensions.filters.http.fault.v3.HTTPFault", read_fault,
      "envoy.extensions.filters.http.fault.v3.HTTPFault", read_fault_settings, declare_fault},
     {"envoy.filters.http.header_mutation", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",

@@ -18,6 +18,9 @@ struct FilterContext {
   std::string stat_prefix = {};
   std::string service_cluster = {};  // --service-cluster or the node's
 
+  RuntimeFamily runtime_family(std::string_view beginning) const {
+    return runtime == nullptr ? RuntimeFamily() : runtime->family(beginning);
+  }
   RuntimeKey runtime_key(std::string_view name) const { return runtime == nullptr ? RuntimeKey() : runtime->key(name); }
 };
 

@@ -14,7 +14,8 @@
 
 namespace weir::upstream {
 class Cluster;
-}
+class DnsCache;
+}  // namespace weir::upstream
 
 namespace weir::filter {
 
@@ -72,8 +73,12 @@ class Exchange {
   // --- the surroundings ---
   /// Asks a service over gRPC; null where there is none. `spec` and `events` outlive the call.
   virtual std::unique_ptr<Call> call(const CallSpec& spec, std::string_view message, CallEvents& events) { return nullptr; }
+  /// Tells a service something over gRPC; nobody waits for the answer, and the exchange may end before it comes.
+  virtual void tell(const CallSpec& spec, std::string_view message) {}
   /// This worker's cluster of that name; null if there is none.
   virtual upstream::Cluster* cluster(std::string_view name) { return nullptr; }
+  /// The DNS cache of that name; null if no cluster has it.
+  virtual std::shared_ptr<upstream::DnsCache> dns_cache(std::string_view name) { return nullptr; }
   /// What a filter keeps for as long as the downstream connection lives, under a name that outlives it.
   virtual std::shared_ptr<void>& kept_for_connection(std::string_view name) = 0;
   /// Whether the operator had health checks fail.

@@ -52,10 +52,8 @@ class Fault final : public Filter {
       stats_.faults_overflow.add();
       return Verdict::proceed();
     }
-    if (spec_.count_downstream_clusters) {
-      const std::string_view cluster = exchange.request.get(HeaderId::kEnvoyDownstreamServiceCluster);
-      if (!cluster.empty()) cluster_ = stats_.of(cluster);
-    }
+    from_cluster_ = exchange.request.get(HeaderId::kEnvoyDownstreamServiceCluster);
+    if (spec_.count_downstream_clusters && !from_cluster_.empty()) cluster_ = stats_.of(from_cluster_);
     slow_down_response(exchange);
     if (const int64_t delay_ms = this->delay_ms(exchange); delay_ms > 0) {
       timer_ = loop::Timer::make<&Fault::on_delayed>(exchange.loop.timers(), *this);
@@ -97,20 +95,35 @@ class Fault final : public Filter {
     want_response_body();
   }
 
+  /// What the operator says of requests from the cluster that this one comes from.
+  RuntimeValue of_cluster(const Exchange& exchange, std::string_view what) const {
+    if (from_cluster_.data() == nullptr || spec_.of_clusters.empty()) return {};
+    return spec_.of_clusters.value(exchange.arena.join(from_cluster_, what));
+  }
+
+  /// Requests that say their cluster have a second chance, as in Envoy.
+  bool holds(const FaultShare& share, const Exchange& exchange, std::string_view key) const {
+    const bool holds = share.holds(exchange);
+    if (from_cluster_.data() == nullptr) return holds;
+    const RuntimeValue instead = of_cluster(exchange, key);
+    return share.holds(exchange, &instead) || holds;
+  }
+
   int64_t delay_ms(const Exchange& exchange) const {
-    if (!spec_.delay || !spec_.delay->share.holds(exchange)) return 0;
+    if (!spec_.delay || !holds(spec_.delay->share, exchange, ".delay.fixed_delay_percent")) return 0;
     std::optional<int64_t> delay = spec_.delay->fixed_ms;
     if (!delay) {
       const auto asked = number_in(exchange.request, "x-envoy-fault-delay-request");
       if (!asked) return 0;
       delay = static_cast<int64_t>(std::min<uint64_t>(*asked, INT64_MAX / kNsPerMs / 2));
     }
-    return static_cast<int64_t>(
-        std::min<uint64_t>(spec_.delay->duration_runtime.integer(static_cast<uint64_t>(*delay)), INT64_MAX / kNsPerMs / 2));
+    uint64_t duration = spec_.delay->duration_runtime.integer(static_cast<uint64_t>(*delay));
+    duration = of_cluster(exchange, ".delay.fixed_duration_ms").as_integer().value_or(duration);
+    return static_cast<int64_t>(std::min<uint64_t>(duration, INT64_MAX / kNsPerMs / 2));
   }
 
   std::optional<Reply> abort(Exchange& exchange) {
-    if (!spec_.abort || !spec_.abort->share.holds(exchange)) return std::nullopt;
+    if (!spec_.abort || !holds(spec_.abort->share, exchange, ".abort.abort_percent")) return std::nullopt;
     std::optional<int> grpc = spec_.abort->grpc_status, http = spec_.abort->http_status;
     if (!grpc && !http) {  // headers say it
       if (const auto asked = number_in(exchange.request, "x-envoy-fault-abort-grpc-request")) {
@@ -120,10 +133,12 @@ class Fault final : public Filter {
       if (asked && *asked >= 200 && *asked < 600) http = static_cast<int>(*asked);
     }
     if (grpc) {
-      grpc = static_cast<int>(spec_.abort->grpc_runtime.integer(static_cast<uint64_t>(*grpc)));
+      const uint64_t status = spec_.abort->grpc_runtime.integer(static_cast<uint64_t>(*grpc));
+      grpc = static_cast<int>(of_cluster(exchange, ".abort.grpc_status").as_integer().value_or(status));
       http = 200;
     } else if (http) {
-      http = static_cast<int>(spec_.abort->http_runtime.integer(static_cast<uint64_t>(*http)));
+      const uint64_t status = spec_.abort->http_runtime.integer(static_cast<uint64_t>(*http));
+      http = static_cast<int>(of_cluster(exchange, ".abort.http_status").as_integer().value_or(status));
     } else {
       return std::nullopt;
     }
@@ -153,6 +168,7 @@ class Fault final : public Filter {
   FaultStats& stats_;
   std::atomic<int64_t>& active_;
   Exchange* exchange_ = nullptr;
+  std::string_view from_cluster_;  // x-envoy-downstream-service-cluster; no data() if there is none
   FaultsOfCluster* cluster_ = nullptr;
   std::unique_ptr<loop::Timer> timer_;
   std::optional<TokenBucket> bucket_;
@@ -179,14 +195,16 @@ class FaultFactory final : public FilterFactory {
 
 }  // namespace
 
-bool FaultShare::holds(const Exchange& exchange) const {
+bool FaultShare::holds(const Exchange& exchange, const RuntimeValue* instead) const {
   RuntimeShare asked = share;
   if (!header.empty()) {
     if (const auto number = number_in(exchange.request, header); number && *number <= UINT32_MAX) {
       asked.numerator = std::min(asked.numerator, static_cast<uint32_t>(*number));
     }
   }
-  return runtime.holds(exchange.random.next(), asked);
+  if (instead == nullptr) return runtime.holds(exchange.random.next(), asked);
+  const RuntimeShare said = instead->as_share().value_or(asked);
+  return exchange.random.next() % said.denominator < said.numerator;
 }
 
 FaultStats::~FaultStats() {

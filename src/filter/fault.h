@@ -20,7 +20,8 @@ struct FaultShare {
   std::string_view header;  // "" if none may
   RuntimeKey runtime;
 
-  bool holds(const Exchange& exchange) const;
+  /// The request's own chance, with what a header and the runtime say; `instead` is a key of the runtime that wins.
+  bool holds(const Exchange& exchange, const RuntimeValue* instead = nullptr) const;
 };
 
 struct FaultDelay {
@@ -51,6 +52,7 @@ struct FaultSpec : route::FilterSettings {
   uint64_t max_active_faults = UINT64_MAX;
   RuntimeKey max_active_runtime;
   bool count_downstream_clusters = true;
+  RuntimeFamily of_clusters;  // what an operator says about requests of one downstream cluster: "fault.http.<cluster>…"
 };
 
 /// What is counted of requests from one cluster (x-envoy-downstream-service-cluster).

@@ -63,6 +63,7 @@ std::shared_ptr<FaultSpec> read(const google::protobuf::Any& configuration, cons
   if (from.has_max_active_faults()) spec->max_active_faults = from.max_active_faults().value();
   spec->max_active_runtime = context.runtime_key(or_default(from.max_active_faults_runtime(), "fault.http.max_active_faults"));
   spec->count_downstream_clusters = !from.disable_downstream_cluster_stats();
+  spec->of_clusters = context.runtime_family("fault.http.");
   return diagnostics.errors().size() == errors ? spec : nullptr;
 }
 

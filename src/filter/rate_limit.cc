@@ -17,13 +17,22 @@ class RateLimit final : public Filter, private CallEvents {
 
   Verdict on_request(Exchange& exchange) override {
     exchange_ = &exchange;
-    if (!wanted(exchange)) return Verdict::proceed();
+    wanted_ = wanted(exchange);
+    if (!wanted_) return Verdict::proceed();
     std::vector<Descriptor> descriptors;
-    describe(exchange, descriptors);
+    describe(exchange, false, descriptors);
     if (descriptors.empty()) return Verdict::proceed();
-    const std::string& domain = settings_ != nullptr && !settings_->domain.empty() ? settings_->domain : spec_.domain;
-    call_ = exchange.call(spec_.service, encode_rate_limit_request(domain, descriptors), *this);
+    calling_ = true;
+    call_ = exchange.call(spec_.service, encode_rate_limit_request(domain(), descriptors), *this);
     return Verdict::pause();
+  }
+
+  /// Some limits count what a request turned out to cost: the service is told, not asked.
+  void on_end(Exchange& exchange) override {
+    if (!wanted_ || calling_) return;
+    std::vector<Descriptor> descriptors;
+    describe(exchange, true, descriptors);
+    if (!descriptors.empty()) exchange.tell(spec_.service, encode_rate_limit_request(domain(), descriptors));
   }
 
   void on_reply(Exchange& exchange) override {
@@ -48,8 +57,12 @@ class RateLimit final : public Filter, private CallEvents {
     return spec_.requests == RateLimitSpec::Requests::kAll || (spec_.requests == RateLimitSpec::Requests::kInternal) == internal;
   }
 
-  void describe(Exchange& exchange, std::vector<Descriptor>& descriptors) const {
-    const DescriptorRules rules{.stage = spec_.stage, .service_cluster = spec_.service_cluster};
+  const std::string& domain() const {
+    return settings_ != nullptr && !settings_->domain.empty() ? settings_->domain : spec_.domain;
+  }
+
+  void describe(Exchange& exchange, bool on_done, std::vector<Descriptor>& descriptors) const {
+    const DescriptorRules rules{.stage = spec_.stage, .service_cluster = spec_.service_cluster, .on_done = on_done};
     if (exchange.route == nullptr || exchange.route->forward() == nullptr) return;
     if (settings_ != nullptr && !settings_->rate_limits.empty()) {
       return add_descriptors(settings_->rate_limits, rules, exchange, descriptors);
@@ -66,6 +79,7 @@ class RateLimit final : public Filter, private CallEvents {
 
   void on_answer(std::string_view message) override {
     auto answer = decode_rate_limit_answer(message);
+    calling_ = false;
     if (!answer) return on_call_failed(13, "");
     answer_ = std::move(*answer);
     Arena& arena = exchange_->arena;
@@ -92,6 +106,7 @@ class RateLimit final : public Filter, private CallEvents {
   }
 
   void on_call_failed(int, std::string_view) override {
+    calling_ = false;
     upstream::ClusterStats* stats = this->stats();
     if (stats != nullptr) stats->ratelimit_error.add();
     const bool deny =
@@ -124,6 +139,8 @@ class RateLimit final : public Filter, private CallEvents {
   const RateLimitSettings* const settings_;
   Exchange* exchange_ = nullptr;
   RateLimitAnswer answer_;
+  bool wanted_ = false;
+  bool calling_ = false;
   bool over_limit_ = false;
   bool limited_ = false;
   std::unique_ptr<Call> call_;

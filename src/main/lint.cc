@@ -47,7 +47,8 @@ class Lint {
     const bool has_endpoints = std::ranges::any_of(
         cluster.assignment.localities, [](const upstream::LocalityEndpoints& each) { return !each.endpoints.empty(); });
     if (has_endpoints || cluster.spec->discovery == DiscoveryType::kEds ||
-        cluster.spec->discovery == DiscoveryType::kOriginalDst) {
+        cluster.spec->discovery == DiscoveryType::kOriginalDst || cluster.spec->discovery == DiscoveryType::kAggregate ||
+        cluster.spec->discovery == DiscoveryType::kDynamicForwardProxy) {
       return;
     }
     warn(cluster.place, "",

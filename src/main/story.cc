@@ -64,7 +64,8 @@ std::string place_text(const DryRun::Place* table, const std::string& below) {
 }
 
 std::string_view name_of(upstream::DiscoveryType type) {
-  constexpr std::string_view kNames[] = {"static", "strict DNS", "logical DNS", "EDS", "original destination"};
+  constexpr std::string_view kNames[] = {"static",    "strict DNS",           "logical DNS", "EDS", "original destination",
+                                         "aggregate", "dynamic forward proxy"};
   return kNames[static_cast<size_t>(type)];
 }
 std::string_view name_of(upstream::BalancerKind kind) {

@@ -190,7 +190,9 @@ void Resolver::ask(const std::string& name, AddressFamily family, Query& query) 
         Result<Answer> answer;
         if (status == ARES_SUCCESS) {
           answer = read_answer(info);
-        } else if (status != ARES_ENODATA && status != ARES_ENOTFOUND) {
+        } else if (status == ARES_ENODATA || status == ARES_ENOTFOUND) {
+          answer = Answer{.why_none = ares_strerror(status)};
+        } else {
           answer = failure(ares_strerror(status));
         }
         ares_freeaddrinfo(info);

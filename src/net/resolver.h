@@ -31,6 +31,7 @@ class Resolver {
  public:
   struct Answer {
     std::vector<Address> addresses;  // port 0; empty: the name does not exist or has no address of that family
+    std::string_view why_none;       // in c-ares' words
     std::optional<uint32_t> ttl_s;   // the least of all records; nothing if no DNS server was asked
   };
   using Callback = std::move_only_function<void(Result<Answer>)>;

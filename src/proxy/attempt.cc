@@ -33,7 +33,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   request_ = &request;
   if (!choose_host(cluster, priority)) return;
   grpc_ = http::is_grpc(request);
-  pool_ = cluster.pool(*host_, downstream, priority, connection_wishes(cluster.spec(), request));
+  pool_ = serving_->pool(*host_, downstream, priority, connection_wishes(serving_->spec(), request));
   if (pool_ == nullptr) return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
@@ -47,7 +47,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
 
 bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priority) {
   forget();
-  answered_ = deferred_ = canary_ = refused_ = false;
+  answered_ = late_reported_ = deferred_ = canary_ = refused_ = false;
   body_sent_ = body_received_ = 0;
   started_at_ = loop_.now();
   measures_try_time_ = true;
@@ -55,13 +55,15 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   cluster_ = &cluster;
   ++cluster.users;
   priority_ = priority;
-  host_ = events_.choose_host(cluster);
+  host_ = events_->choose_host(cluster);
   if (host_ == nullptr) {
     cluster.stats().upstream_cx_none_healthy.add();
     fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
     return false;
   }
   canary_ = host_->endpoint->canary;
+  serving_ = &host_->owner;
+  ++serving_->users;
   info_.upstream_remote_address = host_->endpoint->address;
   info_.upstream_host_name = host_->endpoint->hostname;
   info_.upstream_local_address = nullptr;
@@ -71,14 +73,15 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
 void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority) {
   request_ = nullptr;
   if (!choose_host(cluster, priority)) return;
-  const upstream::CircuitBreakers& breakers = cluster.state()->breakers_for(priority);
+  const upstream::CircuitBreakers& breakers = serving_->state()->breakers_for(priority);
   if (breakers.connections.open() || breakers.pending_requests.open()) {
-    (breakers.connections.open() ? cluster.stats().upstream_cx_overflow : cluster.stats().upstream_rq_pending_overflow).add();
+    upstream::ClusterStats& stats = serving_->stats();
+    (breakers.connections.open() ? stats.upstream_cx_overflow : stats.upstream_rq_pending_overflow).add();
     return fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
   TunnelEvents& maker = *this;
   http::StreamEvents& user = *this;
-  tunnel_ = std::make_unique<ConnectTunnel>(cluster, *host_, priority, maker, user);
+  tunnel_ = std::make_unique<ConnectTunnel>(*serving_, *host_, priority, maker, user);
   info_.upstream_connect_start = tunnel_->connect_start();
 }
 
@@ -87,7 +90,7 @@ void Attempt::on_tunnel_open() {
   info_.upstream_local_address = tunnel_->local_address();
   info_.upstream_connection_id = tunnel_->connection_id();
   stream_ = tunnel_.get();
-  events_.on_connected();
+  events_->on_connected();
 }
 
 void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
@@ -100,7 +103,7 @@ void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
 }
 
 void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
-  upstream::ClusterStats& stats = cluster_->stats();
+  upstream::ClusterStats& stats = serving_->stats();
   const MonotonicNs now = loop_.now();
   stats.upstream_rq_total.add();
   stats.upstream_rq_active.add();
@@ -108,7 +111,7 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   host_->stats.rq_active.add();
   host_->endpoint->active_requests.fetch_add(1, std::memory_order_relaxed);
   counted_active_ = true;
-  request_lease_ = cluster_->state()->breakers_for(priority_).requests.take();
+  request_lease_ = serving_->state()->breakers_for(priority_).requests.take();
   info_.upstream_connect_complete = connection.connected_at() > info_.upstream_connect_start ? connection.connected_at() : now;
   info_.upstream_request_start = now;
   info_.upstream_local_address = connection.local_address();
@@ -117,7 +120,7 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   report(upstream::OutlierResult::kConnected);
   stream_ = &connection.open_stream(*this);
   info_.upstream_protocol = stream_->protocol();
-  events_.on_connected();
+  events_->on_connected();
 }
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
@@ -127,13 +130,13 @@ void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
-http::HeaderMap& Attempt::incoming_headers() { return events_.response_headers(); }
-http::HeaderMap& Attempt::incoming_trailers() { return events_.response_trailers(); }
-void Attempt::on_informational() { events_.on_informational(); }
-void Attempt::on_room() { events_.on_room(); }
+http::HeaderMap& Attempt::incoming_headers() { return events_->response_headers(); }
+http::HeaderMap& Attempt::incoming_trailers() { return events_->response_trailers(); }
+void Attempt::on_informational() { events_->on_informational(); }
+void Attempt::on_room() { events_->on_room(); }
 
 void Attempt::on_headers(bool end_stream) {
-  const http::HeaderMap& response = events_.response_headers();
+  const http::HeaderMap& response = events_->response_headers();
   answered_ = true;
   if (measuring_) [[unlikely]] {
     response_lines_ = static_cast<uint32_t>(lines_of(response));
@@ -143,8 +146,8 @@ void Attempt::on_headers(bool end_stream) {
   if (grpc_) grpc_status = parse_number<uint32_t>(response.get(http::HeaderId::kGrpcStatus));
   report(upstream::OutlierResult::kAnswered,
          grpc_status ? upstream::http_status_of_grpc(*grpc_status) : static_cast<uint32_t>(response.status()));
-  if (response.has(http::HeaderId::kEnvoyImmediateHealthCheckFail) && cluster_->state()->tell_failed_check != nullptr) {
-    cluster_->state()->tell_failed_check(host_->endpoint);
+  if (response.has(http::HeaderId::kEnvoyImmediateHealthCheckFail) && serving_->state()->tell_failed_check != nullptr) {
+    serving_->state()->tell_failed_check(host_->endpoint);
   }
   canary_ = canary_ || response.get(http::HeaderId::kEnvoyUpstreamCanary) == "true";
   const bool broken = response.status() / 100 == 5;
@@ -154,46 +157,46 @@ void Attempt::on_headers(bool end_stream) {
     judge(!broken && (!grpc_ || is_good(grpc_status)));
   }
   if (end_stream) end_of_response();
-  events_.on_headers(end_stream);
+  events_->on_headers(end_stream);
 }
 
 void Attempt::on_body(std::string_view bytes, bool end_stream) {
   body_received_ += bytes.size();
   if (end_stream && std::exchange(deferred_, false)) judge(false);  // no trailers, no status
   if (end_stream) end_of_response();
-  events_.on_body(bytes, end_stream);
+  events_->on_body(bytes, end_stream);
 }
 
 void Attempt::on_trailers() {
   if (std::exchange(deferred_, false)) {
-    judge(is_good(parse_number<uint32_t>(events_.response_trailers().get(http::HeaderId::kGrpcStatus))));
+    judge(is_good(parse_number<uint32_t>(events_->response_trailers().get(http::HeaderId::kGrpcStatus))));
   }
   end_of_response();
-  events_.on_trailers();
+  events_->on_trailers();
 }
 
 /// With both directions ended the codec lets go of the stream by itself. A response that came before the request was through
 /// leaves a stream on which we would go on sending for nothing.
 void Attempt::end_of_response() {
   http::Stream* stream = std::exchange(stream_, nullptr);
-  if (stream != nullptr && !events_.request_ended()) stream->reset(http::Reset::kLocal);
+  if (stream != nullptr && !events_->request_ended()) stream->reset(http::Reset::kLocal);
 }
 
 void Attempt::on_reset(http::Reset reason, std::string_view) {
   const bool multiplexed = stream_ != nullptr && stream_->protocol() == http::Protocol::kHttp2;
   stream_ = nullptr;
-  report(upstream::OutlierResult::kConnectFailed);
+  if (!late_reported_) report(upstream::OutlierResult::kConnectFailed);
   if (!answered_ || deferred_) judge(false);
   if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
-    cluster_->stats().upstream_rq_rx_reset.add();
+    serving_->stats().upstream_rq_rx_reset.add();
   // As Envoy counts: a request whose HTTP/2 connection went away had waited in vain.
-  if (multiplexed && reason == http::Reset::kConnectionTermination) cluster_->stats().upstream_rq_pending_failure_eject.add();
+  if (multiplexed && reason == http::Reset::kConnectionTermination) serving_->stats().upstream_rq_pending_failure_eject.add();
   fail({.reason = reason, .transport_reason = {}, .connected = true});
 }
 
 void Attempt::fail(const UpstreamFailure& failure) {
   release();
-  events_.on_failure(failure);
+  events_->on_failure(failure);
 }
 
 /// Whom the answer is counted for, beside its cluster.
@@ -244,7 +247,7 @@ void Attempt::measure() {
     }
   }
   if (spec.tracks_timeout_budgets && measures_try_time_) {
-    const int64_t limit_ms = events_.try_limit_ms();
+    const int64_t limit_ms = events_->try_limit_ms();
     const int64_t elapsed_ms = (loop_.now() - started_at_) / kNsPerMs;
     stats.timeout_budget_per_try_percent_used.record(limit_ms > 0 ? elapsed_ms * 100 / limit_ms : 0);
   }
@@ -255,18 +258,23 @@ void Attempt::count_timeout(bool whole) {
   if (host_ == nullptr) return;
   host_->stats.rq_timeout.add();
   if (!answered_) judge(false);
-  if (!answered_) report(upstream::OutlierResult::kTimeout);
+  if (!answered_ && !late_reported_) report(upstream::OutlierResult::kTimeout);
+}
+
+void Attempt::report_late() {
+  late_reported_ = true;
+  report(upstream::OutlierResult::kTimeout);
 }
 
 void Attempt::report(upstream::OutlierResult result, uint32_t code) {
-  if (host_ != nullptr) upstream::report_outlier(*cluster_->state(), host_->endpoint, result, code);
+  if (host_ != nullptr) upstream::report_outlier(*serving_->state(), host_->endpoint, result, code);
 }
 
 void Attempt::abort() {
   if (pool_ != nullptr) pool_->withdraw(*this);
   if (stream_ != nullptr) {
     // Over HTTP/1 nothing is reset: the connection is closed.
-    if (stream_->protocol() == http::Protocol::kHttp2) cluster_->stats().upstream_rq_tx_reset.add();
+    if (stream_->protocol() == http::Protocol::kHttp2) serving_->stats().upstream_rq_tx_reset.add();
     std::exchange(stream_, nullptr)->reset(http::Reset::kLocal);
   }
   release();
@@ -281,7 +289,7 @@ void Attempt::release() {
     loop_.dispose(std::move(tunnel_));  // it may still be telling us what led here
   }
   if (std::exchange(counted_active_, false)) {
-    cluster_->stats().upstream_rq_active.subtract();
+    serving_->stats().upstream_rq_active.subtract();
     host_->stats.rq_active.subtract();
     host_->endpoint->active_requests.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -291,6 +299,7 @@ void Attempt::release() {
 void Attempt::forget() {
   if (cluster_ == nullptr) return;
   --std::exchange(cluster_, nullptr)->users;
+  if (serving_ != nullptr) --std::exchange(serving_, nullptr)->users;
   host_ = nullptr;
 }
 

@@ -53,7 +53,7 @@ class AttemptEvents {
 /// attempt. Writes down in the StreamInfo where it went.
 class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, private TunnelEvents {
  public:
-  Attempt(AttemptEvents& events, format::StreamInfo& info, loop::EventLoop& loop) : events_(events), info_(info), loop_(loop) {}
+  Attempt(AttemptEvents& events, format::StreamInfo& info, loop::EventLoop& loop) : events_(&events), info_(info), loop_(loop) {}
   ~Attempt() {
     abort();
     forget();
@@ -73,6 +73,11 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void count_codes(bool wanted) { counts_codes_ = wanted; }
   /// So much of the request's body was given to the stream.
   void count_body(size_t bytes) { body_sent_ += bytes; }
+  /// From now on somebody else is told.
+  void report_to(AttemptEvents& events) { events_ = &events; }
+  /// No head of an answer has come yet.
+  bool awaits_answer() const { return cluster_ != nullptr && !answered_; }
+
   /// The request is answered with this status, whether the endpoint sent it or not.
   void count_answer(int status);
   /// The response was received in full: accounts for it. The milliseconds that it took since the request was complete; none if
@@ -86,6 +91,8 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void abort();
   /// The endpoint took too long: `whole`: for the request and not only for the try.
   void count_timeout(bool whole = false);
+  /// The same for one that may still answer: only outlier detection hears of it.
+  void report_late();
   /// The request is over: lets go of the cluster, whose names its log line used.
   void forget();
 
@@ -115,10 +122,11 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void report(upstream::OutlierResult result, uint32_t code = 0);
   void release();
 
-  AttemptEvents& events_;
+  AttemptEvents* events_;
   format::StreamInfo& info_;
   loop::EventLoop& loop_;
   upstream::Cluster* cluster_ = nullptr;
+  upstream::Cluster* serving_ = nullptr;  // the one that the host belongs to: another one if cluster_ stands for several
   upstream::Host* host_ = nullptr;
   upstream::Pool* pool_ = nullptr;
   http::Stream* stream_ = nullptr;
@@ -127,8 +135,9 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   upstream::Priority priority_ = upstream::Priority::kDefault;
   bool counted_active_ = false;
   bool grpc_ = false;
-  bool answered_ = false;
-  bool deferred_ = false;  // of gRPC: trailers will say whether it went well
+  bool answered_ = false;       // a head came
+  bool late_reported_ = false;  // that it took too long was told already
+  bool deferred_ = false;       // of gRPC: trailers will say whether it went well
   bool canary_ = false;
   bool refused_ = false;  // by a circuit breaker: the endpoint had nothing to do with it
   bool counts_codes_ = true;

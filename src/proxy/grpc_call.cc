@@ -34,13 +34,13 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
     frame_ += message;
     request_.set_pseudo(HeaderId::kMethod, "POST");
     request_.set_pseudo(HeaderId::kScheme, "http");
-    request_.set_pseudo(HeaderId::kPath, spec.path);
-    request_.set_pseudo(HeaderId::kAuthority, spec.authority.empty() ? spec.cluster : spec.authority);
+    request_.set_pseudo(HeaderId::kPath, memory_.copy(spec.path));
+    request_.set_pseudo(HeaderId::kAuthority, memory_.copy(spec.authority.empty() ? spec.cluster : spec.authority));
     request_.add("te", "trailers");
     if (spec.timeout_ms > 0) request_.add("grpc-timeout", memory_.join(memory_.decimal(spec.timeout_ms), "m"));
     request_.add(HeaderId::kContentType, "application/grpc");
     for (const filter::CallSpec::Header& header : spec.metadata) {
-      request_.add(header.name, memory_.copy(header.value.evaluate(memory_, context)));
+      request_.add(memory_.copy(header.name), memory_.copy(header.value.evaluate(memory_, context)));
     }
     request_.add(HeaderId::kEnvoyInternal, "true");
     if (const net::AddressPtr& own = worker.identity().address) request_.add(HeaderId::kForwardedFor, memory_.copy(own->ip()));
@@ -156,7 +156,36 @@ class Handle final : public filter::Call {
   std::unique_ptr<Exchange> exchange_;
 };
 
+/// Keeps itself until there is an answer, or none any more.
+class Letter final : public loop::Disposable, private filter::CallEvents {
+ public:
+  static void send(Worker& worker, const filter::CallSpec& spec, std::string_view message, const format::FormatContext& context) {
+    auto letter = std::unique_ptr<Letter>(new Letter(worker.loop()));
+    filter::CallEvents& events = *letter;
+    letter->exchange_ = std::make_unique<Exchange>(worker, spec, message, context, events);
+    letter->self_ = std::move(letter);
+  }
+
+ private:
+  explicit Letter(loop::EventLoop& loop) : loop_(loop) {}
+  void on_answer(std::string_view) override { end(); }
+  void on_call_failed(int, std::string_view) override { end(); }
+  void end() {
+    exchange_->let_go();
+    loop_.dispose(std::move(exchange_));
+    loop_.dispose(std::move(self_));
+  }
+
+  loop::EventLoop& loop_;
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Letter> self_;
+};
+
 }  // namespace
+
+void tell_grpc(Worker& worker, const filter::CallSpec& spec, std::string_view message, const format::FormatContext& context) {
+  Letter::send(worker, spec, message, context);
+}
 
 std::unique_ptr<filter::Call> start_grpc_call(Worker& worker, const filter::CallSpec& spec, std::string_view message,
                                               const format::FormatContext& context, filter::CallEvents& events) {

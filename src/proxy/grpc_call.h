@@ -16,4 +16,7 @@ class Worker;
 std::unique_ptr<filter::Call> start_grpc_call(Worker& worker, const filter::CallSpec& spec, std::string_view message,
                                               const format::FormatContext& context, filter::CallEvents& events);
 
+/// The same, but nobody waits for the answer. `spec` outlives this call, not what comes of it.
+void tell_grpc(Worker& worker, const filter::CallSpec& spec, std::string_view message, const format::FormatContext& context);
+
 }  // namespace weir::proxy

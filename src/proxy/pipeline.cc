@@ -273,7 +273,6 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster)) return Next::kGoOn;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
-  router_.look_at(*cluster, forward);
 
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, groups, connection_->buffer_limit());
@@ -283,9 +282,9 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
 }
 
 /// After the changes of the configuration, which may speak of tries and timeouts.
-RequestTimeouts Pipeline::settle_limits(const route::Forward& forward) {
+RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedges) {
   if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  const RequestTimeouts limits = request_timeouts(forward, request_headers_);
+  const RequestTimeouts limits = request_timeouts(forward, hedges, request_headers_);
   set_stream_limits(forward, limits);
   if (limits.expected_ms > 0 && envoy_headers()) {
     request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
@@ -422,6 +421,12 @@ void Pipeline::on_next_turn() {
 upstream::Cluster* Pipeline::cluster(std::string_view name) { return worker_.cluster(name); }
 
 std::shared_ptr<void>& Pipeline::kept_for_connection(std::string_view name) { return connection_->kept(name); }
+
+std::shared_ptr<upstream::DnsCache> Pipeline::dns_cache(std::string_view name) { return worker_.dns_cache(name); }
+
+void Pipeline::tell(const filter::CallSpec& spec, std::string_view message) {
+  tell_grpc(worker_, spec, message, format_context());
+}
 
 std::unique_ptr<filter::Call> Pipeline::call(const filter::CallSpec& spec, std::string_view message, filter::CallEvents& events) {
   return start_grpc_call(worker_, spec, message, format_context(), events);

@@ -66,6 +66,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void count_too_large() override;
   upstream::Cluster* cluster(std::string_view name) override;
   std::shared_ptr<void>& kept_for_connection(std::string_view name) override;
+  std::shared_ptr<upstream::DnsCache> dns_cache(std::string_view name) override;
+  void tell(const filter::CallSpec& spec, std::string_view message) override;
   std::unique_ptr<filter::Call> call(const filter::CallSpec& spec, std::string_view message, filter::CallEvents& events) override;
   bool fails_health_checks() const override;
   const http::HeaderMap& trailers_of_response() const override { return response_trailers_; }
@@ -85,7 +87,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   /// The request, which is complete, goes its way from the beginning once more.
   void start_over();
   /// The request's first endpoint is known: what bounds its tries, of which it also tells the upstream.
-  RequestTimeouts settle_limits(const route::Forward& forward);
+  RequestTimeouts settle_limits(const route::Forward& forward, bool hedges);
   /// A limit of ours is why the request fails.
   void mark_overloaded() { overloaded_ = true; }
   void pause_downstream();

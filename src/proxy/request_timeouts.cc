@@ -45,7 +45,7 @@ std::optional<int64_t> parse_grpc_timeout(std::string_view text) {
   }
 }
 
-RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap& request) {
+RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, http::HeaderMap& request) {
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
   if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
@@ -83,7 +83,8 @@ RequestTimeouts request_timeouts(const route::Forward& forward, http::HeaderMap&
   request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
   request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
-  limits.expected_ms = limits.try_ms > 0 ? limits.try_ms : limits.response_ms;
+  // A try whose time is up is still waited for, where tries are hedged.
+  limits.expected_ms = limits.try_ms > 0 && !hedges ? limits.try_ms : limits.response_ms;
   if (forward.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
     request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(limits.expected_ms), "m"));
   }

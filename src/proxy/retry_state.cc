@@ -29,7 +29,8 @@ bool matches_any(const std::vector<format::HeaderMatcher>& matchers, const http:
 
 }  // namespace
 
-void RetryState::begin(const route::RetryPolicy* policy, http::HeaderMap& request) {
+void RetryState::begin(const route::RetryPolicy* policy, const route::HedgePolicy* hedge, http::HeaderMap& request) {
+  if (hedge != nullptr) hedges_ = hedge->hedge_on_per_try_timeout;
   const bool asked = std::ranges::any_of(kRetryHeaders, [&](HeaderId id) { return request.has(id); });
   if (policy == nullptr && !asked) return;
   policy_ = policy;
@@ -45,6 +46,8 @@ void RetryState::read_headers(http::HeaderMap& request) {
   conditions_ |= route::parse_retry_on(request.get(HeaderId::kEnvoyRetryOn)) |
                  route::parse_retry_grpc_on(request.get(HeaderId::kEnvoyRetryGrpcOn));
   if (const auto most = parse_number<uint32_t>(request.get(HeaderId::kEnvoyMaxRetries))) remaining_ = *most;
+  const std::string_view hedge = request.get(HeaderId::kEnvoyHedgeOnPerTryTimeout);
+  if (hedge == "true" || hedge == "false") hedges_ = hedge == "true";
   more_statuses_ = request.get(HeaderId::kEnvoyRetriableStatusCodes);
   const std::string_view names = request.get(HeaderId::kEnvoyRetriableHeaderNames);
   if (!names.empty()) {
@@ -169,15 +172,39 @@ int64_t RetryState::next_delay_ms(Random& random, upstream::ClusterStats& stats)
 }
 
 void RetryState::remember(const upstream::Endpoint& endpoint, Arena& arena) {
-  if (policy_ == nullptr || !policy_->avoid_previous_hosts) return;
-  tried_ = arena.make<Tried>(&endpoint, tried_);
+  if (policy_ == nullptr || (!policy_->avoid_previous_hosts && policy_->new_priority_after == 0)) return;
+  tried_ = arena.make<Tried>(endpoint.life.get(), priority_, tried_);
+  ++tried_count_;
+}
+
+/// As in Envoy: worked out anew after every so many tries; when all priorities were tried, it begins from the start.
+const upstream::PriorityShares* RetryState::shares(const upstream::PriorityLoad& usual) {
+  if (policy_ == nullptr || policy_->new_priority_after == 0 || tried_count_ < policy_->new_priority_after) return nullptr;
+  if (tried_count_ % policy_->new_priority_after == 0) {
+    tried_priorities_.resize(std::max(tried_priorities_.size(), usual.healthy.size()));
+    for (const Tried* tried = tried_; tried != nullptr; tried = tried->before) {
+      if (tried->priority < tried_priorities_.size()) tried_priorities_[tried->priority] = true;
+    }
+    shares_ = upstream::shares_without(usual, tried_priorities_);
+    if (!shares_) {
+      tried_priorities_.assign(tried_priorities_.size(), false);
+      tried_count_ = 0;
+      tried_ = nullptr;
+      shares_ = upstream::shares_without(usual, tried_priorities_);
+    }
+  }
+  return shares_ && shares_->healthy.size() == usual.healthy.size() ? &*shares_ : nullptr;
 }
 
 bool RetryState::rejects(const upstream::Endpoint& endpoint) const {
   if (policy_ == nullptr) return false;
   if (policy_->omit_canary_hosts && endpoint.canary) return true;
+  for (const auto& unwanted : policy_->omit_metadata) {
+    if (!unwanted.empty() && endpoint.lb_metadata != nullptr && endpoint.lb_metadata->has_all(unwanted, true)) return true;
+  }
+  if (!policy_->avoid_previous_hosts) return false;
   for (const Tried* tried = tried_; tried != nullptr; tried = tried->before) {
-    if (tried->endpoint == &endpoint) return true;
+    if (tried->life == endpoint.life.get()) return true;
   }
   return false;
 }

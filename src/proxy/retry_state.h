@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -29,9 +30,11 @@ class RetryState {
   };
 
   /// Takes the headers that speak of retries out of the request. `policy` may be null, and outlives the request.
-  void begin(const route::RetryPolicy* policy, http::HeaderMap& request);
+  void begin(const route::RetryPolicy* policy, const route::HedgePolicy* hedge, http::HeaderMap& request);
   /// Whether a retry is possible at all: then what is sent must be kept.
   bool enabled() const { return conditions_ != 0; }
+  /// Whether a try that takes too long is not given up, but followed by another beside it.
+  bool hedges() const { return hedges_; }
   /// No further try, e.g. because the request is too large to keep.
   void give_up() { conditions_ = 0; }
 
@@ -41,11 +44,22 @@ class RetryState {
   Decision after_reset(http::Reset reason, bool connected, upstream::Cluster& cluster, const route::RequestGroups& groups,
                        upstream::Priority priority);
 
+  /// A try takes too long, and is not given up.
+  Decision beside(upstream::Cluster& cluster, const route::RequestGroups& groups, upstream::Priority priority) {
+    return decide(true, cluster, groups, priority);
+  }
+  /// Whether another try would have followed this answer, had there not been one already.
+  bool would_retry(const http::HeaderMap& response) const { return enabled() && response_is_retriable(response); }
+
   /// How long to wait before the try that was just decided on: jittered and growing, unless the response named a time.
   int64_t next_delay_ms(Random& random, upstream::ClusterStats& stats);
 
   /// Notes where a try went.
   void remember(const upstream::Endpoint& endpoint, Arena& arena);
+  /// The priority of the endpoint that will be remembered next.
+  void note_priority(uint32_t priority) { priority_ = priority; }
+  /// How the next try is shared among priorities; null for as usual.
+  const upstream::PriorityShares* shares(const upstream::PriorityLoad& usual);
   /// Whether the next try should rather go elsewhere. Asked at most choices() times.
   bool rejects(const upstream::Endpoint& endpoint) const;
   int64_t choices() const { return policy_ == nullptr ? 1 : policy_->host_selection_max_attempts; }
@@ -54,7 +68,8 @@ class RetryState {
 
  private:
   struct Tried {
-    const upstream::Endpoint* endpoint;
+    const upstream::EndpointLife* life;  // only to be compared
+    uint32_t priority;
     const Tried* before;
   };
 
@@ -74,6 +89,11 @@ class RetryState {
   int64_t back_off_ms_ = 0;         // of the next retry, before jitter; 0: none was needed yet
   int64_t named_delay_ms_ = 0;
   const Tried* tried_ = nullptr;
+  uint32_t tried_count_ = 0;
+  uint32_t priority_ = 0;
+  std::vector<bool> tried_priorities_;
+  std::optional<upstream::PriorityShares> shares_;  // among those that were not tried
+  bool hedges_ = false;
   upstream::Budget::Lease lease_;
 };
 

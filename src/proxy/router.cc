@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/http_connection.h"
+#include "proxy/late_try.h"
 #include "proxy/local_reply.h"
 #include "proxy/pipeline.h"
 #include "proxy/worker.h"
@@ -20,15 +21,25 @@ using upstream::ClusterStats;
 
 Router::Router(Pipeline& pipeline)
     : pipeline_(pipeline),
-      attempt_(*this, pipeline.info, pipeline.loop),
+      attempt_(make_attempt()),
       body_(pipeline.loop.blocks()),
       response_timer_(loop::Timer::calling<&Router::on_response_timeout>(pipeline.loop.timers(), *this)) {}
 
 // --- the request goes upstream ---
 
-void Router::look_at(const upstream::Cluster& cluster, const route::Forward& forward) {
-  if (!cluster.hashes() || forward.hash_policies.empty()) return;
-  hash_ = route::request_hash(forward.hash_policies, pipeline_.request, pipeline_.info, &set_cookies_);
+/// Of the request as it goes upstream, and for all tries the same.
+std::optional<uint64_t> Router::hash() {
+  if (!std::exchange(hashed_, true) && !forward_->hash_policies.empty()) {
+    hash_ = route::request_hash(forward_->hash_policies, pipeline_.request, pipeline_.info, &set_cookies_);
+  }
+  return hash_;
+}
+
+std::unique_ptr<Attempt> Router::make_attempt() {
+  AttemptEvents& events = *this;
+  auto attempt = std::make_unique<Attempt>(events, pipeline_.info, pipeline_.loop);
+  attempt->count_codes(counts_codes_);
+  return attempt;
 }
 
 void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups,
@@ -36,10 +47,10 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
   forward_ = &forward;
   groups_ = groups;
   buffer_limit_ = buffer_limit;
-  retry_.begin(forward.retry_policy.get(), pipeline_.request);
+  retry_.begin(forward.retry_policy.get(), forward.hedge_policy.get(), pipeline_.request);
   keeps_body_ = retry_.enabled() || forward.internal_redirects;
   counts_codes_ = pipeline_.counts_codes();
-  attempt_.count_codes(counts_codes_);
+  attempt_->count_codes(counts_codes_);
   try_once(cluster);
   if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
 }
@@ -70,9 +81,9 @@ void Router::try_once(upstream::Cluster& cluster) {
   pipeline_.info.attempts = ++tries_;
   const auto priority = static_cast<upstream::Priority>(forward_->priority);
   if (pipeline_.ends_connect()) {
-    attempt_.start_tunnel(cluster, priority);
+    attempt_->start_tunnel(cluster, priority);
   } else {
-    attempt_.start(cluster, priority, pipeline_.downstream_protocol(), pipeline_.request);
+    attempt_->start(cluster, priority, pipeline_.downstream_protocol(), pipeline_.request);
   }
 }
 
@@ -81,7 +92,7 @@ upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   if (host == nullptr) return host;
   if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   if (tries_ == 1) {
-    limits_ = pipeline_.settle_limits(*forward_);
+    limits_ = pipeline_.settle_limits(*forward_, retry_.hedges());
     if (!forward_->mirror_policies.empty()) start_mirrors();
   }
   return host;
@@ -120,12 +131,12 @@ uint32_t Router::more_choices() const {
 void Router::on_connected() {
   groups_.count(&route::GroupStats::upstream_rq_total);
   http::HeaderMap& request = pipeline_.request;
-  const std::string& hostname = attempt_.host()->endpoint->hostname;
+  const std::string& hostname = attempt_->host()->endpoint->hostname;
   if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
     route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
   }
   if (pipeline_.scheme_matches_upstream()) request.set_pseudo(HeaderId::kScheme, "http");
-  http::Stream& stream = *attempt_.stream();
+  http::Stream& stream = *attempt_->stream();
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ended() || !body_.empty() || pipeline_.has_request_trailers();
   stream.send_headers(request, !body_follows);
@@ -145,7 +156,7 @@ void Router::send_waiting_body(http::Stream& stream) {
     left -= piece.size();
     stream.send_body(piece, left == 0 && ends_with_body);
   });
-  attempt_.count_body(body_.size());
+  attempt_->count_body(body_.size());
   if (!keeps_body_) body_.clear();
   if (pipeline_.has_request_trailers()) stream.send_trailers(pipeline_.request_trailers());
 }
@@ -155,18 +166,18 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
   if (phase_ == Phase::kIdle) return;  // nobody wants it any more
   if (keeps_body_ && body_.size() + bytes.size() > pipeline_.replay_limit()) keep_no_more();
   if (phase_ == Phase::kIdle) return;
-  http::Stream* stream = attempt_.stream();
+  http::Stream* stream = attempt_->stream();
   if (stream == nullptr || keeps_body_) body_.append(bytes);
   if (stream == nullptr) {
     if (body_.size() > buffer_limit_) pipeline_.pause_downstream();
     return;
   }
-  attempt_.count_body(bytes.size());
+  attempt_->count_body(bytes.size());
   stream->send_body(bytes, end_stream);
   if (end_stream) {
     pipeline_.info.upstream_request_complete = pipeline_.loop.now();
   } else if (stream->over_limit()) {
-    attempt_.cluster()->stats().upstream_flow_control_backed_up_total.add();
+    attempt_->cluster()->stats().upstream_flow_control_backed_up_total.add();
     pipeline_.pause_downstream();
   }
 }
@@ -175,8 +186,8 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
 void Router::keep_no_more() {
   keeps_body_ = false;
   retry_.give_up();
-  attempt_.cluster()->stats().retry_or_shadow_abandoned.add();
-  if (attempt_.stream() != nullptr) body_.clear();  // it was all sent
+  attempt_->cluster()->stats().retry_or_shadow_abandoned.add();
+  if (attempt_->stream() != nullptr) body_.clear();  // it was all sent
   if (phase_ == Phase::kBetweenTries) {
     fail(507, "exceeded request buffer limit while retrying upstream", "request_payload_exceeded_retry_buffer_limit");
   }
@@ -184,17 +195,17 @@ void Router::keep_no_more() {
 
 void Router::request_trailers() {
   mirrors_.for_each([&](Mirror& mirror) { mirror.copy_trailers(pipeline_.request_trailers()); });
-  if (http::Stream* stream = attempt_.stream()) stream->send_trailers(pipeline_.request_trailers());
+  if (http::Stream* stream = attempt_->stream()) stream->send_trailers(pipeline_.request_trailers());
 }
 
 void Router::request_complete() {
   if (phase_ == Phase::kIdle) return;
   if (limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
-  if (attempt_.stream() != nullptr) arm_try_timers();
+  if (attempt_->stream() != nullptr) arm_try_timers();
 }
 
 void Router::on_room() {
-  attempt_.cluster()->stats().upstream_flow_control_drained_total.add();
+  attempt_->cluster()->stats().upstream_flow_control_drained_total.add();
   pipeline_.resume_downstream();
 }
 
@@ -213,7 +224,12 @@ void Router::on_headers(bool end_stream) {
   touch_try();
   try_timer_.reset();
   if (retries_response() || follows_redirect()) return;
+  accept(end_stream);
+}
 
+/// This is the answer.
+void Router::accept(bool end_stream) {
+  give_up_others();
   format::StreamInfo& info = pipeline_.info;
   http::HeaderMap& response = pipeline_.response;
   response_begun_ = true;
@@ -246,16 +262,16 @@ void Router::on_trailers() {
 }
 
 void Router::pause_response() {
-  http::Stream* stream = attempt_.stream();
+  http::Stream* stream = attempt_->stream();
   if (stream == nullptr) return;
-  attempt_.cluster()->stats().upstream_flow_control_paused_reading_total.add();
+  attempt_->cluster()->stats().upstream_flow_control_paused_reading_total.add();
   stream->pause();
 }
 
 void Router::resume_response() {
-  http::Stream* stream = attempt_.stream();
+  http::Stream* stream = attempt_->stream();
   if (stream == nullptr) return;
-  attempt_.cluster()->stats().upstream_flow_control_resumed_reading_total.add();
+  attempt_->cluster()->stats().upstream_flow_control_resumed_reading_total.add();
   stream->resume();
 }
 
@@ -265,12 +281,12 @@ void Router::response_ended() {
   cancel_timers();
   phase_ = Phase::kIdle;
   count_budget();
-  if (const std::optional<int64_t> elapsed_ms = attempt_.complete()) groups_.record_time(*elapsed_ms);
+  if (const std::optional<int64_t> elapsed_ms = attempt_->complete()) groups_.record_time(*elapsed_ms);
 }
 
 /// How much of its time the request needed.
 void Router::count_budget() {
-  upstream::Cluster* cluster = attempt_.cluster();
+  upstream::Cluster* cluster = attempt_->cluster();
   const MonotonicNs since = pipeline_.info.request_complete;
   if (cluster == nullptr || !cluster->spec().tracks_timeout_budgets || since == 0) return;
   const int64_t elapsed_ms = (pipeline_.loop.now() - since) / kNsPerMs;
@@ -280,7 +296,7 @@ void Router::count_budget() {
 
 void Router::count_answer(int status) {
   if (!counts_codes_) return;
-  attempt_.count_answer(status);
+  attempt_->count_answer(status);
   groups_.count_code(status);
 }
 
@@ -294,6 +310,7 @@ void Router::on_failure(const UpstreamFailure& failure) {
     return;
   }
   if (retries_failure(failure)) return;
+  if (waits_for_others(describe(failure.reason).status)) return;
   Arena& arena = pipeline_.arena;
   format::StreamInfo& info = pipeline_.info;
   const FailureWords words = describe(failure.reason);
@@ -301,7 +318,7 @@ void Router::on_failure(const UpstreamFailure& failure) {
   if (!failure.transport_reason.empty()) info.upstream_transport_failure_reason = arena.copy(failure.transport_reason);
   if (response_begun_) {
     cancel_timers();
-    if (attempt_.cut_off_grpc()) pipeline_.count_cut_off_grpc();
+    if (attempt_->cut_off_grpc()) pipeline_.count_cut_off_grpc();
     pipeline_.give_up(arena.join("upstream_reset_after_response_started{", words.details, "}"));
     return;
   }
@@ -323,6 +340,7 @@ void Router::tell_tries(http::HeaderMap& response) const {
 /// Weir answers in the upstream's place.
 void Router::fail(int status, std::string_view body, std::string_view details) {
   cancel_timers();
+  give_up_others();
   phase_ = Phase::kIdle;
   if (!interim_seen_) count_answer(status);
   pipeline_.reply(status, body, details, Answerer::kRouter);
@@ -332,7 +350,8 @@ void Router::fail(int status, std::string_view body, std::string_view details) {
 
 void Router::abort() {
   cancel_timers();
-  attempt_.abort();
+  give_up_others();
+  attempt_->abort();
   mirrors_.for_each([](Mirror& mirror) { mirror.abandon(); });
   phase_ = Phase::kIdle;
 }
@@ -344,10 +363,12 @@ void Router::recycle() {
 
 void Router::begin_again() {
   cancel_timers();
-  attempt_.forget();
+  give_up_others();
+  attempt_->forget();
   retry_.recycle();
   forward_ = nullptr;
   limits_ = {};
+  hashed_ = false;
   hash_.reset();
   noted_criteria_.reset();
   set_cookies_.clear();

@@ -21,13 +21,13 @@ namespace weir::proxy {
 class Pipeline;
 
 /// kIdle ─▶ kTrying (endpoint, connection, request, response) ─▶ kIdle; on the way perhaps kTrying ─▶ kBetweenTries ─▶ kTrying.
+/// Where tries are hedged, one that takes too long goes on beside the next; if that fails: kTrying ─▶ kWaitingForOthers ─▶ kIdle.
 class Router final : private AttemptEvents, private upstream::PickContext {
  public:
   explicit Router(Pipeline& pipeline);
+  ~Router();
 
   // --- what the pipeline says ---
-  /// Looks at the request as it came, before it is changed for the upstream: what it hashes to may depend on that.
-  void look_at(const upstream::Cluster& cluster, const route::Forward& forward);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
   void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
@@ -62,16 +62,20 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void on_failure(const UpstreamFailure& failure) override;
 
   // PickContext
-  std::optional<uint64_t> hash() override { return hash_; }
+  std::optional<uint64_t> hash() override;
   const format::LbCriteria* criteria() override;
   const http::HeaderMap* headers() override;
   const format::StreamInfo* info() override;
   std::optional<upstream::WantedHost> wanted() override;
   uint32_t tries_before() const override { return tries_ - 1; }
+  const upstream::PriorityShares* shares(const upstream::PriorityLoad& usual) override {
+    return tries_ > 1 ? retry_.shares(usual) : nullptr;
+  }
+  void chose(uint32_t priority) override { retry_.note_priority(priority); }
   uint32_t more_choices() const override;
   bool rejects(const upstream::Endpoint& endpoint) override { return tries_ > 1 && retry_.rejects(endpoint); }
 
-  enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries };
+  enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries, kWaitingForOthers };
 
   void try_once(upstream::Cluster& cluster);
   void send_waiting_body(http::Stream& stream);
@@ -87,7 +91,21 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void on_retry_time();
   void mark_retry(http::HeaderMap& request);
 
+  // --- tries beside each other (hedging) ---
+  /// A try that took too long, while another one is made.
+  class LateTry;
+  std::unique_ptr<Attempt> make_attempt();
+  void try_beside();
+  void put_aside();
+  void count_others_late();
+  void on_late_headers(LateTry& late, bool end_stream);
+  void on_late_failure(LateTry& late, const UpstreamFailure& failure);
+  void drop(LateTry& late);
+  bool waits_for_others(int status);
+  void give_up_others();
+
   // --- how it ends ---
+  void accept(bool end_stream);
   void response_ended();
   void count_answer(int status);
   void count_budget();
@@ -106,13 +124,15 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void fail_late(std::string_view details);
 
   Pipeline& pipeline_;
-  Attempt attempt_;
+  std::unique_ptr<Attempt> attempt_;  // the newest
+  std::vector<std::unique_ptr<LateTry>> others_;
   RetryState retry_;
   const route::Forward* forward_ = nullptr;
   RequestTimeouts limits_;
   route::RequestGroups groups_;
 
-  std::optional<uint64_t> hash_;                      // of the request, where the cluster's balancer asks
+  bool hashed_ = false;
+  std::optional<uint64_t> hash_;                      // of the request, once a balancer has asked
   std::optional<format::LbCriteria> noted_criteria_;  // the route's with what filters noted
   std::vector<std::string_view> set_cookies_;         // that the answer brings, so that the next request hashes alike
 

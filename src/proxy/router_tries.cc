@@ -15,23 +15,29 @@ using upstream::ClusterStats;
 
 bool Router::retries_response() {
   if (!retry_.enabled()) return false;
-  upstream::Cluster& cluster = *attempt_.cluster();
+  upstream::Cluster& cluster = *attempt_->cluster();
   const int status = pipeline_.response.status();
   const RetryState::Decision decision = retry_.after_response(pipeline_.response, pipeline_.loop.wall(), cluster, groups_,
                                                               static_cast<upstream::Priority>(forward_->priority));
   if (decision == RetryState::Decision::kRetry) {
     cluster.stats().retry_codes.count(status);
-    attempt_.abort();
+    attempt_->abort();
     pipeline_.response.clear();
   }
   try_was_late_ = false;
-  return follow(decision);
+  if (follow(decision)) return true;
+  if (decision == RetryState::Decision::kNo || others_.empty()) return false;
+  attempt_->host()->stats.rq_error.add();  // another one may still bring a better answer
+  attempt_->abort();
+  pipeline_.response.clear();
+  phase_ = Phase::kWaitingForOthers;
+  return true;
 }
 
 bool Router::retries_failure(const UpstreamFailure& failure) {
   if (!retry_.enabled() || response_begun_) return false;
   try_was_late_ = false;
-  return follow(retry_.after_reset(failure.reason, failure.connected, *attempt_.cluster(), groups_,
+  return follow(retry_.after_reset(failure.reason, failure.connected, *attempt_->cluster(), groups_,
                                    static_cast<upstream::Priority>(forward_->priority)));
 }
 
@@ -53,7 +59,7 @@ bool Router::follow(RetryState::Decision decision) {
   try_idle_timer_.reset();
   stream_timer_.reset();
   if (retry_timer_ == nullptr) retry_timer_ = loop::Timer::make<&Router::on_retry_time>(pipeline_.loop.timers(), *this);
-  retry_timer_->arm(retry_.next_delay_ms(pipeline_.random, attempt_.cluster()->stats()));
+  retry_timer_->arm(retry_.next_delay_ms(pipeline_.random, attempt_->cluster()->stats()));
   return true;
 }
 
@@ -93,14 +99,14 @@ bool Router::follows_redirect() {
   const std::vector<uint32_t>& statuses = forward_->internal_redirects->response_codes;
   const auto status = static_cast<uint32_t>(pipeline_.response.status());
   if (std::ranges::find(statuses, status) == statuses.end()) return false;
-  ClusterStats& stats = attempt_.cluster()->stats();
+  ClusterStats& stats = attempt_->cluster()->stats();
   const bool whole = pipeline_.request_ended() && keeps_body_ && !pipeline_.has_request_trailers();
   if (!whole || !pipeline_.may_redirect(*forward_->internal_redirects)) {
     stats.upstream_internal_redirect_failed_total.add();
     return false;
   }
   stats.upstream_internal_redirect_succeeded_total.add();
-  attempt_.abort();
+  attempt_->abort();
   if (status == 303 && pipeline_.request.method() == "GET") body_.clear();
   pipeline_.start_over();
   return true;
@@ -123,7 +129,7 @@ void Router::arm_try_timers() {
 
 /// From when a try has its connection, whatever else goes on.
 void Router::arm_stream_timer() {
-  const int64_t limit_ms = limits_.try_stream_ms.value_or(attempt_.cluster()->spec().max_stream_duration_ms);
+  const int64_t limit_ms = limits_.try_stream_ms.value_or(attempt_->cluster()->spec().max_stream_duration_ms);
   if (limit_ms <= 0) return;
   stream_timer_ = loop::Timer::make<&Router::on_stream_too_long>(pipeline_.loop.timers(), *this);
   stream_timer_->arm(limit_ms);
@@ -144,12 +150,13 @@ void Router::cancel_timers() {
 
 /// The route's timeout, which counts from the moment the request was complete.
 void Router::on_response_timeout() {
-  attempt_.count_timeout(true);
+  count_others_late();
+  attempt_->count_timeout(true);
   count_budget();
-  if (attempt_.cluster() != nullptr) attempt_.cluster()->stats().upstream_rq_timeout.add();
+  if (attempt_->cluster() != nullptr) attempt_->cluster()->stats().upstream_rq_timeout.add();
   groups_.count(&route::GroupStats::upstream_rq_timeout);
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
-  attempt_.abort();
+  attempt_->abort();
   if (response_begun_) {
     cancel_timers();
     pipeline_.give_up("response_timeout");
@@ -164,19 +171,20 @@ void Router::fail_late(std::string_view details) {
 }
 
 void Router::on_try_timeout() {
-  attempt_.cluster()->stats().upstream_rq_per_try_timeout.add();
+  if (retry_.hedges()) return try_beside();
+  attempt_->cluster()->stats().upstream_rq_per_try_timeout.add();
   end_late_try("upstream_per_try_timeout");
 }
 
 void Router::on_try_idle_timeout() {
-  attempt_.cluster()->stats().upstream_rq_per_try_idle_timeout.add();
+  attempt_->cluster()->stats().upstream_rq_per_try_idle_timeout.add();
   end_late_try("upstream_per_try_idle_timeout");
 }
 
 void Router::on_stream_too_long() {
   constexpr std::string_view kDetails = "upstream_max_stream_duration_reached";
-  attempt_.cluster()->stats().upstream_rq_max_duration_reached.add();
-  attempt_.abort();
+  attempt_->cluster()->stats().upstream_rq_max_duration_reached.add();
+  attempt_->abort();
   if (retries_failure({.reason = http::Reset::kLocal, .transport_reason = {}, .connected = true})) return;
   pipeline_.info.flags.set(ResponseFlag::kUpstreamMaxStreamDurationReached);
   cancel_timers();
@@ -186,8 +194,8 @@ void Router::on_stream_too_long() {
 }
 
 void Router::end_late_try(std::string_view details) {
-  attempt_.count_timeout();
-  attempt_.abort();
+  attempt_->count_timeout();
+  attempt_->abort();
   if (response_begun_) {
     count_budget();
     pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);

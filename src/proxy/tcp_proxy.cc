@@ -99,6 +99,9 @@ void TcpProxy::connect() {
     stats.upstream_cx_none_healthy.add();
     return give_up(ResponseFlag::kNoHealthyUpstream);
   }
+  if (serving_ != nullptr) --serving_->users;
+  serving_ = &host->owner;
+  ++serving_->users;
   ++stream_info_.attempts;
   if (spec_->tunnel) {
     open_tunnel(*host);
@@ -113,13 +116,13 @@ void TcpProxy::connect() {
 void TcpProxy::open_connection(upstream::Host& host) {
   stream_info_.upstream_remote_address = host.endpoint->address;
   stream_info_.upstream_host_name = host.endpoint->hostname;
-  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*cluster_, host, upstream::Priority::kDefault, upstream_);
+  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*serving_, host, upstream::Priority::kDefault, upstream_);
   stream_info_.upstream_connect_start = upstream_connection_->connect_start();
 }
 
 void TcpProxy::open_tunnel(upstream::Host& host) {
   if (arena_ == nullptr) arena_ = std::make_unique<Arena>();
-  tunnel_ = std::make_unique<HttpTunnel>(*cluster_, host, *spec_->tunnel, stream_info_, *arena_, worker_.random());
+  tunnel_ = std::make_unique<HttpTunnel>(*serving_, host, *spec_->tunnel, stream_info_, *arena_, worker_.random());
   tunnel_->set_handler(upstream_);
   stream_info_.upstream_connect_start = tunnel_->connect_start();
   if (!tunnel_->open()) return connect_later();
@@ -272,6 +275,7 @@ void TcpProxy::gone(bool by_upstream) {
   stream_info_.end = worker_.loop().now();
   write_log(format::LogType::kTcpConnectionEnd);
   stream_->close();
+  if (serving_ != nullptr) --std::exchange(serving_, nullptr)->users;
   if (cluster_ != nullptr) --std::exchange(cluster_, nullptr)->users;
   listener_->on_connection_gone(*this, stream_info_.start);
   worker_.remove(*this);

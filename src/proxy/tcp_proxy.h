@@ -87,6 +87,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   format::StreamInfo stream_info_;
   Side downstream_{*this}, upstream_{*this};
   upstream::Cluster* cluster_ = nullptr;
+  upstream::Cluster* serving_ = nullptr;          // whose endpoint it is: another one if cluster_ stands for several
   const format::LbCriteria* criteria_ = nullptr;  // of the cluster's endpoint
   std::unique_ptr<upstream::TcpConnection> upstream_connection_;
   std::unique_ptr<Arena> arena_;  // only for tunnels

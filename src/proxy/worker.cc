@@ -75,6 +75,7 @@ void Worker::take_latest_snapshot() {
     if (clusters_[id] != nullptr && clusters_[id]->state().get() != next) retire(std::move(clusters_[id]));
   }
   cluster_ids_.clear();
+  dns_caches_.clear();
   snapshot_ = std::move(snapshot);
 }
 
@@ -95,8 +96,8 @@ upstream::Cluster* Worker::cluster(uint32_t id) {
   if (!known()) take_latest_snapshot();
   if (!known()) return nullptr;
   upstream::InternalListeners* const listeners = this;
-  clusters_[id] =
-      std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_, listeners);
+  clusters_[id] = std::make_unique<upstream::Cluster>(loop_, snapshot_->clusters[id], index_, next_upstream_connection_id_,
+                                                      listeners, [this](uint32_t member) { return cluster(member); });
   return clusters_[id].get();
 }
 
@@ -109,6 +110,18 @@ upstream::Cluster* Worker::cluster(std::string_view name) {
   }
   const auto found = cluster_ids_.find(name);
   return found == cluster_ids_.end() ? nullptr : cluster(found->second);
+}
+
+std::shared_ptr<upstream::DnsCache> Worker::dns_cache(std::string_view name) {
+  if (snapshot_ == nullptr) return nullptr;
+  if (dns_caches_.empty()) {
+    for (const auto& state : snapshot_->clusters) {
+      if (state != nullptr && state->dns_cache != nullptr)
+        dns_caches_.emplace(state->spec->forward_proxy->cache->name, state->dns_cache);
+    }
+  }
+  const auto found = dns_caches_.find(name);
+  return found == dns_caches_.end() ? nullptr : found->second;
 }
 
 /// The cluster finishes the requests that use it; then it goes.

@@ -80,6 +80,8 @@ class Worker final : private upstream::InternalListeners {
   /// The cluster with this number, made when first asked for; null if there is none.
   upstream::Cluster* cluster(uint32_t id);
   upstream::Cluster* cluster(std::string_view name);
+  /// The DNS cache of that name; null if no cluster has it.
+  std::shared_ptr<upstream::DnsCache> dns_cache(std::string_view name);
   Pipeline& take_pipeline();
   void give_back_pipeline(Pipeline& pipeline);
   /// The Date line's value (RFC 9110 §5.6.7), kept for a second.
@@ -115,6 +117,7 @@ class Worker final : private upstream::InternalListeners {
   SnapshotPtr snapshot_;
   std::vector<std::unique_ptr<upstream::Cluster>> clusters_;
   std::unordered_map<std::string_view, uint32_t> cluster_ids_;  // of snapshot_, filled when first needed
+  std::unordered_map<std::string_view, std::shared_ptr<upstream::DnsCache>> dns_caches_;  // the same
   std::vector<std::unique_ptr<upstream::Cluster>> retired_;
   std::vector<std::unique_ptr<ActiveListener>> listeners_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;  // all there are

@@ -10,7 +10,10 @@
 #include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb.h"
 #include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb.h"
 #include "envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.pb.h"
+#include "envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
+#include "format/lb_criteria_config.h"
 #include "route/retry_conditions.h"
 
 namespace weir::route {
@@ -22,6 +25,7 @@ using Path = ConfigReader::Path;
 namespace {
 
 constexpr const char* kRetryHostPredicates = "envoy.retry_host_predicates";
+constexpr const char* kRetryPriorities = "envoy.retry_priorities";
 constexpr const char* kRedirectPredicates = "envoy.internal_redirect_predicates";
 
 std::shared_ptr<const RetryPolicy> retry_policy(ConfigReader& reader, const v3::RetryPolicy& config, const Path& at) {
@@ -61,6 +65,14 @@ std::shared_ptr<const RetryPolicy> retry_policy(ConfigReader& reader, const v3::
     const std::string_view type = config::type_name(predicate.typed_config().type_url());
     result->avoid_previous_hosts |= type == "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
     result->omit_canary_hosts |= type == "envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate";
+    envoy::extensions::retry::host::omit_host_metadata::v3::OmitHostMetadataConfig omit;
+    if (predicate.typed_config().UnpackTo(&omit)) {
+      result->omit_metadata.push_back(format::read_lb_criteria(omit.metadata_match()).items);
+    }
+  }
+  envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig priorities;
+  if (config.retry_priority().typed_config().UnpackTo(&priorities)) {
+    result->new_priority_after = static_cast<uint32_t>(priorities.update_frequency());
   }
   for (const v3::RetryPolicy::ResetHeader& header : config.rate_limited_retry_back_off().reset_headers()) {
     result->reset_headers.push_back({http::HeaderName(header.name()), header.format() == v3::RetryPolicy::UNIX_TIMESTAMP});
@@ -240,7 +252,8 @@ void declare_policies(config::SupportTable& table) {
       .fields({"retry_on", "num_retries", "per_try_timeout", "per_try_idle_timeout", "host_selection_retry_max_attempts",
                "retriable_status_codes", "retry_back_off", "rate_limited_retry_back_off", "retriable_headers",
                "retriable_request_headers"})
-      .extensions("retry_host_predicate", kRetryHostPredicates);
+      .extensions("retry_host_predicate", kRetryHostPredicates)
+      .extensions("retry_priority", kRetryPriorities);
   table.message<v3::RetryPolicy::RetryBackOff>().all_fields();
   table.message<v3::RetryPolicy::RateLimitedRetryBackOff>().all_fields();
   table.message<v3::RetryPolicy::ResetHeader>().all_fields();
@@ -253,8 +266,17 @@ void declare_policies(config::SupportTable& table) {
       .extension<envoy::extensions::retry::host::omit_canary_hosts::v3::OmitCanaryHostsPredicate>(
           kRetryHostPredicates, "envoy.retry_host_predicates.omit_canary_hosts")
       .all_fields();
-  // Envoy starts one request, too, whatever initial_requests says.
-  table.message<v3::HedgePolicy>().fields({"initial_requests", "additional_request_chance"});
+  table
+      .extension<envoy::extensions::retry::host::omit_host_metadata::v3::OmitHostMetadataConfig>(
+          kRetryHostPredicates, "envoy.retry_host_predicates.omit_host_metadata")
+      .all_fields();
+  table.message<v3::RetryPolicy::RetryPriority>().all_fields();
+  table
+      .extension<envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig>(
+          kRetryPriorities, "envoy.retry_priorities.previous_priorities")
+      .all_fields();
+  // Envoy starts one request, too, whatever initial_requests and additional_request_chance say.
+  table.message<v3::HedgePolicy>().fields({"initial_requests", "additional_request_chance", "hedge_on_per_try_timeout"});
   table.message<v3::RouteAction::RequestMirrorPolicy>()
       .fields({"cluster", "cluster_header", "runtime_fraction", "disable_shadow_host_suffix_append"})
       .harmless({"trace_sampled"});

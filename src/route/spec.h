@@ -143,6 +143,11 @@ struct RetryPolicy {
 
   bool avoid_previous_hosts = false;  // envoy.retry_host_predicates.previous_hosts
   bool omit_canary_hosts = false;     // envoy.retry_host_predicates.omit_canary_hosts
+  /// envoy.retry_host_predicates.omit_host_metadata, each as canonical texts of what an endpoint must not have.
+  std::vector<std::vector<std::pair<std::string, std::string>>> omit_metadata;
+  /// envoy.retry_priorities.previous_priorities: after so many tries, and again after as many more, the next one goes to a
+  /// priority that was not tried; 0: off.
+  uint32_t new_priority_after = 0;
 
   struct ResetHeader {
     http::HeaderName name;

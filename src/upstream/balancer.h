@@ -29,6 +29,9 @@ struct BalancerWorld {
   Random& random;
 };
 
+/// The priority for a request; it may be one that the plan does not have. `hash` is random, or what the request hashes to.
+PriorityChoice choose_priority(const BalancingPlan& plan, uint64_t hash, PickContext& context);
+
 std::unique_ptr<Balancer> make_balancer(const BalancerWorld& world);
 
 // Those that make_balancer() chooses from.

@@ -66,6 +66,12 @@ class Reader {
     good_ = false;
   }
 
+  bool provides() const {
+    const std::string_view type = config::type_name(from_.cluster_type().typed_config().type_url());
+    return type == "envoy.extensions.clusters.aggregate.v3.ClusterConfig" ||
+           type == "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
+  }
+
   // --- lb_policy and the fields beside it ---
 
   void by_name(const Common& common) {
@@ -91,7 +97,7 @@ class Reader {
         hashing(common.consistent_hashing_lb_config());
         break;
       case Cluster::CLUSTER_PROVIDED:
-        if (from_.type() == Cluster::ORIGINAL_DST) break;
+        if (from_.type() == Cluster::ORIGINAL_DST || provides()) break;
         error(FieldPath{&at_, "lb_policy"}, "this type of cluster provides no load balancing policy of its own", "remove it");
         break;
       default:
@@ -181,7 +187,9 @@ class Reader {
       override_sources(override_host, typed);
       policy(override_host.fallback_policy(), FieldPath{&typed, "fallback_policy"});
     } else if (any.Is<policies::cluster_provided::v3::ClusterProvided>()) {
-      error(config, "this type of cluster provides no load balancing policy of its own", "choose another one");
+      if (from_.type() != Cluster::ORIGINAL_DST && !provides()) {
+        error(config, "this type of cluster provides no load balancing policy of its own", "choose another one");
+      }
     } else {
       error(config, "there is no load balancing policy of the type " + config::quoted(any.type_url()), "");
     }

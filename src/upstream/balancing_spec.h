@@ -13,7 +13,7 @@
 
 namespace weir::upstream {
 
-enum class BalancerKind : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
+enum class BalancerKind : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev, kClientWeighted };
 
 /// An endpoint that became healthy only now gets less than its share for a while.
 struct SlowStart {
@@ -54,6 +54,15 @@ struct SubsetSpec {
   bool allow_redundant_keys = false;
 };
 
+/// Endpoints say themselves how busy they are, in their answers (ORCA), and are weighed by that.
+struct ClientWeighted {
+  int64_t blackout_ms = 10'000;      // so long what they say does not count yet
+  int64_t expiry_ms = 180'000;       // after so long it does not count any more
+  int64_t update_ms = 1'000;         // how often weights are worked out
+  double error_penalty = 1;          // how much errors weigh
+  std::vector<std::string> metrics;  // what stands for the utilisation, if the application says nothing itself
+};
+
 /// Where a request names the endpoints that it wants to go to, in their order (envoy.load_balancing_policies.override_host).
 struct OverrideSource {
   std::string header;                      // in lower case; "" for:
@@ -73,6 +82,8 @@ struct BalancingSpec {
   bool full_scan = false;
   double active_request_bias = 1;
   RuntimeKey active_request_bias_key;
+
+  ClientWeighted client_weighted;
 
   // ring hash and Maglev
   uint64_t minimum_ring_size = 1024;

@@ -20,11 +20,12 @@ const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
 }
 
 Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
-                 InternalListeners* internal_listeners)
+                 InternalListeners* internal_listeners, Find find)
     : loop_(loop),
       state_(std::move(state)),
       stats_(state_->stats.mine(worker)),
       context_{loop, *state_, stats_, worker, next_connection_id, internal_listeners},
+      find_(std::move(find)),
       balancer_(make_balancer({spec().balancing, *state_, stats_, loop.random()})) {
   update(state_->endpoints.load());
 }
@@ -33,26 +34,10 @@ Cluster::~Cluster() = default;
 
 void Cluster::update(EndpointSetPtr endpoints) {
   if (endpoints == endpoints_) return;
-  std::unordered_map<const Endpoint*, std::unique_ptr<Host>> known;
-  for (auto& host : hosts_) known.emplace(host->endpoint.get(), std::move(host));
-  hosts_.clear();
-  if (endpoints != nullptr) {
-    for (const EndpointPtr& endpoint : endpoints->endpoints) {
-      if (auto found = known.find(endpoint.get()); found != known.end()) {
-        hosts_.push_back(std::move(found->second));
-        known.erase(found);
-      } else {
-        hosts_.push_back(
-            std::make_unique<Host>(endpoint, endpoint->stats.mine(context_.worker), zone_stats(endpoint->locality.zone)));
-      }
-    }
-  }
   std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
-  for (auto& [endpoint, host] : known) {
-    host->for_each_pool([](Pool& pool) { pool.drain(); });
-    leaving_.push_back(std::move(host));
-  }
+  follow(endpoints != nullptr ? endpoints->endpoints : std::vector<EndpointPtr>());
   by_address_.clear();
+  by_name_.clear();
   peeked_.clear();
   // What the balancer looks at must not go before it has the new.
   const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
@@ -68,8 +53,46 @@ void Cluster::update(EndpointSetPtr endpoints) {
   balancer_->adopt(*endpoints_, *plan_);
 }
 
+/// Hosts whose endpoints live on stay, mostly where they were; those of others drain.
+void Cluster::follow(const std::vector<EndpointPtr>& endpoints) {
+  size_t alike = 0;
+  const auto take = [this](Host& host, const EndpointPtr& endpoint) {
+    host.endpoint = endpoint;
+    host.zone = zone_stats(endpoint->locality.zone);
+  };
+  while (alike < hosts_.size() && alike < endpoints.size() && hosts_[alike]->endpoint->life == endpoints[alike]->life) {
+    take(*hosts_[alike], endpoints[alike]);
+    ++alike;
+  }
+  if (alike == hosts_.size() && alike == endpoints.size()) return;
+  std::unordered_map<const EndpointLife*, std::unique_ptr<Host>> known;
+  for (size_t i = alike; i < hosts_.size(); ++i) {
+    const EndpointLife* life = hosts_[i]->endpoint->life.get();
+    if (!known.try_emplace(life, std::move(hosts_[i])).second) leave(std::move(hosts_[i]));
+  }
+  hosts_.resize(alike);
+  for (size_t i = alike; i < endpoints.size(); ++i) {
+    if (auto found = known.find(endpoints[i]->life.get()); found != known.end()) {
+      hosts_.push_back(std::move(found->second));
+      take(*hosts_.back(), endpoints[i]);
+      known.erase(found);
+    } else {
+      hosts_.push_back(std::make_unique<Host>(*this, endpoints[i], endpoints[i]->stats.mine(context_.worker),
+                                              zone_stats(endpoints[i]->locality.zone)));
+    }
+  }
+  for (auto& [life, host] : known) leave(std::move(host));
+}
+
+void Cluster::leave(std::unique_ptr<Host> host) {
+  host->for_each_pool([](Pool& pool) { pool.drain(); });
+  leaving_.push_back(std::move(host));
+}
+
 Host* Cluster::choose(PickContext& context) {
   if (spec().original_dst) return dial(context);
+  if (!spec().member_ids.empty()) return choose_of_members(context);
+  if (spec().forward_proxy) return choose_by_name(context);
   if (hosts_.empty()) {
     if (!spec().balancing.subsets && spec().balancing.healthy_panic_percent != 0) stats_.lb_healthy_panic.add();
     return nullptr;
@@ -100,10 +123,10 @@ Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
   auto& place = host.pools[kind][static_cast<size_t>(priority)];
   if (place == nullptr) {
     if (!may_have_another_pool(priority)) return nullptr;
-    place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
-                                   spec().transport_for(host.endpoint->transport_match));
+    place =
+        std::make_unique<Pool>(context_, host.endpoint, protocol, priority, spec().transport_for(host.endpoint->transport_match));
   }
-  if (spec().predictive_preconnect_ratio > 1 && !hashes() && !preconnecting_) [[unlikely]]
+  if (spec().predictive_preconnect_ratio > 1 && !spec().balancing.hashes() && !preconnecting_) [[unlikely]]
     preconnect(downstream, priority);
   return place.get();
 }
@@ -163,7 +186,7 @@ Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
   auto& place = host.named_pools[key];
   if (place == nullptr) {
     if (!may_have_another_pool(priority)) return nullptr;
-    place = std::make_unique<Pool>(context_, *host.endpoint, protocol, priority,
+    place = std::make_unique<Pool>(context_, host.endpoint, protocol, priority,
                                    spec().transport_for(host.endpoint->transport_match), wishes);
   }
   return place.get();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,13 +15,17 @@
 
 namespace weir::upstream {
 
+class Cluster;
+
 /// One endpoint as one worker uses it.
 struct Host {
   /// `zone`: what is counted of answers from the endpoint's zone; null where the proxy does not know its own.
-  Host(EndpointPtr endpoint, EndpointStats& stats, AnswerStats* zone) : endpoint(std::move(endpoint)), stats(stats), zone(zone) {}
-  const EndpointPtr endpoint;
+  Host(Cluster& owner, EndpointPtr endpoint, EndpointStats& stats, AnswerStats* zone)
+      : owner(owner), endpoint(std::move(endpoint)), stats(stats), zone(zone) {}
+  Cluster& owner;
+  EndpointPtr endpoint;  // as it is described now
   EndpointStats& stats;
-  AnswerStats* const zone;
+  AnswerStats* zone;
   bool failed = false;                          // checks say so: no use of its connections any more
   std::unique_ptr<Pool> pools[3][kPriorities];  // by protocol (HTTP/1, HTTP/2, ALPN decides) and priority
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> named_pools;  // for requests with wishes of their own
@@ -43,8 +48,12 @@ struct Host {
 
 class Cluster {
  public:
+  /// The worker's cluster with a number; null if there is none.
+  using Find = std::function<Cluster*(uint32_t)>;
+
+  /// Only an aggregate cluster needs `find`.
   Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
-          InternalListeners* internal_listeners = nullptr);
+          InternalListeners* internal_listeners = nullptr, Find find = {});
   ~Cluster();
 
   const ClusterSpec& spec() const { return *state_->spec; }
@@ -58,10 +67,9 @@ class Cluster {
     return own == nullptr || own->zone.empty() ? nullptr : &stats_.zones.of(zone);
   }
 
-  /// The host for the next request; null if there is none that may be used.
+  /// The host for the next request; null if there is none that may be used. It may belong to another cluster, for which this one
+  /// stands.
   Host* choose(PickContext& context);
-  /// Whether what a request hashes to matters.
-  bool hashes() const { return spec().balancing.hashes(); }
   /// The share of all requests that shall be refused, for the service is overloaded.
   double drop_share() const { return endpoints_ == nullptr ? 0 : endpoints_->drop_share; }
   /// The pool to reach a host by; made when first asked for. `downstream` decides for clusters that follow it.
@@ -84,8 +92,19 @@ class Cluster {
     std::unique_ptr<Host> host;
     bool used = true;  // since the last sweep
   };
+  /// A priority of a cluster that this one stands for.
+  struct MemberLevel {
+    Cluster* cluster = nullptr;
+    uint32_t priority = 0;
+  };
+  Host* choose_of_members(PickContext& context);
+  void look_at_members();
+  Host* choose_by_name(PickContext& context);
+  Host* host_named(std::string_view name);
   Host* dial(PickContext& context);
   void sweep_dialled();
+  void follow(const std::vector<EndpointPtr>& endpoints);
+  void leave(std::unique_ptr<Host> host);
   Host* host_at(std::string_view address);
   Host* overridden(PickContext& context);
   Pool* named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
@@ -102,8 +121,13 @@ class Cluster {
   std::vector<std::unique_ptr<Host>> hosts_;  // in the order of the set
   std::vector<std::unique_ptr<Host>> leaving_;
   std::unordered_map<std::string_view, Host*> by_address_;  // filled when a host is first asked for by its address
+  std::unordered_map<std::string_view, Host*> by_name_;     // of a dynamic forward proxy
   std::unordered_map<std::string, Dialled> dialled_;
   MonotonicNs last_sweep_ = 0;
+  const Find find_;
+  std::vector<std::pair<Cluster*, const void*>> seen_members_;  // with their plans, when the following was worked out
+  std::vector<MemberLevel> member_levels_;                      // one after the other
+  PriorityLoad member_load_;                                    // of these
   std::unique_ptr<Balancer> balancer_;
   bool preconnecting_ = false;
   std::deque<Host*> peeked_;  // chosen in advance, to have connections ready

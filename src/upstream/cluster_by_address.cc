@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "upstream/cluster.h"
+#include "upstream/forward_proxy.h"
 #include "upstream/original_dst.h"
 
 namespace weir::upstream {
@@ -35,6 +36,25 @@ Host* Cluster::overridden(PickContext& context) {
   return nullptr;
 }
 
+Host* Cluster::host_named(std::string_view name) {
+  if (by_name_.empty()) {
+    for (const auto& host : hosts_) by_name_.emplace(host->endpoint->name, host.get());
+  }
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+/// Where the request's host says, in a dynamic forward proxy: its DNS cache has looked up the name before.
+Host* Cluster::choose_by_name(PickContext& context) {
+  const std::string name = wanted_name(*spec().forward_proxy, context);
+  if (Host* host = host_named(name)) return host;
+  // What the cache has found is told with the next mail: it may be on its way.
+  const EndpointSetPtr newest = state_->endpoints.load();
+  if (newest == endpoints_) return nullptr;
+  update(newest);
+  return host_named(name);
+}
+
 Host* Cluster::dial(PickContext& context) {
   const net::AddressPtr address = original_destination(*spec().original_dst, context, stats_);
   if (address == nullptr || !address->is_ip()) return nullptr;
@@ -45,7 +65,7 @@ Host* Cluster::dial(PickContext& context) {
   sweep_dialled();
   auto endpoint = std::make_shared<Endpoint>(state_->workers(), address);
   EndpointStats& stats = endpoint->stats.mine(context_.worker);
-  return (dialled_[address->text()] = {std::make_unique<Host>(std::move(endpoint), stats, zone_stats(""))}).host.get();
+  return (dialled_[address->text()] = {std::make_unique<Host>(*this, std::move(endpoint), stats, zone_stats(""))}).host.get();
 }
 
 /// Clients choose the addresses: those that nobody uses any more must not pile up.

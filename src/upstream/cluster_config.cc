@@ -10,8 +10,9 @@
 #include "config/duration.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
+#include "envoy/extensions/clusters/aggregate/v3/cluster.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
-#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb.h"
 #include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -20,6 +21,7 @@
 #include "net/address_config.h"
 #include "stats/registry.h"
 #include "upstream/balancing_config.h"
+#include "upstream/dns_cache_config.h"
 #include "upstream/health_config.h"
 #include "upstream/match_values.h"
 
@@ -32,6 +34,7 @@ using config::milliseconds;
 using envoy::config::cluster::v3::CircuitBreakers;
 using envoy::config::cluster::v3::Cluster;
 using extensions::clusters::dns::v3::DnsCluster;
+using ForwardProxy = extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
 using HttpOptions = extensions::upstreams::http::v3::HttpProtocolOptions;
 
 namespace {
@@ -64,6 +67,7 @@ class Reader {
     protocol();
     connections(sources_.bind_default);
     transports();
+    if (spec_->forward_proxy) names_in_tls();
     good_ = read_health(from_, at_, sources_.runtime, *spec_, diagnostics_) && good_;
     return good_ ? spec_ : nullptr;
   }
@@ -127,9 +131,45 @@ class Reader {
     if (from_.has_cleanup_interval()) into.cleanup_ms = milliseconds(from_.cleanup_interval());
   }
 
+  void forward_proxy(const ForwardProxy& from, const FieldPath& type) {
+    spec_->discovery = DiscoveryType::kDynamicForwardProxy;
+    provides_balancer("a dynamic forward proxy");
+    ForwardProxySpec& into = spec_->forward_proxy.emplace();
+    const FieldPath typed{&type, "typed_config"};
+    if (from.has_sub_clusters_config()) return error(FieldPath{&typed, "sub_clusters_config"}, "is not implemented yet", "");
+    if (!from.has_dns_cache_config()) return error(typed, "needs a dns_cache_config", "");
+    into.cache = read_dns_cache(from.dns_cache_config(), FieldPath{&typed, "dns_cache_config"}, diagnostics_);
+    good_ = good_ && into.cache.has_value();
+    insecure_names_ = from.allow_insecure_cluster_options();
+  }
+
+  /// Clients choose the hosts: that these are who they should be must be checked.
+  void names_in_tls() {
+    if (spec_->transport.tls != nullptr) spec_->forward_proxy->default_port = 443;
+    if (insecure_names_) return;
+    if (!from_.typed_extension_protocol_options().contains(kHttpOptionsName)) {
+      spec_->auto_sni = spec_->auto_san_validation = true;
+    } else if (!spec_->auto_sni || !spec_->auto_san_validation) {
+      error("cluster_type", "a dynamic forward proxy needs auto_sni and auto_san_validation",
+            "set them in the HttpProtocolOptions, or allow_insecure_cluster_options");
+    }
+  }
+
+  void provides_balancer(std::string_view what) {
+    if (from_.lb_policy() == Cluster::CLUSTER_PROVIDED || from_.has_load_balancing_policy()) return;
+    error("lb_policy", std::string(what) + " cannot have " + Cluster::LbPolicy_Name(from_.lb_policy()),
+          "set lb_policy: CLUSTER_PROVIDED");
+  }
+
   // Unlike the enumeration, the names of cluster types are in the singular: envoy.cluster.static.
   void custom_type() {
     const FieldPath type{&at_, "cluster_type"};
+    if (extensions::clusters::aggregate::v3::ClusterConfig config; from_.cluster_type().typed_config().UnpackTo(&config)) {
+      spec_->discovery = DiscoveryType::kAggregate;
+      spec_->members.assign(config.clusters().begin(), config.clusters().end());
+      return provides_balancer("an aggregate cluster");
+    }
+    if (ForwardProxy config; from_.cluster_type().typed_config().UnpackTo(&config)) return forward_proxy(config, type);
     const std::string& name = from_.cluster_type().name();
     if (name == "envoy.cluster.static") {
       spec_->discovery = DiscoveryType::kStatic;
@@ -225,15 +265,7 @@ class Reader {
   }
 
   void cares(const core::TypedExtensionConfig& from, const FieldPath& at) {
-    extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig config;
-    if (!from.typed_config().UnpackTo(&config)) return;  // getaddrinfo: the machine's own resolvers, as by default
-    const FieldPath path{&at, "typed_config"};
-    spec_->dns_resolver = {};
-    servers(config.resolvers(), FieldPath{&path, "resolvers"});
-    net::ResolverSpec& resolver = spec_->dns_resolver;
-    resolver.servers_are_fallback = config.use_resolvers_as_fallback();
-    resolver.tcp_only = config.dns_resolver_options().use_tcp_for_dns_lookups();
-    resolver.no_search = config.dns_resolver_options().no_default_search_domain();
+    good_ = read_dns_resolver(from, at, diagnostics_, spec_->dns_resolver) && good_;
   }
 
   void servers(const google::protobuf::RepeatedPtrField<core::Address>& from, const FieldPath& at) {
@@ -270,8 +302,10 @@ class Reader {
   }
 
   void endpoints() {
-    if (spec_->discovery == DiscoveryType::kEds || spec_->discovery == DiscoveryType::kOriginalDst)
-      return;  // Envoy ignores a load_assignment there
+    using enum DiscoveryType;
+    const bool ignored = spec_->discovery == kEds || spec_->discovery == kOriginalDst || spec_->discovery == kAggregate ||
+                         spec_->discovery == kDynamicForwardProxy;
+    if (ignored) return;  // as in Envoy
     const FieldPath path{&at_, "load_assignment"};
     good_ = read_assignment(from_.load_assignment(), spec_->discovery, path, diagnostics_, spec_->assignment) && good_;
   }
@@ -507,6 +541,7 @@ class Reader {
   config::Diagnostics& diagnostics_;
   const ClusterSources& sources_;
   std::shared_ptr<ClusterSpec> spec_;
+  bool insecure_names_ = false;
   bool good_ = true;
 };
 

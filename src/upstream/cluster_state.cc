@@ -30,11 +30,11 @@ void count_members(ClusterState& cluster, const EndpointSet& set) {
 
 /// Of how many priorities the endpoints are others now.
 uint64_t changed_priorities(const EndpointSet* before, const EndpointSet& after) {
-  std::map<uint32_t, std::vector<const Endpoint*>> had, has;
+  std::map<uint32_t, std::vector<const EndpointLife*>> had, has;
   if (before != nullptr) {
-    for (const EndpointPtr& endpoint : before->endpoints) had[endpoint->priority].push_back(endpoint.get());
+    for (const EndpointPtr& endpoint : before->endpoints) had[endpoint->priority].push_back(endpoint->life.get());
   }
-  for (const EndpointPtr& endpoint : after.endpoints) has[endpoint->priority].push_back(endpoint.get());
+  for (const EndpointPtr& endpoint : after.endpoints) has[endpoint->priority].push_back(endpoint->life.get());
   uint64_t changed = 0;
   for (const auto& [priority, endpoints] : has) changed += had[priority] != endpoints;
   for (const auto& [priority, endpoints] : had) changed += !endpoints.empty() && !has.contains(priority);
@@ -81,7 +81,7 @@ void begin_watching(const ClusterState& cluster, const EndpointSet& set, const E
   }
   for (const EndpointPtr& endpoint : set.endpoints) {
     const auto found = known.find(endpoint->address->text());
-    if (found != known.end() && found->second == endpoint.get()) continue;
+    if (found != known.end() && found->second->life == endpoint->life) continue;
     if (spec.outlier && endpoint->outlier == nullptr) endpoint->outlier = std::make_unique<OutlierRecord>();
     if (found != known.end()) {
       endpoint->set(found->second->flags());

@@ -35,6 +35,8 @@ struct OutlierRates {
   std::atomic<double> average = -1, threshold = -1;
 };
 
+class DnsCache;
+
 struct ClusterState {
   /// `counts`: those of the cluster that this one replaces, or null.
   ClusterState(std::shared_ptr<const ClusterSpec> spec, size_t workers, std::shared_ptr<ClusterCounts> counts = nullptr)
@@ -53,6 +55,8 @@ struct ClusterState {
   stats::Sharded<ClusterStats>& stats;
   MembershipStats& membership;
   mutable CircuitBreakers breakers[kPriorities];
+  /// Of a dynamic forward proxy; null for others.
+  std::shared_ptr<DnsCache> dns_cache;
   /// The newest endpoints; written by main, read by a worker when it first uses the cluster. Changes are also mailed.
   std::atomic<EndpointSetPtr> endpoints;
   /// Counts the changes of `endpoints`, for whoever only wants to know whether there was one.

@@ -1,7 +1,9 @@
 // Which fields and extensions of clusters and endpoints Weir implements.
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/extensions/clusters/aggregate/v3/cluster.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb.h"
 #include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
@@ -15,6 +17,7 @@
 #include "net/tls/tls_config.h"
 #include "upstream/balancing_config.h"
 #include "upstream/cluster_config.h"
+#include "upstream/dns_cache_config.h"
 #include "upstream/health_config.h"
 
 namespace weir::upstream {
@@ -88,6 +91,10 @@ void declare_cluster(config::SupportTable& table) {
       .fields({"tcp_keepalive", "happy_eyeballs_config"})
       .harmless({"set_local_interface_name_on_upstream_connections"});
   table.message<cluster::UpstreamConnectionOptions::HappyEyeballsConfig>().all_fields();
+  table.extension<extensions::clusters::aggregate::v3::ClusterConfig>(kTypes, "envoy.clusters.aggregate").all_fields();
+  table.extension<extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig>(kTypes, "envoy.clusters.dynamic_forward_proxy")
+      .fields({"dns_cache_config", "allow_insecure_cluster_options"});
+  declare_dns_cache(table);
   table.extension<extensions::clusters::dns::v3::DnsCluster>(kTypes, "envoy.cluster.dns")
       .all_fields()
       .extensions("typed_dns_resolver_config", kResolvers);

@@ -2,27 +2,9 @@
 
 #include <algorithm>
 
+#include "upstream/dns_families.h"
+
 namespace weir::upstream {
-
-namespace {
-
-net::AddressFamily first_family(DnsFamily family) {
-  switch (family) {
-    case DnsFamily::kV4Only:
-    case DnsFamily::kV4Preferred:
-      return net::AddressFamily::kV4;
-    case DnsFamily::kAll:
-      return net::AddressFamily::kAny;
-    case DnsFamily::kV6Only:
-    case DnsFamily::kAuto:
-      return net::AddressFamily::kV6;
-  }
-  return net::AddressFamily::kAny;
-}
-
-bool has_second_family(DnsFamily family) { return family == DnsFamily::kAuto || family == DnsFamily::kV4Preferred; }
-
-}  // namespace
 
 DnsDiscovery::Name::Name(DnsDiscovery& owner, size_t locality, const EndpointSpec& spec)
     : owner(owner), locality(locality), spec(spec), timer(loop::Timer::calling<&Name::refresh>(owner.loop_.timers(), *this)) {}
@@ -57,7 +39,7 @@ void DnsDiscovery::on_answer(Name& name, Result<net::Resolver::Answer> answer) {
   const bool nothing = !answer || answer->addresses.empty();
   if (nothing && !name.second_family && has_second_family(spec_.dns_family)) {
     name.second_family = true;
-    return start_query(name, spec_.dns_family == DnsFamily::kAuto ? net::AddressFamily::kV4 : net::AddressFamily::kV6);
+    return start_query(name, second_family(spec_.dns_family));
   }
   name.query.reset();
   name.answered = true;

@@ -10,6 +10,15 @@ const LbField* LbMetadata::find(std::string_view name) const {
   return found != fields.end() && found->name == name ? &*found : nullptr;
 }
 
+bool LbMetadata::has_all(const format::LbCriteria::Items& wanted, bool list_as_any) const {
+  return std::ranges::all_of(wanted, [&](const auto& want) {
+    const LbField* field = find(want.first);
+    if (field == nullptr) return false;
+    if (list_as_any && field->is_list) return std::ranges::find(field->items, want.second) != field->items.end();
+    return field->value == want.second;
+  });
+}
+
 namespace {
 
 bool same_metadata(const LbMetadataPtr& a, const LbMetadataPtr& b) {
@@ -20,22 +29,71 @@ bool same_address(const net::AddressPtr& a, const net::AddressPtr& b) {
   return a == b || (a != nullptr && b != nullptr && *a == *b);
 }
 
-bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
+/// Whether it is the same endpoint, however it is described: its connections and what is known of it stay.
+bool lives_on(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
   const auto equal = [](const net::AddressPtr& a, const net::AddressPtr& b) { return *a == *b; };
-  return std::ranges::equal(have.additional_addresses, want.additional_addresses, equal) && have.hostname == want.hostname &&
-         have.weight == want.weight && have.health == want.health && have.canary == want.canary &&
-         have.no_active_check == want.no_active_check && have.check_hostname == want.check_hostname &&
-         same_address(have.check_address, want.check_address) && have.transport_match == want.transport_match &&
-         same_metadata(have.lb_metadata, want.lb_metadata) && have.priority == place.priority && have.locality == place.locality;
+  return have.locality == place.locality && std::ranges::equal(have.additional_addresses, want.additional_addresses, equal) &&
+         same_address(have.check_address, want.check_address) && have.transport_match == want.transport_match;
+}
+
+bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoints& place) {
+  return have.hostname == want.hostname && have.name == want.name && have.weight == want.weight && have.health == want.health &&
+         have.canary == want.canary && have.no_active_check == want.no_active_check &&
+         have.check_hostname == want.check_hostname && same_metadata(have.lb_metadata, want.lb_metadata) &&
+         have.priority == place.priority;
+}
+
+/// What endpoints are told apart by: their addresses, or the names that requests ask for.
+std::string_view identity(const std::string& name, const net::AddressPtr& address) {
+  return name.empty() ? std::string_view(address->text()) : std::string_view(name);
+}
+
+/// The endpoints that there were, for whoever comes in about the same order again: then nothing is looked up.
+class Known {
+ public:
+  explicit Known(const EndpointSet* set) : set_(set) {}
+
+  const EndpointPtr* find(std::string_view wanted) {
+    if (set_ == nullptr) return nullptr;
+    const std::vector<EndpointPtr>& all = set_->endpoints;
+    if (next_ < all.size() && identity(all[next_]->name, all[next_]->address) == wanted) return &all[next_++];
+    if (index_.empty()) {
+      for (size_t i = 0; i < all.size(); ++i) index_.emplace(identity(all[i]->name, all[i]->address), i);
+    }
+    const auto found = index_.find(wanted);
+    if (found == index_.end()) return nullptr;
+    next_ = found->second + 1;
+    return &all[found->second];
+  }
+
+ private:
+  const EndpointSet* const set_;
+  size_t next_ = 0;
+  std::unordered_map<std::string_view, size_t> index_;  // made when first needed
+};
+
+std::shared_ptr<Endpoint> describe(std::shared_ptr<EndpointLife> life, const EndpointSpec& spec, const LocalityEndpoints& place) {
+  auto endpoint = std::make_shared<Endpoint>(std::move(life), spec.address);
+  endpoint->additional_addresses = spec.additional_addresses;
+  endpoint->hostname = spec.hostname;
+  endpoint->name = spec.name;
+  endpoint->locality = place.locality;
+  endpoint->priority = place.priority;
+  endpoint->weight = spec.weight;
+  endpoint->health = spec.health;
+  endpoint->canary = spec.canary;
+  endpoint->no_active_check = spec.no_active_check;
+  endpoint->check_address = spec.check_address;
+  endpoint->check_hostname = spec.check_hostname;
+  endpoint->transport_match = spec.transport_match;
+  endpoint->lb_metadata = spec.lb_metadata;
+  return endpoint;
 }
 
 }  // namespace
 
 std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, size_t workers, const EndpointSet* previous) {
-  std::unordered_map<std::string_view, EndpointPtr> known;
-  if (previous != nullptr) {
-    for (const EndpointPtr& endpoint : previous->endpoints) known.emplace(endpoint->address->text(), endpoint);
-  }
+  Known known(previous);
   auto set = std::make_shared<EndpointSet>();
   set->overprovisioning_factor = assignment.overprovisioning_factor;
   set->weighted_priority_health = assignment.weighted_priority_health;
@@ -44,23 +102,12 @@ std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, siz
     if (place.weight != 0 && place.has_locality) set->locality_weights.push_back({place.locality, place.priority, place.weight});
     for (const EndpointSpec& spec : place.endpoints) {
       if (spec.address == nullptr) continue;  // a name that has not been resolved
-      if (auto found = known.find(spec.address->text()); found != known.end() && same(*found->second, spec, place)) {
-        set->endpoints.push_back(found->second);
+      const EndpointPtr* before = known.find(identity(spec.name, spec.address));
+      if (before != nullptr && *(*before)->address == *spec.address && lives_on(**before, spec, place)) {
+        set->endpoints.push_back(same(**before, spec, place) ? *before : describe((*before)->life, spec, place));
         continue;
       }
-      auto endpoint = std::make_shared<Endpoint>(workers, spec.address);
-      endpoint->additional_addresses = spec.additional_addresses;
-      endpoint->hostname = spec.hostname;
-      endpoint->locality = place.locality;
-      endpoint->priority = place.priority;
-      endpoint->weight = spec.weight;
-      endpoint->health = spec.health;
-      endpoint->canary = spec.canary;
-      endpoint->no_active_check = spec.no_active_check;
-      endpoint->check_address = spec.check_address;
-      endpoint->check_hostname = spec.check_hostname;
-      endpoint->transport_match = spec.transport_match;
-      endpoint->lb_metadata = spec.lb_metadata;
+      std::shared_ptr<Endpoint> endpoint = describe(std::make_shared<EndpointLife>(workers), spec, place);
       endpoint->healthy_since = monotonic_now();
       set->endpoints.push_back(std::move(endpoint));
     }

@@ -29,13 +29,46 @@ struct HealthFlag {
   };
 };
 
-/// One address of a cluster. Immutable but for what is counted and found out; shared by all workers.
-struct Endpoint {
-  Endpoint(size_t workers, net::AddressPtr address) : address(std::move(address)), stats(workers) {}
+/// What goes on for as long as an address belongs to a cluster, however often it is described anew: what is counted, and what was
+/// found out. Written by all threads.
+struct EndpointLife {
+  explicit EndpointLife(size_t workers) : stats(workers) {}
 
+  stats::Sharded<EndpointStats> stats;
+  /// Requests under way from all workers; what least-request balancing compares.
+  std::atomic<int32_t> active_requests = 0;
+  /// Connections of all workers, for limits of single endpoints.
+  std::atomic<int32_t> connections = 0;
+  /// Since when it may be used, for a slow start.
+  std::atomic<MonotonicNs> healthy_since = 0;
+  /// Bits of HealthFlag.
+  std::atomic<uint32_t> flags = 0;
+  /// Null unless the cluster has outlier detection.
+  std::unique_ptr<OutlierRecord> outlier;
+  /// What the endpoint itself says about its load (ORCA): how often it should be chosen, and when it said so first and last
+  /// without a gap; 0: never.
+  std::atomic<uint32_t> reported_weight = 0;
+  std::atomic<MonotonicNs> reported_first = 0, reported_last = 0;
+};
+
+/// One address of a cluster, as it is described now: immutable but for its life, which it shares with its earlier descriptions.
+/// Shared by all workers.
+struct Endpoint {
+  Endpoint(size_t workers, net::AddressPtr address) : Endpoint(std::make_shared<EndpointLife>(workers), std::move(address)) {}
+  Endpoint(std::shared_ptr<EndpointLife> life, net::AddressPtr address)
+      : life(std::move(life)),
+        address(std::move(address)),
+        stats(this->life->stats),
+        active_requests(this->life->active_requests),
+        connections(this->life->connections),
+        healthy_since(this->life->healthy_since),
+        outlier(this->life->outlier) {}
+
+  const std::shared_ptr<EndpointLife> life;
   net::AddressPtr address;
   std::vector<net::AddressPtr> additional_addresses;  // of the same endpoint, tried in this order after `address`
   std::string hostname;
+  std::string name;  // by which requests ask for it, in a dynamic forward proxy; "" elsewhere
   Locality locality;
   uint32_t priority = 0;
   uint32_t weight = 1;
@@ -46,21 +79,18 @@ struct Endpoint {
   std::string check_hostname;     // what they ask for; "" for what the check says
   MatchValues transport_match;
   LbMetadataPtr lb_metadata;  // null: none
-  mutable stats::Sharded<EndpointStats> stats;
-  /// Requests under way from all workers; what least-request balancing compares.
-  mutable std::atomic<int32_t> active_requests = 0;
-  /// Since when it may be used, for a slow start.
-  mutable std::atomic<MonotonicNs> healthy_since = 0;
 
-  /// Connections of all workers, for limits of single endpoints.
-  mutable std::atomic<int32_t> connections = 0;
-  /// Null unless the cluster has outlier detection.
-  mutable std::unique_ptr<OutlierRecord> outlier;
+  // Of its life.
+  stats::Sharded<EndpointStats>& stats;
+  std::atomic<int32_t>& active_requests;
+  std::atomic<int32_t>& connections;
+  std::atomic<MonotonicNs>& healthy_since;
+  std::unique_ptr<OutlierRecord>& outlier;
 
-  uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  uint32_t flags() const { return life->flags.load(std::memory_order_relaxed); }
   /// Main thread; whoever balances is told by a new EndpointSet.
-  void set(uint32_t flags) const { flags_.fetch_or(flags, std::memory_order_relaxed); }
-  void clear(uint32_t flags) const { flags_.fetch_and(~flags, std::memory_order_relaxed); }
+  void set(uint32_t flags) const { life->flags.fetch_or(flags, std::memory_order_relaxed); }
+  void clear(uint32_t flags) const { life->flags.fetch_and(~flags, std::memory_order_relaxed); }
 
   Availability availability() const {
     constexpr uint32_t kFailed = HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck;
@@ -76,9 +106,6 @@ struct Endpoint {
     return health == Health::kDraining || (flags() & (HealthFlag::kPendingActiveCheck | HealthFlag::kExcludedByCheck)) != 0;
   }
   bool usable() const { return availability() != Availability::kUnavailable; }
-
- private:
-  mutable std::atomic<uint32_t> flags_ = 0;
 };
 using EndpointPtr = std::shared_ptr<const Endpoint>;
 
@@ -110,7 +137,8 @@ struct EndpointSet {
 };
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
 
-/// Builds the next set, keeping the Endpoint (and with it counters and connections) of every address that stays the same.
+/// Builds the next set. An address that stays keeps its life, and with it counters and connections; if nothing about it changed,
+/// its Endpoint.
 std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, size_t workers, const EndpointSet* previous);
 
 }  // namespace weir::upstream

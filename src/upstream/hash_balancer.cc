@@ -21,7 +21,8 @@ class HashBalancer final : public Balancer {
   std::optional<uint32_t> pick(PickContext& context) override {
     const std::optional<uint64_t> known = context.hash();
     const uint64_t hash = known ? *known : world_.random.next();
-    const uint32_t priority = plan_->load.choose(hash).priority;
+    const uint32_t priority = choose_priority(*plan_, hash, context).priority;
+    if (priority >= plan_->hashed.size()) return std::nullopt;
     if (plan_->load.panic[priority]) world_.stats.lb_healthy_panic.add();
     const BalancingPlan::Hashed& hashed = plan_->hashed[priority];
     if (hashed.table == nullptr) return std::nullopt;

@@ -62,8 +62,10 @@ class ListBalancer : public Balancer {
   }
 
   std::optional<uint32_t> pick(PickContext& context) override {
-    std::optional<uint32_t> chosen = pick_once();
-    for (uint32_t i = 0; i < context.more_choices() && chosen && context.rejects(endpoint(*chosen)); ++i) chosen = pick_once();
+    std::optional<uint32_t> chosen = pick_once(context);
+    for (uint32_t i = 0; i < context.more_choices() && chosen && context.rejects(endpoint(*chosen)); ++i) {
+      chosen = pick_once(context);
+    }
     return chosen;
   }
 
@@ -97,16 +99,17 @@ class ListBalancer : public Balancer {
     source.edf = {};
   }
 
-  std::optional<uint32_t> pick_once() {
+  std::optional<uint32_t> pick_once(PickContext& context) {
     const uint64_t random = world_.random.next();
-    Source* source = choose_source(random);
+    Source* source = choose_source(random, context);
     if (source == nullptr || source->hosts->empty()) return std::nullopt;
     if (!source->edf.empty()) return source->edf.next([this](uint32_t host) { return weight(host); });
     return take(*source, random);
   }
 
-  Source* choose_source(uint64_t random) {
-    const PriorityLoad::Choice choice = plan_->load.choose(random);
+  Source* choose_source(uint64_t random, PickContext& context) {
+    const PriorityChoice choice = choose_priority(*plan_, random, context);
+    if (choice.priority >= levels_.size()) return nullptr;
     const HostLevel& hosts = plan_->sets.levels[choice.priority];
     Level& level = levels_[choice.priority];
     if (plan_->load.panic[choice.priority]) {

@@ -19,6 +19,15 @@ struct WantedHost {
   bool strict = false;  // that one or none
 };
 
+/// A priority, and which of its endpoints.
+struct PriorityChoice {
+  uint32_t priority = 0;
+  bool degraded = false;
+};
+
+struct PriorityLoad;
+struct PriorityShares;
+
 /// The defaults are those of a request that does not care.
 class PickContext {
  public:
@@ -30,6 +39,12 @@ class PickContext {
   virtual const http::HeaderMap* headers() { return nullptr; }
   virtual const format::StreamInfo* info() { return nullptr; }
   virtual std::optional<WantedHost> wanted() { return std::nullopt; }
+  /// Where a cluster that stands for this one has chosen a priority already.
+  virtual std::optional<PriorityChoice> forced() { return std::nullopt; }
+  /// How this request, at this try, is shared among priorities; null for as usual. Valid until the next call.
+  virtual const PriorityShares* shares(const PriorityLoad& usual) { return nullptr; }
+  /// The priority that was chosen, forced ones aside.
+  virtual void chose(uint32_t priority) {}
   /// How many tries there were before this one.
   virtual uint32_t tries_before() const { return 0; }
   /// How often to choose again if the choice is rejected.

@@ -11,11 +11,11 @@ namespace {
 constexpr int kMostPreconnects = 3;  // at a time, as in Envoy
 }
 
-Pool::Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<http::Protocol> protocol, Priority priority,
+Pool::Pool(const PoolContext& context, EndpointPtr endpoint, std::optional<http::Protocol> protocol, Priority priority,
            const Transport& transport, ConnectionWishes wishes)
     : context_(context),
-      endpoint_(endpoint),
-      endpoint_stats_(endpoint.stats.mine(context.worker)),
+      endpoint_(std::move(endpoint)),
+      endpoint_stats_(endpoint_->stats.mine(context.worker)),
       protocol_(protocol),
       transport_(transport),
       wishes_(std::move(wishes)),
@@ -81,7 +81,7 @@ void Pool::stop_counting(PoolWaiter& waiter) {
 /// Opens as many connections as those who wait can use: an HTTP/2 connection will serve many, an HTTP/1 connection one.
 void Pool::maybe_connect(size_t arriving) {
   const double ratio = spec().preconnect_ratio;
-  if (ratio > 1 && !leaving_ && endpoint_.health == Health::kHealthy) [[unlikely]] {
+  if (ratio > 1 && !leaving_ && endpoint_->health == Health::kHealthy) [[unlikely]] {
     for (int i = 0; i < kMostPreconnects && load().wants_connection(ratio, arriving) && connect(); ++i) {
     }
   }
@@ -94,7 +94,7 @@ bool Pool::connect() {
   if (ending_) return false;
   // With the limit reached one connection is still allowed to a pool that has none.
   const bool host_full =
-      static_cast<uint32_t>(std::max(endpoint_.connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
+      static_cast<uint32_t>(std::max(endpoint_->connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
   if (breakers_.connections.open() || host_full) {
     context_.stats.upstream_cx_overflow.add();
     if (connections_ != 0) return false;
@@ -118,7 +118,7 @@ Pool::Load Pool::load() {
 }
 
 bool Pool::preconnect(double ratio) {
-  return !leaving_ && endpoint_.health == Health::kHealthy && load().wants_connection(ratio, 1) && connect();
+  return !leaving_ && endpoint_->health == Health::kHealthy && load().wants_connection(ratio, 1) && connect();
 }
 
 void Pool::on_connection_connected(ClientConnection& connection) {

@@ -61,7 +61,7 @@ struct PoolContext {
 class Pool {
  public:
   /// Without a protocol the handshake of TLS decides for each connection. `transport` outlives the pool.
-  Pool(const PoolContext& context, const Endpoint& endpoint, std::optional<http::Protocol> protocol, Priority priority,
+  Pool(const PoolContext& context, EndpointPtr endpoint, std::optional<http::Protocol> protocol, Priority priority,
        const Transport& transport, ConnectionWishes wishes = {});
   ~Pool();
   Pool(const Pool&) = delete;
@@ -93,7 +93,7 @@ class Pool {
 
   const PoolContext& context() const { return context_; }
   const ClusterSpec& spec() const { return *context_.cluster.spec; }
-  const Endpoint& endpoint() const { return endpoint_; }
+  const Endpoint& endpoint() const { return *endpoint_; }
   EndpointStats& endpoint_stats() { return endpoint_stats_; }
   std::optional<http::Protocol> protocol() const { return protocol_; }
   const Transport& transport() const { return transport_; }
@@ -117,7 +117,7 @@ class Pool {
   void on_connection_gone(ClientConnection& connection);
 
   PoolContext context_;
-  const Endpoint& endpoint_;
+  const EndpointPtr endpoint_;  // as it was described when the pool was made
   EndpointStats& endpoint_stats_;
   const std::optional<http::Protocol> protocol_;
   const Transport& transport_;

@@ -83,8 +83,8 @@ class Pools : public testing::Test {
   Pool& pool() {
     if (pool_ == nullptr) {
       cluster_ = std::make_unique<ClusterState>(spec_, 1);
-      endpoint_ = std::make_unique<Endpoint>(1, address_);
-      pool_ = std::make_unique<Pool>(PoolContext{loop_, *cluster_, cluster_->stats.mine(0), 0, next_id_}, *endpoint_,
+      endpoint_ = std::make_shared<const Endpoint>(1, address_);
+      pool_ = std::make_unique<Pool>(PoolContext{loop_, *cluster_, cluster_->stats.mine(0), 0, next_id_}, endpoint_,
                                      http::Protocol::kHttp11, Priority::kDefault, plain_);
     }
     return *pool_;
@@ -131,7 +131,7 @@ class Pools : public testing::Test {
   loop::EventLoop loop_{1};
   std::shared_ptr<ClusterSpec> spec_ = std::make_shared<ClusterSpec>();
   std::unique_ptr<ClusterState> cluster_;
-  std::unique_ptr<Endpoint> endpoint_;
+  EndpointPtr endpoint_;
   const Transport plain_;
   std::unique_ptr<Pool> pool_;
   uint64_t next_id_ = 1;

@@ -31,6 +31,16 @@ Given distribute(const std::vector<uint32_t>& available, uint32_t load, uint32_t
   return result;
 }
 
+void share(const std::vector<uint32_t>& healthy, const std::vector<uint32_t>& degraded, uint32_t total, PriorityShares& into) {
+  const Given to_healthy = distribute(healthy, 100, total, into.healthy);
+  const Given to_degraded = distribute(degraded, to_healthy.left, total, into.degraded);
+  if (to_healthy.first) {  // what rounding left over
+    into.healthy[*to_healthy.first] += to_degraded.left;
+  } else {
+    into.degraded[*to_degraded.first] += to_degraded.left;
+  }
+}
+
 /// Everything is in panic: endpoints count, healthy or not.
 void share_by_number(const HostSets& sets, PriorityLoad& load) {
   size_t total = 0;
@@ -62,8 +72,13 @@ bool in_panic(const HostLevel& level, uint32_t threshold) {
 
 PriorityLoad priority_load(const HostSets& sets, const EndpointSet& endpoints, uint32_t panic_threshold_percent) {
   const size_t levels = sets.levels.size();
-  PriorityLoad load{std::vector<uint32_t>(levels), std::vector<uint32_t>(levels), std::vector<bool>(levels)};
-  std::vector<uint32_t> healthy(levels), degraded(levels);
+  PriorityLoad load;
+  load.healthy.resize(levels);
+  load.degraded.resize(levels);
+  load.panic.resize(levels);
+  load.healthy_percent.resize(levels);
+  load.degraded_percent.resize(levels);
+  std::vector<uint32_t>&healthy = load.healthy_percent, &degraded = load.degraded_percent;
   for (size_t i = 0; i < levels; ++i) {
     const HostLevel& level = sets.levels[i];
     if (level.all.size() == level.excluded.size()) continue;
@@ -78,15 +93,7 @@ PriorityLoad priority_load(const HostSets& sets, const EndpointSet& endpoints, u
   }
   const uint32_t total =
       std::min(100u, std::reduce(healthy.begin(), healthy.end()) + std::reduce(degraded.begin(), degraded.end()));
-  if (total > 0) {
-    const Given to_healthy = distribute(healthy, 100, total, load.healthy);
-    const Given to_degraded = distribute(degraded, to_healthy.left, total, load.degraded);
-    if (to_healthy.first) {  // what rounding left over
-      load.healthy[*to_healthy.first] += to_degraded.left;
-    } else {
-      load.degraded[*to_degraded.first] += to_degraded.left;
-    }
-  }
+  if (total > 0) share(healthy, degraded, total, load);
   const uint32_t threshold = std::min(100u, panic_threshold_percent);
   if (threshold == 0 && total == 0) {
     load.healthy[0] = 100;  // nothing can be chosen there, either
@@ -101,7 +108,20 @@ PriorityLoad priority_load(const HostSets& sets, const EndpointSet& endpoints, u
   return load;
 }
 
-PriorityLoad::Choice PriorityLoad::choose(uint64_t hash) const {
+std::optional<PriorityShares> shares_without(const PriorityLoad& load, const std::vector<bool>& excluded) {
+  std::vector<uint32_t> healthy = load.healthy_percent, degraded = load.degraded_percent;
+  for (size_t i = 0; i < healthy.size() && i < excluded.size(); ++i) {
+    if (excluded[i]) healthy[i] = degraded[i] = 0;
+  }
+  const uint32_t total =
+      std::min(100u, std::reduce(healthy.begin(), healthy.end()) + std::reduce(degraded.begin(), degraded.end()));
+  if (total == 0) return std::nullopt;
+  PriorityShares shares{std::vector<uint32_t>(healthy.size()), std::vector<uint32_t>(healthy.size())};
+  share(healthy, degraded, total, shares);
+  return shares;
+}
+
+PriorityChoice PriorityShares::choose(uint64_t hash) const {
   const auto point = static_cast<uint32_t>(hash % 100 + 1);
   uint32_t reached = 0;
   for (uint32_t i = 0; i < healthy.size(); ++i) {

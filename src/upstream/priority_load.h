@@ -3,23 +3,29 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "upstream/host_sets.h"
+#include "upstream/pick_context.h"
 
 namespace weir::upstream {
 
-struct PriorityLoad {
-  std::vector<uint32_t> healthy, degraded;  // percent by priority; together 100
-  std::vector<bool> panic;                  // a priority whose endpoints are used whatever their health
+/// Percentages by priority; together 100.
+struct PriorityShares {
+  std::vector<uint32_t> healthy, degraded;
 
-  struct Choice {
-    uint32_t priority = 0;
-    bool degraded = false;
-  };
   /// `hash` is a random number or what the request hashes to.
-  Choice choose(uint64_t hash) const;
+  PriorityChoice choose(uint64_t hash) const;
 };
+
+struct PriorityLoad : PriorityShares {
+  std::vector<bool> panic;                                  // a priority whose endpoints are used whatever their health
+  std::vector<uint32_t> healthy_percent, degraded_percent;  // what each could take, overprovisioning included
+};
+
+/// The shares without the priorities that are marked; nothing if no other could take anything.
+std::optional<PriorityShares> shares_without(const PriorityLoad& load, const std::vector<bool>& excluded);
 
 /// A priority takes the share of its endpoints that is healthy × overprovisioning, until a hundred is reached; then degraded ones
 /// take what is left in the same way. Below the panic threshold the endpoints' number decides instead of their health.

@@ -40,7 +40,7 @@ struct Thresholds {
   RuntimeKey connections_key, pending_requests_key, requests_key, retries_key, connection_pools_key;
 };
 
-enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst };
+enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst, kAggregate, kDynamicForwardProxy };
 /// Cluster.DnsLookupFamily.
 enum class DnsFamily : uint8_t { kAuto, kV4Only, kV6Only, kV4Preferred, kAll };
 /// HttpProtocolOptions: which protocol is spoken to the endpoints.
@@ -65,6 +65,8 @@ struct LbMetadata {
   std::vector<LbField> fields;  // in the order of their names
   std::string hash_key;         // stands for the address in rings and tables; "" for the address
   const LbField* find(std::string_view name) const;
+  /// Whether it has all of these, by their canonical texts. A list has what one of its items is, if wanted.
+  bool has_all(const format::LbCriteria::Items& wanted, bool list_as_any) const;
   friend bool operator==(const LbMetadata&, const LbMetadata&) = default;
 };
 using LbMetadataPtr = std::shared_ptr<const LbMetadata>;
@@ -76,6 +78,7 @@ struct EndpointSpec {
   std::string host;  // the name to resolve (DNS clusters)
   uint16_t port = 0;
   std::string hostname;  // endpoint.hostname, for auto host rewriting
+  std::string name;      // by which requests ask for it, in a dynamic forward proxy
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   bool canary = false;
@@ -112,6 +115,30 @@ struct OriginalDstSpec {
   int64_t cleanup_ms = 5000;               // an address that was not used for so long is forgotten
 };
 
+/// What a DNS cache does (envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig).
+struct DnsCacheSpec {
+  std::string name;
+  DnsFamily family = DnsFamily::kAuto;
+  int64_t refresh_ms = 60'000;  // of what came without a time to live
+  int64_t least_refresh_ms = 5'000;
+  int64_t failure_refresh_ms = 60'000, failure_refresh_max_ms = 0;  // 0: no back-off
+  int64_t host_ttl_ms = 300'000;                                    // a host that was not used for so long is forgotten
+  uint32_t max_hosts = 1024;
+  uint32_t max_pending_requests = 1024;
+  int64_t query_timeout_ms = 5'000;
+  std::vector<std::string> preresolved;  // "host:port"
+  net::ResolverSpec resolver;
+  std::string as_configured;  // all of it, to tell two of the same name apart
+};
+
+/// A dynamic forward proxy goes where a request's host says (envoy.clusters.dynamic_forward_proxy).
+struct ForwardProxySpec {
+  std::optional<DnsCacheSpec> cache;  // shared with filters; nothing: it has a cluster for each host instead
+  uint16_t default_port = 80;         // 443 if it speaks TLS
+  uint32_t most_sub_clusters = 1024;
+  int64_t sub_cluster_ttl_ms = 300'000;  // one that was not used for so long goes
+};
+
 struct TcpKeepalive {
   bool enabled = false;
   uint32_t probes = 0, time_s = 0, interval_s = 0;  // 0: the kernel's default
@@ -145,8 +172,11 @@ struct ClusterSpec {
   bool wait_for_warm = true;
 
   BalancingSpec balancing;
-  uint32_t wanted_health = 1 << 0 | 1 << 1;      // Health values with which a session's endpoint is still good
-  std::optional<OriginalDstSpec> original_dst;   // of an ORIGINAL_DST cluster
+  uint32_t wanted_health = 1 << 0 | 1 << 1;     // Health values with which a session's endpoint is still good
+  std::optional<OriginalDstSpec> original_dst;  // of an ORIGINAL_DST cluster
+  std::optional<ForwardProxySpec> forward_proxy;
+  std::vector<std::string> members;              // of an aggregate cluster: those that it stands for, the best first
+  std::vector<uint32_t> member_ids;              // their numbers; the caller of the reader sets them
   std::shared_ptr<const Locality> own_locality;  // where the proxy itself is; null if it does not know
   bool tracks_timeout_budgets = false, tracks_sizes = false;
 

@@ -20,6 +20,9 @@ class OtherCriteria final : public PickContext {
   const LbCriteria* criteria() override { return &criteria_; }
   const http::HeaderMap* headers() override { return request_.headers(); }
   const format::StreamInfo* info() override { return request_.info(); }
+  std::optional<PriorityChoice> forced() override { return request_.forced(); }
+  const PriorityShares* shares(const PriorityLoad& usual) override { return request_.shares(usual); }
+  void chose(uint32_t priority) override { request_.chose(priority); }
   uint32_t more_choices() const override { return request_.more_choices(); }
   bool rejects(const Endpoint& endpoint) override { return request_.rejects(endpoint); }
 

@@ -29,15 +29,6 @@ std::vector<Items> combinations(const Endpoint& endpoint, const std::set<std::st
   return result;
 }
 
-bool has_all(const Endpoint& endpoint, const Items& wanted, bool list_as_any) {
-  return std::ranges::all_of(wanted, [&](const auto& want) {
-    const LbField* field = endpoint.lb_metadata == nullptr ? nullptr : endpoint.lb_metadata->find(want.first);
-    if (field == nullptr) return false;
-    if (list_as_any && field->is_list) return std::ranges::find(field->items, want.second) != field->items.end();
-    return field->value == want.second;
-  });
-}
-
 class Parter {
  public:
   Parter(const BalancingSpec& spec, const EndpointSet& endpoints, const HostSets& sets)
@@ -71,7 +62,9 @@ class Parter {
     HostList all, matching;
     for (uint32_t host = 0; host < endpoints_.endpoints.size(); ++host) {
       all.push_back(host);
-      if (has_all(*endpoints_.endpoints[host], subsets_.default_subset.items, subsets_.list_as_any)) matching.push_back(host);
+      const LbMetadata* metadata = endpoints_.endpoints[host]->lb_metadata.get();
+      const auto& wanted = subsets_.default_subset.items;
+      if (wanted.empty() || (metadata != nullptr && metadata->has_all(wanted, subsets_.list_as_any))) matching.push_back(host);
     }
     if (subsets_.fallback == Fallback::kAnyEndpoint || subsets_.panic_mode_any || some(Selector::kAnyEndpoint)) {
       plan_->any = plan_of(all);
