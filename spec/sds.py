@@ -6,11 +6,12 @@
 
 The server is real gRPC; its messages are put together by hand, a field at a time."""
 
-import concurrent.futures, hashlib, http.client, os, queue, socket, ssl, subprocess, sys, threading, time
+import concurrent.futures, hashlib, http.client, json, os, queue, socket, ssl, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import grpc
+import yaml
 import sut
 
 SECRET = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret'
@@ -191,7 +192,7 @@ TRUST = '''validation_context_sds_secret_config: {name: trust, sds_config: *sds}
 
 
 class Stage:
-    def __init__(self, over='pipe', with_trust=False, wait=10):
+    def __init__(self, over='pipe', with_trust=False, wait=10, lds=False):
         self.proxy = sut.Sut(os.environ.get('SUT', 'weir'))
         self.admin, self.front = sut.free_port(), sut.free_port()
         if over == 'pipe':
@@ -201,10 +202,25 @@ class Stage:
             self.address = '127.0.0.1:%d' % port
             where = '{socket_address: {address: 127.0.0.1, port_value: %d}}' % port
         self.server = Server(self.address)
-        self.config = CONFIG.format(admin=self.admin, front=self.front, address=where, wait=wait, trust=TRUST if with_trust else '')
+        text = CONFIG.format(admin=self.admin, front=self.front, address=where, wait=wait, trust=TRUST if with_trust else '')
+        self.config = yaml.safe_load(text)
+        if lds:
+            self.listener = self.config['static_resources'].pop('listeners')[0]
+            path = self.proxy.dir + '/lds.yaml'
+            self.config['dynamic_resources'] = {'lds_config': {'path_config_source': {'path': path}}}
+            self.discover('server')
 
     def start(self):
-        self.proxy.start(self.config, self.admin, wait=False)
+        self.proxy.start(json.dumps(self.config), self.admin, wait=False)
+
+    def discover(self, secret):
+        """LDS says that the listener's certificate is that one."""
+        tls = self.listener['filter_chains'][0]['transport_socket']['typed_config']['common_tls_context']
+        tls['tls_certificate_sds_secret_configs'][0]['name'] = secret
+        kind = {'@type': 'type.googleapis.com/envoy.config.listener.v3.Listener'}
+        with open(self.proxy.dir + '/lds.new', 'w') as f:
+            json.dump({'resources': [{**kind, **self.listener}]}, f)
+        os.rename(self.proxy.dir + '/lds.new', self.proxy.dir + '/lds.yaml')
 
     def get(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.admin, timeout=5)
@@ -364,6 +380,20 @@ def an_answer_that_does_not_come_is_not_waited_for_any_longer(stage, one, two):
     eventually(stage.shown, one.fingerprint)
 
 
+def a_changed_listener_waits_while_the_old_one_serves(stage, one, two):
+    stage.server.set('server', one.secret('server'))
+    stage.start()
+    eventually(stage.shown, one.fingerprint)
+    stage.discover('other')
+    eventually(lambda: stage.statistic('listener_manager.total_listeners_warming'), '1')
+    assert stage.shown() == one.fingerprint
+    assert 'warming_state' in stage.get('/config_dump')
+    stage.server.set('other', two.secret('other'))
+    eventually(stage.shown, two.fingerprint)
+    assert stage.statistic('listener_manager.total_listeners_warming') == '0'
+    assert stage.statistic('listener_manager.listener_modified') == '1'
+
+
 SCENES = {
     the_listener_waits_for_its_certificate: {},
     a_new_certificate_is_for_new_connections: {},
@@ -373,6 +403,7 @@ SCENES = {
     over_tcp_it_is_the_same: {'over': 'tcp'},
     whom_to_trust_comes_from_the_server_and_changes: {'with_trust': True},
     an_answer_that_does_not_come_is_not_waited_for_any_longer: {'wait': 1},
+    a_changed_listener_waits_while_the_old_one_serves: {'lds': True},
 }
 
 

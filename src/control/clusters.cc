@@ -216,12 +216,29 @@ void Clusters::on_cluster_found(Entry& entry) {
 void Clusters::on_cluster_warm(Entry& entry) {
   if (std::exchange(entry.warm, true)) return;
   const auto waiting = warming_.find(entry.state->spec->name);
-  if (waiting != warming_.end() && waiting->second.get() == &entry) {
+  if (waiting != warming_.end() && waiting->second.get() == &entry && !awaits_secrets(entry)) {
     EntryPtr next = waiting->second;
     warming_.erase(waiting);
     activate(std::move(next));
   }
   check_warm();
+}
+
+bool Clusters::awaits_secrets(const Entry& entry) const {
+  const upstream::ClusterSpec& spec = *entry.state->spec;
+  return tls_.awaits_secrets(spec.transport.tls) || std::ranges::any_of(spec.transport_matches, [this](const auto& match) {
+           return tls_.awaits_secrets(match.transport.tls);
+         });
+}
+
+void Clusters::check_secrets() {
+  std::vector<EntryPtr> ready;
+  std::erase_if(warming_, [&](const auto& item) {
+    const bool waits = !item.second->warm || awaits_secrets(*item.second);
+    if (!waits) ready.push_back(item.second);
+    return !waits;
+  });
+  for (EntryPtr& entry : ready) activate(std::move(entry));
 }
 
 void Clusters::activate(EntryPtr entry) {
@@ -290,7 +307,7 @@ bool Clusters::apply(const Resource<Cluster>& resource, config::Diagnostics& dia
   entry->kept.version = resource.version;
   warming_.erase(name);
   start(*entry);
-  if (entry->warm) {
+  if (entry->warm && !awaits_secrets(*entry)) {
     activate(std::move(entry));
   } else {
     warming_[name] = std::move(entry);

@@ -43,6 +43,9 @@ class Clusters {
   /// Begins to look for endpoints; then reads CDS. `on_warm` is called once all clusters found so far have an answer.
   void start(std::function<void()> on_warm);
 
+  /// Clusters that waited for secrets may not have to any more.
+  void check_secrets();
+
   /// Whether an active cluster has this name.
   bool has(std::string_view name) const { return active_.contains(name); }
   /// The active cluster of that name; null if there is none.
@@ -82,6 +85,7 @@ class Clusters {
   void on_found_endpoints(Entry& entry);
   void on_cluster_found(Entry& entry);
   void on_cluster_warm(Entry& entry);
+  bool awaits_secrets(const Entry& entry) const;
   void activate(EntryPtr entry);
   void update(const Update& update, config::Diagnostics& diagnostics);
   bool apply(const Resource<envoy::config::cluster::v3::Cluster>& resource, config::Diagnostics& diagnostics);

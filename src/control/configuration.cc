@@ -21,7 +21,12 @@ Configuration::Configuration(Context context)
           [this](uint32_t id, upstream::EndpointSetPtr endpoints) {
             if (ready_) context_.publisher.publish_endpoints(id, std::move(endpoints));
           }),
-      listeners_(context_, files_, [this] { changed(); }) {}
+      listeners_(context_, files_, tls_, [this] { changed(); }) {
+  tls_.on_answer([this] {
+    clusters_.check_secrets();
+    listeners_.check_secrets();
+  });
+}
 
 Configuration::~Configuration() = default;
 

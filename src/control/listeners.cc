@@ -14,8 +14,8 @@ namespace weir::control {
 using config::FieldPath;
 using envoy::config::listener::v3::Listener;
 
-Listeners::Listeners(const Context& context, FileWatch& files, std::function<void()> on_change)
-    : context_(context), files_(files), on_change_(std::move(on_change)) {
+Listeners::Listeners(const Context& context, FileWatch& files, const TlsSources& tls, std::function<void()> on_change)
+    : context_(context), files_(files), tls_(tls), on_change_(std::move(on_change)) {
   registrations_.push_back(register_stats(context_.stats, stats_));
 }
 
@@ -64,8 +64,7 @@ Result<> Listeners::start() {
     stats_.listener_added.add();
     stats_.listener_create_success.add(context_.workers);
   }
-  stats_.total_listeners_warming.set(0);
-  stats_.total_listeners_active.set(static_cast<int64_t>(entries_.size()));
+  count();
   if (lds_ == nullptr) return {};
   if (!context_.has_node)
     return failure("lds_config: node.id and node.cluster must be set, or --service-node and --service-cluster");
@@ -89,15 +88,17 @@ void Listeners::update(const Update& update, config::Diagnostics& diagnostics) {
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
     return diagnostics.error({{}, "resources", "there is a second listener named " + config::quoted(*twice), ""});
   }
-  const size_t removed = std::erase_if(entries_, [&](const Entry& entry) {
+  const auto gone = [&](const Entry& entry) {
     return entry.spec->added_via_api && !std::ranges::binary_search(names, entry.spec->name);
-  });
+  };
+  std::erase_if(warming_, gone);
+  const size_t removed = std::erase_if(entries_, gone);
   stats_.listener_removed.add(removed);
   if (removed > 0) on_change_();
   bool applied = resources.empty();
   for (const auto& resource : resources) applied = apply(resource, diagnostics) || applied;
   if (applied) lds_version_ = update->version_info();
-  stats_.total_listeners_active.set(static_cast<int64_t>(entries_.size()));
+  count();
 }
 
 bool Listeners::apply(const Resource<Listener>& resource, config::Diagnostics& diagnostics) {
@@ -105,7 +106,9 @@ bool Listeners::apply(const Resource<Listener>& resource, config::Diagnostics& d
   const auto known = find(resource.message.name());
   if (known != entries_.end() && !known->spec->added_via_api) return true;  // the bootstrap's stay
   std::string bytes = deterministic_bytes(resource.message);
-  if (known != entries_.end() && known->kept.bytes == bytes) return true;
+  const auto waiting = std::ranges::find(warming_, resource.message.name(), [](const Entry& entry) { return entry.spec->name; });
+  if (waiting != warming_.end() && waiting->kept.bytes == bytes) return true;
+  if (waiting == warming_.end() && known != entries_.end() && known->kept.bytes == bytes) return true;
   const auto refuse = [&](std::string message) {
     if (!message.empty()) diagnostics.error({{}, at.text(), std::move(message), ""});
     stats_.listener_create_failure.add();
@@ -122,18 +125,57 @@ bool Listeners::apply(const Resource<Listener>& resource, config::Diagnostics& d
   config::Diagnostics conflicts;
   proxy::check_listeners(together, {}, conflicts);
   if (conflicts.failed()) return refuse(conflicts.errors().front().message);
-  if (auto bound = context_.publisher.prepare(spec); !bound) return refuse(bound.error().message);
+  if (waiting != warming_.end()) warming_.erase(waiting);
+  stats::Counter& counter = known != entries_.end() ? stats_.listener_modified : stats_.listener_added;
+  const bool waits = awaits_secrets(*spec);
   Entry entry{std::move(spec), {std::move(bytes), resource.version, context_.loop.wall()}};
+  if (waits) {
+    warming_.push_back(std::move(entry));
+  } else if (auto bound = activate(std::move(entry)); !bound) {
+    return refuse(bound.error().message);
+  }
+  counter.add();
+  return true;
+}
+
+bool Listeners::awaits_secrets(const proxy::ListenerSpec& spec) const {
+  return std::ranges::any_of(spec.chains, [this](const proxy::FilterChain& chain) { return tls_.awaits_secrets(chain.tls); });
+}
+
+void Listeners::check_secrets() {
+  std::vector<Entry> ready;
+  std::erase_if(warming_, [&](Entry& entry) {
+    const bool waits = awaits_secrets(*entry.spec);
+    if (!waits) ready.push_back(std::move(entry));
+    return !waits;
+  });
+  for (Entry& entry : ready) {
+    const std::string name = entry.spec->name;
+    auto bound = activate(std::move(entry));
+    if (bound) continue;
+    stats_.listener_create_failure.add();
+    context_.log.warning("config", "listener {}: {}; the one before stays, if there was one", name, bound.error().message);
+  }
+  count();
+}
+
+/// The listener is bound, and takes the place of the one with its name.
+Result<> Listeners::activate(Entry entry) {
+  if (auto bound = context_.publisher.prepare(entry.spec); !bound) return bound;
+  const auto known = find(entry.spec->name);
   if (known != entries_.end()) {
     *known = std::move(entry);
-    stats_.listener_modified.add();
   } else {
     entries_.push_back(std::move(entry));
-    stats_.listener_added.add();
   }
   stats_.listener_create_success.add(context_.workers);
   on_change_();
-  return true;
+  return {};
+}
+
+void Listeners::count() {
+  stats_.total_listeners_active.set(static_cast<int64_t>(entries_.size()));
+  stats_.total_listeners_warming.set(static_cast<int64_t>(warming_.size()));
 }
 
 std::vector<proxy::ListenerSpecPtr> Listeners::list() const {
@@ -144,17 +186,30 @@ std::vector<proxy::ListenerSpecPtr> Listeners::list() const {
 
 void Listeners::dump(envoy::admin::v3::ListenersConfigDump& dump) const {
   if (lds_ != nullptr) dump.set_version_info(lds_version_);
+  const auto fill_state = [](const Entry& entry, envoy::admin::v3::ListenersConfigDump::DynamicListenerState& into) {
+    into.set_version_info(entry.kept.version);
+    fill<Listener>(entry.kept, *into.mutable_listener(), *into.mutable_last_updated());
+  };
+  std::vector<const Entry*> waiting;
+  for (const Entry& entry : warming_) waiting.push_back(&entry);
   for (const Entry& entry : entries_) {
-    if (entry.spec->added_via_api) {
-      auto& into = *dump.add_dynamic_listeners();
-      into.set_name(entry.spec->name);
-      into.mutable_active_state()->set_version_info(entry.kept.version);
-      fill<Listener>(entry.kept, *into.mutable_active_state()->mutable_listener(),
-                     *into.mutable_active_state()->mutable_last_updated());
-    } else {
+    if (!entry.spec->added_via_api) {
       auto& into = *dump.add_static_listeners();
       fill<Listener>(entry.kept, *into.mutable_listener(), *into.mutable_last_updated());
+      continue;
     }
+    auto& into = *dump.add_dynamic_listeners();
+    into.set_name(entry.spec->name);
+    fill_state(entry, *into.mutable_active_state());
+    const auto next = std::ranges::find(waiting, entry.spec->name, [](const Entry* each) { return each->spec->name; });
+    if (next == waiting.end()) continue;
+    fill_state(**next, *into.mutable_warming_state());
+    waiting.erase(next);
+  }
+  for (const Entry* entry : waiting) {
+    auto& into = *dump.add_dynamic_listeners();
+    into.set_name(entry->spec->name);
+    fill_state(*entry, *into.mutable_warming_state());
   }
 }
 

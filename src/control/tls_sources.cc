@@ -120,7 +120,7 @@ bool TlsSources::subscribe(Entry& entry, const SecretConfig& config, const Field
       DiscoveryQuestion{"/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
                         "type.googleapis.com/" + Secret::descriptor()->full_name(),
                         {entry.name}},
-      wait_ms, entry.stats, *entry.plane, std::move(on_update), [this, &entry] { on_answer(entry); });
+      wait_ms, entry.stats, *entry.plane, std::move(on_update), [this, &entry] { first_answer(entry); });
   return true;
 }
 
@@ -176,9 +176,18 @@ void TlsSources::start_remote(std::function<void()> on_answers) {
   check_answers();
 }
 
-void TlsSources::on_answer(Entry& entry) {
+void TlsSources::first_answer(Entry& entry) {
   entry.answered = true;
   check_answers();
+  if (on_answer_) on_answer_();
+}
+
+bool TlsSources::awaits_secrets(const net::TlsSourcePtr& source) const {
+  if (source == nullptr || !started_remote_) return false;  // at the start, everything waits together
+  const auto uses_it = [&](const User& user) { return user.source.lock() == source; };
+  const auto user = std::ranges::find_if(users_, uses_it);
+  return user != users_.end() &&
+         std::ranges::any_of(user->secrets, [](const Entry* each) { return each->subscription != nullptr && !each->answered; });
 }
 
 void TlsSources::check_answers() {

@@ -43,6 +43,10 @@ class TlsSources {
   void start();
   /// Asks the servers for theirs. `on_answers` is called once all have answered, or were given up waiting for; maybe at once.
   void start_remote(std::function<void()> on_answers);
+  /// Whether a secret of it was asked for at a server and is still awaited. No source: no.
+  bool awaits_secrets(const net::TlsSourcePtr& source) const;
+  /// Called whenever a server answered, or was given up waiting for: awaits_secrets() may have become false.
+  void on_answer(std::function<void()> callback) { on_answer_ = std::move(callback); }
 
   /// Everything in use, for /certs.
   const net::TlsConfigContext& in_use() const { return config_; }
@@ -69,7 +73,7 @@ class TlsSources {
   net::TlsSourcePtr make(const Message& message, const config::FieldPath& at, config::Diagnostics& diagnostics, Build build);
   Entry* find(const SecretConfig& config, const config::FieldPath& at, config::Diagnostics& diagnostics);
   bool subscribe(Entry& entry, const SecretConfig& config, const config::FieldPath& at, config::Diagnostics& diagnostics);
-  void on_answer(Entry& entry);
+  void first_answer(Entry& entry);
   void check_answers();
   static std::string key_of(const SecretConfig& config);
   void update(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
@@ -84,6 +88,7 @@ class TlsSources {
   std::vector<User> users_;
   bool started_ = false, started_remote_ = false;
   std::function<void()> on_answers_;  // empty once it was called
+  std::function<void()> on_answer_;
 };
 
 }  // namespace weir::control
