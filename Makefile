@@ -32,6 +32,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/conformance.py
 	@SUT=$(SUT) spec/grpc_interop.py
 	@SUT=$(SUT) spec/sds.py
+	@SUT=$(SUT) spec/staples.py
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
 
 DIFFERENTIAL_ARGS ?= --configs 10

@@ -38,7 +38,13 @@ Response certs_page(Site& site, const Request&) {
           fill(facts, spec.trust->spec().trusted_ca_name, *into.add_ca_cert());
       }
       for (const net::TlsIdentityPtr& identity : spec.identities) {
-        fill(*identity->facts(), identity->name(), *into.add_cert_chain());
+        envoy::admin::v3::CertificateDetails& details = *into.add_cert_chain();
+        fill(*identity->facts(), identity->name(), details);
+        if (const auto validity = identity->staple_validity()) {
+          using google::protobuf::util::TimeUtil;
+          *details.mutable_ocsp_details()->mutable_valid_from() = TimeUtil::SecondsToTimestamp(validity->from_s);
+          *details.mutable_ocsp_details()->mutable_expiration() = TimeUtil::SecondsToTimestamp(validity->until_s);
+        }
       }
     });
   }

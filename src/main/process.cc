@@ -325,17 +325,21 @@ void Process::flush_logs() {
 
 /// What is shown of the process itself changes now and then.
 void Process::show_state() {
-  std::optional<int64_t> first;
+  const int64_t now_s = wall_now() / kNsPerSecond;
+  std::optional<int64_t> first, first_staple;  // seconds until it is no longer valid
+  const auto consider = [now_s](std::optional<int64_t>& earliest, int64_t valid_until_s) {
+    const int64_t left_s = std::max<int64_t>(valid_until_s - now_s, 0);
+    earliest = std::min(earliest.value_or(left_s), left_s);
+  };
   configuration_->tls().in_use().contexts.for_each([&](const net::TlsContext& context) {
-    const auto consider = [&](int64_t valid_until_s) {
-      const int64_t days = std::max<int64_t>((valid_until_s - wall_now() / kNsPerSecond) / 86400, 0);
-      first = std::min(first.value_or(days), days);
-    };
-    for (const net::TlsIdentityPtr& identity : context.common().identities) consider(identity->facts()->valid_until_s);
+    for (const net::TlsIdentityPtr& identity : context.common().identities) {
+      consider(first, identity->facts()->valid_until_s);
+      if (const auto staple = identity->staple_validity()) consider(first_staple, staple->until_s);
+    }
     if (context.common().trust == nullptr) return;
-    for (const net::CertificateFacts& facts : context.common().trust->authorities()) consider(facts.valid_until_s);
+    for (const net::CertificateFacts& facts : context.common().trust->authorities()) consider(first, facts.valid_until_s);
   });
-  stats_->set_first_expiry(first);
+  stats_->set_first_expiry(first, first_staple);
   stats_->flush(state(), loop_.now(), fleet_->connections());
 }
 

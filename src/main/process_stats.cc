@@ -62,7 +62,7 @@ void visit_watchdog(stats::StatVisitor& visitor, std::string_view thread) {
 ProcessStats::ProcessStats(stats::Registry& registry, size_t workers, MonotonicNs started)
     : workers_(workers), started_(started) {
   server_.concurrency.set(static_cast<int64_t>(workers));
-  set_first_expiry(std::nullopt);
+  set_first_expiry(std::nullopt, std::nullopt);
   server_.version.set(version_number());
   for (stats::Gauge* gauge : {&server_.fips_mode, &server_.stats_recent_lookups, &server_.total_connections}) gauge->set(0);
   registrations_.push_back(registry.add("server.", [this](stats::StatVisitor& visitor) {

@@ -29,9 +29,12 @@ class ProcessStats {
   void flush(admin::ServerState state, MonotonicNs now, int64_t connections);
   /// Once the process works: for each worker, how many clusters it has made its part of.
   void show_clusters(std::function<int64_t()> count) { clusters_ = std::move(count); }
-  /// Whole days until the first certificate in use is no longer valid; nullopt if there is none.
-  void set_first_expiry(std::optional<int64_t> days) {
-    server_.days_until_first_cert_expiring.set(days.value_or(UINT32_MAX));  // Envoy's "there is none"
+  /// How long, in seconds, until the first certificate in use, and the first OCSP response, is no longer valid; nullopt if there
+  /// is none.
+  void set_first_expiry(std::optional<int64_t> certificate_s, std::optional<int64_t> staple_s) {
+    constexpr int64_t kSecondsPerDay = 86'400;
+    server_.days_until_first_cert_expiring.set(certificate_s ? *certificate_s / kSecondsPerDay : UINT32_MAX);  // as Envoy
+    server_.seconds_until_first_ocsp_response_expiring.set(staple_s.value_or(0));
   }
 
   struct ServerStats {

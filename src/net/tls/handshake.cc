@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "net/tls/certificate.h"
+#include "net/tls/ocsp.h"
 #include "net/tls/parsed.h"
 
 namespace weir::net {
@@ -126,6 +128,35 @@ int on_certificate(SSL* ssl, void*) {
   const TlsIdentity::Parsed& parsed = identity->parsed();
   SSL_certs_clear(ssl);
   return SSL_use_cert_and_key(ssl, parsed.certificate.get(), parsed.key.get(), parsed.chain.get(), 1);
+}
+
+/// The client would like to see an OCSP response with the certificate that was chosen.
+int on_staple_wanted(SSL* ssl, void*) {
+  const TlsHandshake& handshake = TlsHandshake::of(ssl);
+  const TlsServerSpec& spec = handshake.context.server_spec();
+  const X509* certificate = SSL_get_certificate(ssl);
+  const auto shown = std::ranges::find_if(
+      spec.identities, [&](const TlsIdentityPtr& each) { return each->parsed().certificate.get() == certificate; });
+  if (shown == spec.identities.end()) return SSL_TLSEXT_ERR_NOACK;
+  using Policy = TlsServerSpec::Staple;
+  const OcspStaple* staple = (*shown)->staple();
+  const Policy policy = (*shown)->needs_staple() ? Policy::kMust : spec.staple;
+  const bool valid = staple != nullptr && staple->valid_at(wall_now() / kNsPerSecond);
+  TlsStats& stats = handshake.stats;
+  stats.ocsp_staple_requests.add();
+  if (!valid) {
+    const bool fails = policy == Policy::kMust || (policy == Policy::kStrict && staple != nullptr);
+    (fails ? stats.ocsp_staple_failed : stats.ocsp_staple_omitted).add();
+    return fails ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+  }
+  const std::string& der = staple->der();
+  void* const copy = OPENSSL_memdup(der.data(), der.size());  // OpenSSL's from now on
+  if (copy == nullptr || SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(der.size())) != 1) {
+    OPENSSL_free(copy);
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  stats.ocsp_staple_responses.add();
+  return SSL_TLSEXT_ERR_OK;
 }
 
 /// A client keeps what servers give it.
@@ -345,6 +376,7 @@ void install_callbacks(SSL_CTX* ssl, const TlsContext& context) {
   if (context.is_server()) {
     SSL_CTX_set_cert_cb(ssl, on_certificate, nullptr);
     SSL_CTX_set_tlsext_servername_callback(ssl, on_server_name);
+    SSL_CTX_set_tlsext_status_cb(ssl, on_staple_wanted);
     if (!context.impl().alpn.empty()) SSL_CTX_set_alpn_select_cb(ssl, on_alpn, nullptr);
     if (!context.server_spec().ticket_keys.empty()) SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
   } else if (context.client_spec().max_sessions > 0) {

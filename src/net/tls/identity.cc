@@ -4,6 +4,7 @@
 
 #include "net/tls/certificate.h"
 #include "net/tls/key_reader.h"
+#include "net/tls/ocsp.h"
 #include "net/tls/parsed.h"
 
 namespace weir::net {
@@ -61,6 +62,11 @@ std::expected<void, Problem> parse_pkcs12(const TlsCertificateSpec& spec, TlsIde
 TlsIdentity::TlsIdentity() : parsed_(std::make_unique<Parsed>()) {}
 TlsIdentity::~TlsIdentity() = default;
 
+std::optional<TlsIdentity::Validity> TlsIdentity::staple_validity() const {
+  if (staple_ == nullptr) return std::nullopt;
+  return Validity{staple_->valid_from_s(), staple_->valid_until_s()};
+}
+
 std::expected<TlsIdentityPtr, TlsIdentity::Problem> TlsIdentity::load(const TlsCertificateSpec& spec, KeyReader& keys) {
   std::shared_ptr<TlsIdentity> identity(new TlsIdentity());
   Parsed& parsed = *identity->parsed_;
@@ -94,7 +100,15 @@ std::expected<TlsIdentityPtr, TlsIdentity::Problem> TlsIdentity::load(const TlsC
   }
   identity->server_names_ = server_names_of(parsed.certificate.get());
   identity->name_ = where;
-  identity->ocsp_staple_ = spec.ocsp_staple;
+  identity->needs_staple_ = must_be_stapled(parsed.certificate.get());
+  if (!spec.ocsp_staple.empty()) {
+    auto staple = OcspStaple::parse(spec.ocsp_staple);
+    if (!staple) return problem("ocsp_staple", spec.ocsp_staple_name + " " + staple.error());
+    if (!staple->is_about(parsed.certificate.get())) {
+      return problem("ocsp_staple", "the OCSP response is not about the certificate in " + where);
+    }
+    identity->staple_ = std::make_unique<const OcspStaple>(std::move(*staple));
+  }
   ERR_clear_error();
   return identity;
 }

@@ -1,7 +1,9 @@
 // TlsIdentity: a certificate with its chain and private key, parsed and found to fit; shared by all contexts that show it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 namespace weir::net {
 
 class KeyReader;
+class OcspStaple;
 
 class TlsIdentity {
  public:
@@ -30,7 +33,15 @@ class TlsIdentity {
   bool is_ecdsa() const { return ecdsa_; }
   /// Where it came from, for messages and /certs.
   const std::string& name() const { return name_; }
-  const std::string& ocsp_staple() const { return ocsp_staple_; }
+  /// Null if there is none.
+  const OcspStaple* staple() const { return staple_.get(); }
+  /// From when until when it holds, in seconds of Unix time; nothing if there is none.
+  struct Validity {
+    int64_t from_s, until_s;
+  };
+  std::optional<Validity> staple_validity() const;
+  /// The certificate itself says that it needs one.
+  bool needs_staple() const { return needs_staple_; }
   /// Facts of the certificates that stand behind it in its chain.
   const std::vector<CertificateFacts>& chain_facts() const { return chain_facts_; }
 
@@ -44,7 +55,8 @@ class TlsIdentity {
   std::vector<CertificateFacts> chain_facts_;
   std::vector<std::string> server_names_;
   std::string name_;
-  std::string ocsp_staple_;
+  std::unique_ptr<const OcspStaple> staple_;
+  bool needs_staple_ = false;
   bool ecdsa_ = false;
 };
 

@@ -110,13 +110,21 @@ class Reader {
       take("private_key", from.private_key(), spec.key, &spec.key_name);
     }
     take("password", from.password(), spec.password, nullptr);
+    if (from.has_ocsp_staple()) {
+      if (from.ocsp_staple().has_inline_string()) {
+        wrong(FieldPath{&at, "ocsp_staple"}, "an OCSP response is not text", "give filename or inline_bytes");
+        return nullptr;
+      }
+      take("ocsp_staple", from.ocsp_staple(), spec.ocsp_staple, &spec.ocsp_staple_name);
+    }
     if (!good_) return nullptr;
     if (spec.pkcs12.empty() && (spec.chain.empty() || spec.key.empty())) {
       wrong(at, "a certificate needs a certificate_chain and a private_key",
             spec.chain.empty() ? "the certificate_chain is empty" : "the private_key is empty");
       return nullptr;
     }
-    const std::string content = spec.chain + '\0' + spec.key + '\0' + spec.pkcs12 + '\0' + spec.password + '\0' + spec.chain_name;
+    const std::string content = spec.chain + '\0' + spec.key + '\0' + spec.pkcs12 + '\0' + spec.password + '\0' +
+                                spec.chain_name + '\0' + spec.ocsp_staple;
     if (TlsIdentityPtr known = context_.identities.find(content)) return known;
     if (context_.keys == nullptr) context_.keys = std::make_shared<KeyReader>();
     auto loaded = TlsIdentity::load(spec, *context_.keys);
@@ -375,6 +383,17 @@ void add_secrets(const v3::CommonTlsContext& from, std::vector<const v3::SdsSecr
   }
 }
 
+TlsServerSpec::Staple staple_policy(v3::DownstreamTlsContext::OcspStaplePolicy policy) {
+  switch (policy) {
+    case v3::DownstreamTlsContext::STRICT_STAPLING:
+      return TlsServerSpec::Staple::kStrict;
+    case v3::DownstreamTlsContext::MUST_STAPLE:
+      return TlsServerSpec::Staple::kMust;
+    default:
+      return TlsServerSpec::Staple::kLenient;
+  }
+}
+
 }  // namespace
 
 TlsContextPtr read_server_tls(const v3::DownstreamTlsContext& from, const std::vector<std::string>& server_names,
@@ -386,6 +405,15 @@ TlsContextPtr read_server_tls(const v3::DownstreamTlsContext& from, const std::v
   if (from.common_tls_context().tls_certificates().empty() &&
       from.common_tls_context().tls_certificate_sds_secret_configs().empty()) {
     reader.wrong(FieldPath{&common, "tls_certificates"}, "a server needs a certificate");
+  }
+  spec.staple = staple_policy(from.ocsp_staple_policy());
+  for (const TlsIdentityPtr& each : spec.identities) {
+    if (each == nullptr || each->staple() != nullptr) continue;
+    if (each->needs_staple()) {
+      reader.wrong(common, "the certificate in " + each->name() + " says that it must be stapled, and there is no ocsp_staple");
+    } else if (spec.staple == TlsServerSpec::Staple::kMust) {
+      reader.wrong(common, "MUST_STAPLE, and there is no ocsp_staple for the certificate in " + each->name());
+    }
   }
   spec.require_client_certificate = from.require_client_certificate().value();
   spec.full_scan_on_sni_mismatch = from.full_scan_certs_on_sni_mismatch().value();
@@ -486,9 +514,7 @@ void declare_tls(config::SupportTable& table) {
   table.extension<v3::DownstreamTlsContext>("envoy.transport_sockets.downstream", "envoy.transport_sockets.tls")
       .fields({"common_tls_context", "require_client_certificate", "session_ticket_keys", "session_ticket_keys_sds_secret_config",
                "disable_stateless_session_resumption", "disable_stateful_session_resumption", "session_timeout",
-               "full_scan_certs_on_sni_mismatch"})
-      // Without staples there is no difference between these two.
-      .values("ocsp_staple_policy", {"LENIENT_STAPLING", "STRICT_STAPLING"})
+               "full_scan_certs_on_sni_mismatch", "ocsp_staple_policy"})
       .harmless({"require_sni"});  // Envoy does not implement it either
   table.extension<v3::UpstreamTlsContext>("envoy.transport_sockets.upstream", "envoy.transport_sockets.tls")
       .fields({"common_tls_context", "sni", "max_session_keys", "allow_renegotiation", "enforce_rsa_key_usage", "auto_host_sni",
@@ -501,7 +527,8 @@ void declare_tls(config::SupportTable& table) {
       {"default_validation_context", "validation_context_sds_secret_config"});
   table.message<v3::TlsParameters>().fields(
       {"tls_minimum_protocol_version", "tls_maximum_protocol_version", "cipher_suites", "ecdh_curves", "signature_algorithms"});
-  table.message<v3::TlsCertificate>().fields({"certificate_chain", "private_key", "pkcs12", "password", "watched_directory"});
+  table.message<v3::TlsCertificate>().fields(
+      {"certificate_chain", "private_key", "pkcs12", "password", "watched_directory", "ocsp_staple"});
   table.message<v3::TlsSessionTicketKeys>().all_fields();
   table.message<v3::SubjectAltNameMatcher>().all_fields();
   table.message<v3::CertificateValidationContext>()

@@ -19,7 +19,7 @@ struct TlsCertificateSpec {
   std::string key, key_name;
   std::string pkcs12;  // DER; instead of chain and key
   std::string password;
-  std::string ocsp_staple;  // DER
+  std::string ocsp_staple, ocsp_staple_name;  // DER
 };
 
 /// SubjectAltNameMatcher.
