@@ -1,6 +1,8 @@
 // The visible list of filters: one line each.
 #include "filter/catalog.h"
 
+#include "filter/adaptive_concurrency.h"
+#include "filter/admission_control.h"
 #include "filter/bandwidth_limit.h"
 #include "filter/buffer.h"
 #include "filter/dynamic_forward_proxy.h"
@@ -10,6 +12,7 @@
 #include "filter/health_check.h"
 #include "filter/local_rate_limit.h"
 #include "filter/rate_limit.h"
+#include "filter/set_metadata.h"
 #include "filter/stateful_session.h"
 
 namespace weir::filter {
@@ -17,6 +20,10 @@ namespace weir::filter {
 namespace {
 
 constexpr CatalogEntry kCatalog[] = {
+    {"envoy.filters.http.adaptive_concurrency", "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+     read_adaptive_concurrency, "", nullptr, declare_adaptive_concurrency},
+    {"envoy.filters.http.admission_control", "envoy.extensions.filters.http.admission_control.v3.AdmissionControl",
+     read_admission_control, "", nullptr, declare_admission_control},
     {"envoy.filters.http.bandwidth_limit", "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",
      read_bandwidth_limit, "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit", read_bandwidth_limit_settings,
      declare_bandwidth_limit},
@@ -40,6 +47,8 @@ constexpr CatalogEntry kCatalog[] = {
      declare_local_rate_limit},
     {"envoy.filters.http.ratelimit", "envoy.extensions.filters.http.ratelimit.v3.RateLimit", read_rate_limit,
      "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute", read_rate_limit_settings, declare_rate_limit},
+    {"envoy.filters.http.set_metadata", "envoy.extensions.filters.http.set_metadata.v3.Config", read_set_metadata, "", nullptr,
+     declare_set_metadata},
     {"envoy.filters.http.stateful_session", "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
      read_stateful_session, "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
      read_stateful_session_settings, declare_stateful_session},

@@ -45,6 +45,16 @@ std::optional<int64_t> parse_grpc_timeout(std::string_view text) {
   }
 }
 
+namespace {
+
+/// As in Envoy, an upstream of gRPC is told how long its stream may last, whatever the client said.
+void tell_stream_limit(const route::Forward& forward, http::HeaderMap& request) {
+  if (forward.max_stream_duration_ms.value_or(0) == 0 || !http::is_grpc(request)) return;
+  request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(*forward.max_stream_duration_ms), "m"));
+}
+
+}  // namespace
+
 RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, http::HeaderMap& request) {
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
@@ -69,9 +79,12 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, htt
           capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
       limits.stream_ms = stream;
       if (stream != *grpc_timeout) request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
+    } else {
+      tell_stream_limit(forward, request);
     }
     return limits;
   }
+  tell_stream_limit(forward, request);
   // The older one: it replaces the route's timeout.
   if (forward.max_grpc_timeout_ms && http::is_grpc(request)) {
     limits.response_ms = grpc_timeout.value_or(0) > 0

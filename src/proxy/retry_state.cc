@@ -36,6 +36,8 @@ void RetryState::begin(const route::RetryPolicy* policy, const route::HedgePolic
   policy_ = policy;
   conditions_ = policy == nullptr ? 0 : policy->conditions;
   remaining_ = policy == nullptr ? 1 : policy->num_retries;
+  // Asked for by a header, retries are possible even if it names nothing that there is: tries may be hedged.
+  enabled_ = conditions_ != 0 || request.has(HeaderId::kEnvoyRetryOn) || request.has(HeaderId::kEnvoyRetryGrpcOn);
   if (asked) read_headers(request);
   if (policy != nullptr && !policy->retriable_request_headers.empty() && !matches_any(policy->retriable_request_headers, request))
     conditions_ = 0;

@@ -32,11 +32,11 @@ class RetryState {
   /// Takes the headers that speak of retries out of the request. `policy` may be null, and outlives the request.
   void begin(const route::RetryPolicy* policy, const route::HedgePolicy* hedge, http::HeaderMap& request);
   /// Whether a retry is possible at all: then what is sent must be kept.
-  bool enabled() const { return conditions_ != 0; }
+  bool enabled() const { return enabled_; }
   /// Whether a try that takes too long is not given up, but followed by another beside it.
   bool hedges() const { return hedges_; }
   /// No further try, e.g. because the request is too large to keep.
-  void give_up() { conditions_ = 0; }
+  void give_up() { enabled_ = false; }
 
   Decision after_response(const http::HeaderMap& response, WallNs now, upstream::Cluster& cluster,
                           const route::RequestGroups& groups, upstream::Priority priority);
@@ -82,6 +82,7 @@ class RetryState {
   std::optional<int64_t> named_delay_ms(const http::HeaderMap& response, WallNs now) const;
 
   const route::RetryPolicy* policy_ = nullptr;
+  bool enabled_ = false;
   uint32_t conditions_ = 0;
   uint32_t remaining_ = 0;
   std::string_view more_statuses_;  // x-envoy-retriable-status-codes

@@ -87,7 +87,7 @@ void Router::mark_retry(http::HeaderMap& request) {
   const format::StreamInfo& info = pipeline_.info;
   const MonotonicNs since = info.request_complete != 0 ? info.request_complete : pipeline_.loop.now();
   const int64_t left = std::max<int64_t>(limits_.response_ms - (pipeline_.loop.now() - since) / kNsPerMs, 1);
-  const int64_t expected = limits_.try_ms > 0 ? std::min(limits_.try_ms, left) : left;
+  const int64_t expected = limits_.try_ms > 0 && !retry_.hedges() ? std::min(limits_.try_ms, left) : left;
   request.set(HeaderId::kEnvoyExpectedTimeoutMs, pipeline_.arena.decimal(expected));
   if (forward_->max_grpc_timeout_ms && http::is_grpc(request)) {
     request.set(HeaderId::kGrpcTimeout, pipeline_.arena.join(pipeline_.arena.decimal(expected), "m"));
@@ -177,6 +177,7 @@ void Router::on_try_timeout() {
 }
 
 void Router::on_try_idle_timeout() {
+  if (retry_.hedges()) return try_beside();
   attempt_->cluster()->stats().upstream_rq_per_try_idle_timeout.add();
   end_late_try("upstream_per_try_idle_timeout");
 }

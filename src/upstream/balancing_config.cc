@@ -107,7 +107,12 @@ class Reader {
         }
     }
     if (!from_.lb_subset_config().subset_selectors().empty()) {
-      subsets(from_.lb_subset_config(), FieldPath{&at_, "lb_subset_config"});
+      const FieldPath subset{&at_, "lb_subset_config"};
+      subsets(from_.lb_subset_config(), subset);
+      if (from_.lb_subset_config().locality_weight_aware() && !spec_.locality_weighted) {
+        error(FieldPath{&subset, "locality_weight_aware"}, "needs weights of localities",
+              "set common_lb_config.locality_weighted_lb_config");
+      }
     }
   }
 

@@ -1,0 +1,153 @@
+#include "filter/admission_control.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "base/text.h"
+#include "stats/table.h"
+
+namespace weir::filter {
+
+namespace {
+
+constexpr uint64_t kAccuracy = 10'000;
+
+constexpr auto kStats = stats::table<AdmissionControlStats>({
+    {"rq_failure", &AdmissionControlStats::rq_failure},
+    {"rq_rejected", &AdmissionControlStats::rq_rejected},
+    {"rq_success", &AdmissionControlStats::rq_success},
+});
+
+class AdmissionControl final : public Filter {
+ public:
+  AdmissionControl(const AdmissionControlSpec& spec, AdmissionHistory& history, AdmissionControlStats& stats)
+      : spec_(spec), history_(history), stats_(stats) {}
+
+  Verdict on_request(Exchange& exchange) override {
+    if (!spec_.enabled_key.flag(spec_.enabled) || exchange.info.health_check) return Verdict::proceed();
+    if (rejects(exchange)) {
+      stats_.rq_rejected.add();
+      return Verdict::reply(503, "", "denied_by_admission_control");
+    }
+    judging_ = true;
+    return Verdict::proceed();
+  }
+
+  Verdict on_response(Exchange& exchange) override {
+    if (!judging_) return Verdict::proceed();
+    const http::HeaderMap& response = exchange.response;
+    if (!http::is_grpc(response)) {
+      const int status = response.status();
+      record(exchange, std::ranges::any_of(spec_.good_statuses, [status](const auto& range) {
+               return range.first <= status && status < range.second;
+             }));
+    } else if (const http::Header* status = response.find(http::HeaderId::kGrpcStatus)) {
+      record(exchange, good_grpc(status->value));
+    } else if (exchange.response_ends_with_head()) {
+      record(exchange, false);
+    } else {
+      want_response_body();  // the status is in the trailers
+    }
+    return Verdict::proceed();
+  }
+
+  void on_response_trailers(Exchange& exchange) override {
+    if (judging_) record(exchange, good_grpc(exchange.trailers_of_response().get(http::HeaderId::kGrpcStatus)));
+    exchange.pass_response_trailers(*this);
+  }
+
+  /// Who got no answer had no success.
+  void on_end(Exchange& exchange) override {
+    if (judging_) record(exchange, false);
+  }
+
+ private:
+  bool rejects(Exchange& exchange) {
+    const MonotonicNs now = exchange.loop.now();
+    if (history_.rps(now) < spec_.rps_key.integer(spec_.least_rps)) return false;
+    const double share = rejected_share(history_.counts(now), percent(spec_.success_key.number(spec_.success_percent)),
+                                        std::max(1.0, spec_.aggression_key.number(spec_.aggression)),
+                                        percent(spec_.rejected_key.number(spec_.most_rejected_percent)));
+    return kAccuracy * share > static_cast<double>(exchange.random.next() % kAccuracy);
+  }
+  static double percent(double number) { return std::min(number, 100.0) / 100; }
+
+  bool good_grpc(std::string_view text) const {
+    const auto status = parse_number<uint32_t>(text);
+    return status && *status <= 16 && (spec_.good_grpc_statuses >> *status & 1) != 0;
+  }
+
+  void record(Exchange& exchange, bool success) {
+    judging_ = false;
+    (success ? stats_.rq_success : stats_.rq_failure).add();
+    history_.record(success, exchange.loop.now());
+  }
+
+  const AdmissionControlSpec& spec_;
+  AdmissionHistory& history_;
+  AdmissionControlStats& stats_;
+  bool judging_ = false;  // how it ends is still to be told
+};
+
+class AdmissionControlFactory final : public FilterFactory {
+ public:
+  explicit AdmissionControlFactory(AdmissionControlSpec spec) : spec_(std::move(spec)) {
+    for (size_t i = 0; i < spec_.stats->workers(); ++i) histories_.push_back(std::make_unique<AdmissionHistory>(spec_.window_ms));
+  }
+  Filter* make(Exchange& exchange, const RouteSettings&) const override {
+    return make_in<AdmissionControl>(exchange.arena, spec_, *histories_[exchange.worker], spec_.stats->mine(exchange.worker));
+  }
+
+ private:
+  const AdmissionControlSpec spec_;
+  std::vector<std::unique_ptr<AdmissionHistory>> histories_;  // by worker, each used by that alone
+};
+
+}  // namespace
+
+void AdmissionHistory::forget(MonotonicNs now) {
+  while (!seconds_.empty() && now - seconds_.front().start >= window_ns_) {
+    total_.requests -= seconds_.front().counts.requests;
+    total_.successes -= seconds_.front().counts.successes;
+    seconds_.pop_front();
+  }
+}
+
+void AdmissionHistory::record(bool success, MonotonicNs now) {
+  forget(now);
+  if (seconds_.empty() || now - seconds_.back().start >= kNsPerSecond) seconds_.push_back({now, {}});
+  for (Counts* counts : {&seconds_.back().counts, &total_}) {
+    ++counts->requests;
+    if (success) ++counts->successes;
+  }
+}
+
+AdmissionHistory::Counts AdmissionHistory::counts(MonotonicNs now) {
+  forget(now);
+  return total_;
+}
+
+uint64_t AdmissionHistory::rps(MonotonicNs now) {
+  forget(now);
+  if (seconds_.empty() || total_.requests == 0) return 0;
+  return total_.requests / static_cast<uint64_t>(std::max<int64_t>(1, (now - seconds_.front().start) / kNsPerSecond));
+}
+
+double rejected_share(const AdmissionHistory::Counts& counts, double success_share, double aggression, double most) {
+  const auto requests = static_cast<double>(counts.requests), successes = static_cast<double>(counts.successes);
+  double share = (requests - successes / success_share) / (requests + 1);
+  if (!(share > 0)) return 0;
+  if (aggression != 1) share = std::pow(share, 1 / aggression);
+  return std::min(share, most);
+}
+
+std::shared_ptr<stats::Sharded<AdmissionControlStats>> admission_control_stats(const FilterContext& context) {
+  return context.stats.find<AdmissionControlStats>(context.stat_prefix + "admission_control.", kStats);
+}
+
+FilterFactoryPtr make_admission_control(AdmissionControlSpec spec) {
+  return std::make_shared<const AdmissionControlFactory>(std::move(spec));
+}
+
+}  // namespace weir::filter

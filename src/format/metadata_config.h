@@ -1,0 +1,16 @@
+// Metadata of the configuration as filters note it.
+#pragma once
+
+#include "base/arena.h"
+#include "format/dynamic_metadata.h"
+
+namespace google::protobuf {
+class Struct;
+}
+
+namespace weir::format {
+
+/// The same value, in the arena; members in the order of their names.
+MetadataValue read_metadata(const google::protobuf::Struct& fields, Arena& arena);
+
+}  // namespace weir::format
