@@ -33,6 +33,8 @@ class RetryState {
   void begin(const route::RetryPolicy* policy, const route::HedgePolicy* hedge, http::HeaderMap& request);
   /// Whether a retry is possible at all: then what is sent must be kept.
   bool enabled() const { return enabled_; }
+  /// Whether anything at all leads to another try, hedging aside.
+  bool has_conditions() const { return enabled_ && conditions_ != 0; }
   /// Whether a try that takes too long is not given up, but followed by another beside it.
   bool hedges() const { return hedges_; }
   /// No further try, e.g. because the request is too large to keep.

@@ -185,8 +185,8 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
 /// The request is larger than what may be kept for another try.
 void Router::keep_no_more() {
   keeps_body_ = false;
+  if (retry_.has_conditions() || forward_->internal_redirects) attempt_->cluster()->stats().retry_or_shadow_abandoned.add();
   retry_.give_up();
-  attempt_->cluster()->stats().retry_or_shadow_abandoned.add();
   if (attempt_->stream() != nullptr) body_.clear();  // it was all sent
   if (phase_ == Phase::kBetweenTries) {
     fail(507, "exceeded request buffer limit while retrying upstream", "request_payload_exceeded_retry_buffer_limit");
