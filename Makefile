@@ -34,6 +34,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/sds.py
 	@SUT=$(SUT) spec/staples.py
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
+	@SUT=$(SUT) spec/prometheus.py
 
 DIFFERENTIAL_ARGS ?= --configs 10
 differential: build  ## random configurations and requests, Weir beside Envoy

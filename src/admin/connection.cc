@@ -104,6 +104,7 @@ void Connection::on_answer(int status) {
 void Connection::on_over(Exchange& exchange, bool completed) {
   if (!completed) stats_.downstream_rq_rx_reset.add();
   stats_.downstream_rq_active.subtract();
+  stats_.downstream_rq_time.record(static_cast<uint64_t>((server_.loop_.now() - exchange.started()) / kNsPerMs));
   const auto at = std::find_if(exchanges_.begin(), exchanges_.end(), [&](const auto& each) { return each.get() == &exchange; });
   server_.loop_.dispose(std::move(*at));
   exchanges_.erase(at);

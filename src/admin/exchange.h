@@ -28,6 +28,7 @@ class Exchange final : public http::StreamEvents, public loop::NextTurn, public 
 
   /// `connection` outlives the exchange.
   Exchange(loop::EventLoop& loop, http::Stream& stream, Site& site, const format::ConnectionInfo& connection, Owner& owner);
+  MonotonicNs started() const { return info_.start; }
 
  private:
   static constexpr size_t kMaxBody = 64 * 1024;

@@ -112,7 +112,7 @@ class HttpReader final : public stats::StatVisitor {
     statistic = name.substr(dot + 1);
     return &prefixes[std::string(name.substr(kStart.size(), dot - kStart.size()))];
   }
-  void on_counter(std::string_view name, uint64_t value) override {
+  void on_counter(std::string_view name, uint64_t value, bool used) override {
     if (Prefix* prefix = find(name, name)) {
       if (const auto digit = class_of(name)) prefix->classes[*digit] = value;
     }
@@ -145,7 +145,7 @@ class ListenerReader final : public stats::StatVisitor {
   ListenerNumbers numbers;
 
  private:
-  void on_counter(std::string_view name, uint64_t value) override {
+  void on_counter(std::string_view name, uint64_t value, bool used) override {
     if (!name.starts_with(start_)) return;
     name.remove_prefix(start_.size());
     if (name == "downstream_cx_total") numbers.connections_total = value;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stats/table.h"
 #include "upstream/cluster.h"
 
 namespace weir::filter {
@@ -17,9 +18,21 @@ struct CachedAnswer {
   std::atomic<bool> degraded = false;
 };
 
+constexpr auto kStats = stats::table<HealthCheckStats>({
+    {"request_total", &HealthCheckStats::request_total},
+    {"failed", &HealthCheckStats::failed},
+    {"ok", &HealthCheckStats::ok},
+    {"cached_response", &HealthCheckStats::cached_response},
+    {"failed_cluster_not_found", &HealthCheckStats::failed_cluster_not_found},
+    {"failed_cluster_empty", &HealthCheckStats::failed_cluster_empty},
+    {"failed_cluster_unhealthy", &HealthCheckStats::failed_cluster_unhealthy},
+    {"degraded", &HealthCheckStats::degraded},
+});
+
 class HealthCheck final : public Filter {
  public:
-  HealthCheck(const HealthCheckSpec& spec, CachedAnswer& cached) : spec_(spec), cached_(cached) {}
+  HealthCheck(const HealthCheckSpec& spec, CachedAnswer& cached, HealthCheckStats& stats)
+      : spec_(spec), cached_(cached), stats_(stats) {}
 
   Verdict on_request(Exchange& exchange) override {
     asks_ = std::ranges::all_of(spec_.headers, [&](const auto& matcher) { return matcher.matches(exchange.request); });
@@ -66,11 +79,13 @@ class HealthCheck final : public Filter {
     } else if (spec_.cache_ms > 0) {
       reply = {.status = cached_.status, .details = "health_check_cached"};
       degraded_ = cached_.degraded;
+      stats_.cached_response.add();
     } else {
       for (const auto& [name, percent] : spec_.min_healthy_percent) {
         upstream::Cluster* cluster = exchange.cluster(name);
         if (cluster == nullptr) {
           reply = {.status = 503, .details = "health_check_no_cluster_found"};
+          stats_.failed_cluster_not_found.add();
           break;
         }
         const upstream::MembershipStats& stats = cluster->state()->membership;
@@ -78,34 +93,47 @@ class HealthCheck final : public Filter {
         const auto usable = static_cast<double>(stats.membership_healthy.value() + stats.membership_degraded.value());
         if (total == 0 && percent == 0) continue;
         if (total != 0 && 100 * usable >= total * percent) continue;
+        (total == 0 ? stats_.failed_cluster_empty : stats_.failed_cluster_unhealthy).add();
         reply = {.status = 503, .details = total == 0 ? "health_check_cluster_empty" : "health_check_cluster_unhealthy"};
         break;
       }
     }
+    stats_.request_total.add();
+    (reply.status / 100 == 2 ? stats_.ok : stats_.failed).add();
+    if (degraded_) stats_.degraded.add();
     if (reply.status / 100 != 2) exchange.info.flags.set(format::ResponseFlag::kFailedLocalHealthCheck);
     return reply;
   }
 
   const HealthCheckSpec& spec_;
   CachedAnswer& cached_;
+  HealthCheckStats& stats_;
   bool asks_ = false;
   bool degraded_ = false;
 };
 
 class HealthCheckFactory final : public FilterFactory {
  public:
-  explicit HealthCheckFactory(HealthCheckSpec spec) : spec_(std::move(spec)) {}
+  HealthCheckFactory(HealthCheckSpec spec, std::shared_ptr<stats::Sharded<HealthCheckStats>> stats)
+      : spec_(std::move(spec)), stats_(std::move(stats)) {}
   Filter* make(Exchange& exchange, const RouteSettings&) const override {
-    return make_in<HealthCheck>(exchange.arena, spec_, cached_);
+    return make_in<HealthCheck>(exchange.arena, spec_, cached_, stats_->mine(exchange.worker));
   }
 
  private:
   const HealthCheckSpec spec_;
+  const std::shared_ptr<stats::Sharded<HealthCheckStats>> stats_;
   mutable CachedAnswer cached_;
 };
 
 }  // namespace
 
-FilterFactoryPtr make_health_check(HealthCheckSpec spec) { return std::make_shared<const HealthCheckFactory>(std::move(spec)); }
+std::shared_ptr<stats::Sharded<HealthCheckStats>> health_check_stats(const FilterContext& context) {
+  return context.stats.find<HealthCheckStats>(context.stat_prefix + "health_check.", kStats);
+}
+
+FilterFactoryPtr make_health_check(HealthCheckSpec spec, std::shared_ptr<stats::Sharded<HealthCheckStats>> stats) {
+  return std::make_shared<const HealthCheckFactory>(std::move(spec), std::move(stats));
+}
 
 }  // namespace weir::filter

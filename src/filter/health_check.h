@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "filter/catalog.h"
+#include "filter/context.h"
 #include "filter/filter.h"
 #include "format/header_matcher.h"
 
@@ -21,7 +22,14 @@ struct HealthCheckSpec {
   std::string service_cluster;
 };
 
-FilterFactoryPtr make_health_check(HealthCheckSpec spec);
+/// What the filter counts: `<connection manager's prefix>health_check.*`.
+struct HealthCheckStats {
+  stats::Counter request_total, failed, ok, cached_response, failed_cluster_not_found, failed_cluster_empty,
+      failed_cluster_unhealthy, degraded;
+};
+std::shared_ptr<stats::Sharded<HealthCheckStats>> health_check_stats(const FilterContext& context);
+
+FilterFactoryPtr make_health_check(HealthCheckSpec spec, std::shared_ptr<stats::Sharded<HealthCheckStats>> stats);
 
 /// envoy.extensions.filters.http.health_check.v3.HealthCheck, see CatalogEntry.
 FilterFactoryPtr read_health_check(const google::protobuf::Any& configuration, const config::FieldPath& at,

@@ -31,7 +31,7 @@ FilterFactoryPtr read_health_check(const google::protobuf::Any& configuration, c
   const FieldPath headers{&at, "headers"};
   format::MatcherReader matchers{.diagnostics = diagnostics, .runtime = context.runtime};
   for (int i = 0; i < from.headers_size(); ++i) spec.headers.push_back(matchers.header(from.headers(i), {&headers, {}, i}));
-  return diagnostics.errors().size() == errors ? make_health_check(std::move(spec)) : nullptr;
+  return diagnostics.errors().size() == errors ? make_health_check(std::move(spec), health_check_stats(context)) : nullptr;
 }
 
 void declare_health_check(config::SupportTable& table) {

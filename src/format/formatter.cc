@@ -128,6 +128,7 @@ void Formatter::write(Out& out, const FormatContext& context) const {
         out.append(missing_);
         break;
       case Value::Kind::kText:
+      case Value::Kind::kJson:
         out.append(value.text);
         break;
       case Value::Kind::kNumber: {
@@ -149,7 +150,7 @@ std::string_view Formatter::evaluate(Arena& arena, const FormatContext& context)
     Scratch scratch;
     const Value value = op->evaluate(context, scratch);
     if (value.missing()) return missing_;
-    if (value.kind == Value::Kind::kText) return scratch.holds(value.text) ? arena.copy(value.text) : value.text;
+    if (value.kind != Value::Kind::kNumber) return scratch.holds(value.text) ? arena.copy(value.text) : value.text;
   }
   ArenaText text(arena);
   write(text, context);

@@ -46,6 +46,9 @@ void append_value(std::string& out, const Value& value) {
     case Value::Kind::kText:
       append_string(out, value.text);
       break;
+    case Value::Kind::kJson:
+      out += value.text;
+      break;
     case Value::Kind::kNumber: {
       char digits[24];
       out.append(digits, std::to_chars(digits, digits + sizeof digits, value.number).ptr);

@@ -24,6 +24,7 @@ constexpr TimePointName kTimePoints[] = {
     {"DS_RX_END", &StreamInfo::request_complete},
     {"US_CX_BEG", &StreamInfo::upstream_connect_start},
     {"US_CX_END", &StreamInfo::upstream_connect_complete},
+    {"US_HS_END", &StreamInfo::upstream_handshake_complete},
     {"US_TX_BEG", &StreamInfo::upstream_request_start},
     {"US_TX_END", &StreamInfo::upstream_request_complete},
     {"US_RX_BEG", &StreamInfo::upstream_response_start},
@@ -122,9 +123,13 @@ Result<> compile_path(std::string_view name, std::string_view argument, Paramete
   return {};
 }
 
-Result<> compile_metadata_type(std::string_view name, std::string_view argument) {
-  const std::string_view type = argument.substr(0, argument.find(':'));
+/// "KIND:FILTER:KEY…"
+Result<> compile_metadata_type(std::string_view name, std::string_view argument, Parameters& parameters) {
+  const std::string_view type = next_token(argument, ':');
+  parameters.text = argument;
+  uint8_t source = 0;  // values::MetadataSource
   for (std::string_view known : {"DYNAMIC", "CLUSTER", "ROUTE", "UPSTREAM_HOST", "LISTENER", "VIRTUAL_HOST"}) {
+    parameters.choice = source++;
     if (type == known) return {};
   }
   return wrong(name, "'" + std::string(type) +
@@ -215,7 +220,7 @@ Result<> compile_arguments(const OperatorEntry& entry, std::string_view argument
       parameters.flag = parameters.text.empty();
       return {};
     case Syntax::kTypedMetadata:
-      return compile_metadata_type(entry.name, argument);
+      return compile_metadata_type(entry.name, argument, parameters);
     case Syntax::kFilterState:
       parameters.text = argument.substr(0, argument.find(':'));
       return compile_filter_state(entry.name, argument);

@@ -19,12 +19,13 @@ namespace weir::format {
 
 /// What an operator says: text, a number (which JSON shows as such), or that there is nothing to say.
 struct Value {
-  enum class Kind : uint8_t { kMissing, kText, kNumber };
+  enum class Kind : uint8_t { kMissing, kText, kNumber, kJson };  // kJson: a text that is JSON already
   Kind kind = Kind::kMissing;
   std::string_view text;
   int64_t number = 0;
 
   static Value of(std::string_view text) { return {Kind::kText, text, 0}; }
+  static Value of_json(std::string_view text) { return {Kind::kJson, text, 0}; }
   static Value of_number(int64_t number) { return {Kind::kNumber, {}, number}; }
   /// Missing if empty.
   static Value of_nonempty(std::string_view text) { return text.empty() ? Value() : of(text); }

@@ -319,30 +319,101 @@ void append_json(std::string& out, const MetadataValue& value) {
 
 }  // namespace
 
-/// A text as it is, anything else as JSON. Of a filter alone, what it noted last.
-Value dynamic_metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
-  constexpr size_t kDeepest = 16;
-  std::string_view path[kDeepest];
+namespace {
+
+/// "FILTER" or "FILTER:KEY:KEY…", taken apart.
+struct MetadataPath {
+  explicit MetadataPath(std::string_view text) : filter(text.substr(0, text.find(':'))) {
+    while (text.find(':') != std::string_view::npos && count < kDeepest) {
+      text.remove_prefix(text.find(':') + 1);
+      keys[count++] = text.substr(0, text.find(':'));
+    }
+  }
+  std::span<const std::string_view> path() const { return {keys, count}; }
+
+  static constexpr size_t kDeepest = 16;
+  std::string_view filter;
+  std::string_view keys[kDeepest];
   size_t count = 0;
-  std::string_view rest = parameters.text;
-  const std::string_view filter = rest.substr(0, rest.find(':'));
-  while (rest.find(':') != std::string_view::npos && count < kDeepest) {
-    rest.remove_prefix(rest.find(':') + 1);
-    path[count++] = rest.substr(0, rest.find(':'));
-  }
-  const MetadataValue* value = nullptr;
-  if (count != 0) {
-    value = context.info.metadata.find(filter, std::span<const std::string_view>(path, count));
-  } else {
-    context.info.metadata.for_each(filter, [&](const MetadataValue& note) { value = value == nullptr ? &note : value; });
-  }
+};
+
+/// A text as it is, anything else as JSON.
+Value shown(const MetadataValue* value, Scratch& scratch) {
   if (value == nullptr) return {};
   if (value->kind == MetadataValue::Kind::kText) return Value::of(value->text);
   std::string json;
   append_json(json, *value);
   char* const to = scratch.room(json.size());
   json.copy(to, json.size());
-  return Value::of({to, json.size()});
+  return Value::of_json({to, json.size()});
+}
+
+/// Of a filter alone, what it noted last.
+const MetadataValue* find_dynamic(const DynamicMetadata& metadata, const MetadataPath& path) {
+  if (path.count != 0) return metadata.find(path.filter, path.path());
+  const MetadataValue* value = nullptr;
+  metadata.for_each(path.filter, [&](const MetadataValue& note) { value = value == nullptr ? &note : value; });
+  return value;
+}
+
+const StaticMetadata* static_metadata(MetadataSource source, const StreamInfo& info) {
+  switch (source) {
+    case MetadataSource::kDynamic:
+      break;
+    case MetadataSource::kCluster:
+      return info.cluster_metadata.get();
+    case MetadataSource::kRoute:
+      return info.route_metadata;
+    case MetadataSource::kUpstreamHost:
+      return info.host_metadata.get();
+    case MetadataSource::kListener:
+      return info.connection == nullptr ? nullptr : info.connection->listener_metadata;
+    case MetadataSource::kVirtualHost:
+      return info.virtual_host_metadata;
+  }
+  return nullptr;
+}
+
+Value metadata_at(MetadataSource source, std::string_view text, const FormatContext& context, Scratch& scratch) {
+  const MetadataPath path(text);
+  if (source == MetadataSource::kDynamic) return shown(find_dynamic(context.info.metadata, path), scratch);
+  const StaticMetadata* metadata = static_metadata(source, context.info);
+  return metadata == nullptr ? Value() : shown(metadata->find(path.filter, path.path()), scratch);
+}
+
+}  // namespace
+
+Value dynamic_metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  return metadata_at(MetadataSource::kDynamic, parameters.text, context, scratch);
+}
+
+Value cluster_metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  return metadata_at(MetadataSource::kCluster, parameters.text, context, scratch);
+}
+
+Value upstream_metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  return metadata_at(MetadataSource::kUpstreamHost, parameters.text, context, scratch);
+}
+
+Value metadata(const Parameters& parameters, const FormatContext& context, Scratch& scratch) {
+  return metadata_at(static_cast<MetadataSource>(parameters.choice), parameters.text, context, scratch);
+}
+
+/// A request's id; what is no request has one made of its connection's number and its time.
+Value stream_id(const Parameters&, const FormatContext& context, Scratch& scratch) {
+  if (context.request != nullptr) return Value::of_nonempty(context.request->get(HeaderId::kRequestId));
+  const StreamInfo& info = context.info;
+  if (info.connection == nullptr || info.start == 0) return {};
+  uint64_t words[2] = {static_cast<uint64_t>(info.start) * 0x9e3779b97f4a7c15, (info.connection->id + 1) * 0xbf58476d1ce4e5b9};
+  words[0] = (words[0] & ~uint64_t{0xf000}) | 0x4000;  // version 4 and its variant (RFC 9562 §5.4)
+  words[1] = (words[1] & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;
+  char* to = scratch.room(36);
+  size_t size = 0;
+  for (size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) to[size++] = '-';
+    to[size++] = "0123456789abcdef"[words[i / 16] >> (60 - 4 * (i % 16)) & 15];
+  }
+  return Value::of({to, size});
 }
 
 Value missing(const Parameters&, const FormatContext&, Scratch&) { return {}; }

@@ -11,6 +11,7 @@ namespace weir::format::values {
 /// GRPC_STATUS's three spellings.
 enum class GrpcStatusStyle : uint8_t { kCamel, kSnake, kNumber };
 /// PATH's sources.
+enum class MetadataSource : uint8_t { kDynamic, kCluster, kRoute, kUpstreamHost, kListener, kVirtualHost };
 enum class PathSource : uint8_t { kOriginalOrPath, kOriginal, kPath };
 
 Value request_header(const Parameters&, const FormatContext&, Scratch&);
@@ -31,6 +32,14 @@ Value log_type(const Parameters&, const FormatContext&, Scratch&);
 Value fixed(const Parameters&, const FormatContext&, Scratch&);             // text; missing if flag
 Value filter_state(const Parameters&, const FormatContext&, Scratch&);      // text: the key
 Value dynamic_metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
+Value missing(const Parameters&, const FormatContext&, Scratch&);
+Value cluster_metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
+Value missing(const Parameters&, const FormatContext&, Scratch&);
+Value upstream_metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
+Value missing(const Parameters&, const FormatContext&, Scratch&);
+Value metadata(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
+Value missing(const Parameters&, const FormatContext&, Scratch&);
+Value stream_id(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
 Value missing(const Parameters&, const FormatContext&, Scratch&);
 
 /// What grpc-status says, or what the HTTP status means for gRPC; nothing if there is no saying.

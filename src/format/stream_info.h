@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "format/dynamic_metadata.h"
+#include "format/static_metadata.h"
 #include "http/stream.h"
 #include "net/address.h"
 
@@ -91,6 +92,7 @@ struct ConnectionInfo {
   std::string termination_details;
   std::optional<int64_t> handshake_ms;
   std::string_view filter_chain_name;
+  const StaticMetadata* listener_metadata = nullptr;  // of its listener
   bool tls = false;
   std::shared_ptr<const net::TlsInfo> tls_info;  // null on a plain connection
 };
@@ -99,17 +101,18 @@ struct ConnectionInfo {
 struct StreamInfo {
   // --- time; 0 means "did not happen" ---
   WallNs start_wall = 0;
-  MonotonicNs start = 0;                       // DS_RX_BEG: the first byte of the request was seen
-  MonotonicNs request_complete = 0;            // DS_RX_END
-  MonotonicNs upstream_connect_start = 0;      // US_CX_BEG
-  MonotonicNs upstream_connect_complete = 0;   // US_CX_END
-  MonotonicNs upstream_request_start = 0;      // US_TX_BEG
-  MonotonicNs upstream_request_complete = 0;   // US_TX_END
-  MonotonicNs upstream_response_start = 0;     // US_RX_BEG
-  MonotonicNs upstream_response_complete = 0;  // US_RX_END
-  MonotonicNs response_start = 0;              // DS_TX_BEG
-  MonotonicNs response_complete = 0;           // DS_TX_END
-  MonotonicNs end = 0;                         // when it was all over
+  MonotonicNs start = 0;                        // DS_RX_BEG: the first byte of the request was seen
+  MonotonicNs request_complete = 0;             // DS_RX_END
+  MonotonicNs upstream_connect_start = 0;       // US_CX_BEG
+  MonotonicNs upstream_connect_complete = 0;    // US_CX_END
+  MonotonicNs upstream_handshake_complete = 0;  // US_HS_END
+  MonotonicNs upstream_request_start = 0;       // US_TX_BEG
+  MonotonicNs upstream_request_complete = 0;    // US_TX_END
+  MonotonicNs upstream_response_start = 0;      // US_RX_BEG
+  MonotonicNs upstream_response_complete = 0;   // US_RX_END
+  MonotonicNs response_start = 0;               // DS_TX_BEG
+  MonotonicNs response_complete = 0;            // DS_TX_END
+  MonotonicNs end = 0;                          // when it was all over
 
   // --- downstream ---
   const ConnectionInfo* connection = nullptr;
@@ -119,11 +122,7 @@ struct StreamInfo {
   uint64_t stream_id = 0;
   uint64_t bytes_received = 0;  // body only
   uint64_t bytes_sent = 0;      // body only
-  uint64_t request_header_bytes = 0;
-  uint64_t response_header_bytes = 0;
-  uint64_t response_trailer_bytes = 0;
-  uint64_t wire_bytes_received = 0;  // as they came from the connection
-  uint64_t wire_bytes_sent = 0;
+  http::StreamTraffic traffic;
   bool internal_request = false;
   bool health_check = false;  // it asks whether this proxy is well
 
@@ -133,6 +132,8 @@ struct StreamInfo {
   std::string_view virtual_cluster_name;
   std::string_view upstream_cluster;  // the name statistics use (alt_stat_name, if given)
   std::string_view upstream_cluster_raw;
+  const StaticMetadata *route_metadata = nullptr, *virtual_host_metadata = nullptr;
+  StaticMetadataPtr cluster_metadata, host_metadata;
 
   // --- upstream ---
   net::AddressPtr upstream_remote_address;
@@ -145,10 +146,7 @@ struct StreamInfo {
   uint32_t attempts = 0;
   /// How long the request waited for a connection of its pool.
   std::optional<int64_t> upstream_pool_wait_ns;
-  uint64_t upstream_wire_bytes_sent = 0;
-  uint64_t upstream_wire_bytes_received = 0;
-  uint64_t upstream_header_bytes_sent = 0;
-  uint64_t upstream_header_bytes_received = 0;
+  http::StreamTraffic upstream_traffic;  // of all tries
 
   /// The address of the endpoint that the request shall go to (a session's); "" for any. Strict: that one or none.
   std::string_view wanted_host;

@@ -161,7 +161,7 @@ Result<TimeFormat> TimeFormat::compile(std::string_view pattern, TimeZone zone) 
     } else if (c == 'E' && d == 'z') {
       add(Part::Kind::kStrftime, 0, "%Ez");
       used = 3;
-    } else if ((c == 'E' || c == 'O') && d != '\0') {
+    } else if ((c == 'E' || c == 'O' || std::string_view("-_^#").find(c) != std::string_view::npos) && d != '\0') {
       add(Part::Kind::kStrftime, 0, pattern.substr(0, 3));
       used = 3;
     } else {

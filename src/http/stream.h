@@ -38,9 +38,23 @@ struct ProtocolError {
   std::string_view message;
 };
 
+/// How many bytes a stream's messages were, counted as Envoy counts them: of the header lines of HTTP/1 without the first line,
+/// of HTTP/2 the HEADERS frames.
+struct StreamTraffic {
+  struct Direction {
+    uint64_t wire = 0;          // all of it
+    uint64_t headers = 0;       // heads and trailers
+    uint64_t decompressed = 0;  // their names and values
+  };
+  Direction received, sent;
+};
+
 /// What a codec tells the user of a stream. Never called from inside a call to the same Stream, unless said otherwise.
 class StreamEvents {
  public:
+  /// The codec counts here.
+  StreamTraffic traffic;
+
   /// Where the codec puts the message's head before on_headers(), and its trailers before on_trailers(). Server side: the
   /// request; client side: the response.
   virtual HeaderMap& incoming_headers() = 0;

@@ -26,7 +26,12 @@ Fleet::Fleet(size_t workers, const proxy::LocalIdentity& identity, observe::LogF
   }
   mirrors_registration_ = registry.add("http.async-client.", [this](stats::StatVisitor& visitor) {
     std::vector<proxy::HttpStats*> shares;
-    for (const auto& worker : workers_) shares.push_back(&worker->mirror_stats());
+    bool used = false;
+    for (const auto& worker : workers_) {
+      shares.push_back(&worker->mirror_stats());
+      used = used || worker->mirror_stats().rq_total.used();
+    }
+    if (!used) return;  // their names come with the first router
     visit_router(visitor, shares);
   });
 }

@@ -83,17 +83,6 @@ ProcessStats::ProcessStats(stats::Registry& registry, size_t workers, MonotonicN
   }));
   registrations_.push_back(
       registry.add("overload.", [this](stats::StatVisitor& visitor) { stats::visit(visitor, kOverload, *this); }));
-  // Requests that Weir makes itself (mirrors) are counted with their clusters only; the router's names are there all the same.
-  registrations_.push_back(registry.add("http.async-client.", [](stats::StatVisitor& visitor) {
-    if (visitor.resets_counters()) return;
-    for (const std::string_view name :
-         {"no_cluster", "no_route", "passthrough_internal_redirect_bad_location", "passthrough_internal_redirect_no_route",
-          "passthrough_internal_redirect_predicate", "passthrough_internal_redirect_too_many_redirects",
-          "passthrough_internal_redirect_unsafe_scheme", "rq_direct_response", "rq_overload_local_reply", "rq_redirect",
-          "rq_reset_after_downstream_response_started", "rq_total"}) {
-      visitor.counter(name, 0);
-    }
-  }));
   registrations_.push_back(registry.add("tcmalloc.", [](stats::StatVisitor& visitor) {
     if (!visitor.resets_counters()) visitor.counter("released_by_timer", 0);
   }));

@@ -50,7 +50,7 @@ class LogFileTest : public testing::Test {
   static uint64_t stat(LogFiles& files, const std::string& name) {
     struct Finder : stats::StatVisitor {
       Finder() : StatVisitor(stats::StatKinds::all()) {}
-      void on_counter(std::string_view name, uint64_t value) override { values[std::string(name)] = value; }
+      void on_counter(std::string_view name, uint64_t value, bool used) override { values[std::string(name)] = value; }
       void on_gauge(std::string_view name, uint64_t value, bool) override { values[std::string(name)] = value; }
       std::map<std::string, uint64_t> values;
     } finder;

@@ -40,7 +40,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
     on_pool_ready(*ready);
   } else if (overflow) {
-    refused_ = true;
+    refuse();
     fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
@@ -66,6 +66,7 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   ++serving_->users;
   info_.upstream_remote_address = host_->endpoint->address;
   info_.upstream_host_name = host_->endpoint->hostname;
+  info_.host_metadata = host_->endpoint->metadata;
   info_.upstream_local_address = nullptr;
   return true;
 }
@@ -117,6 +118,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   info_.upstream_local_address = connection.local_address();
   info_.upstream_connection_id = connection.id();
   info_.upstream_tls = connection.tls();
+  if (info_.upstream_tls != nullptr) info_.upstream_handshake_complete = info_.upstream_connect_complete;
+  info_.upstream_pool_wait_ns = now - started_at_;
   report(upstream::OutlierResult::kConnected);
   stream_ = &connection.open_stream(*this);
   info_.upstream_protocol = stream_->protocol();
@@ -125,8 +128,12 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
   if (failure.reason != http::Reset::kOverflow) report(upstream::OutlierResult::kConnectFailed);
-  refused_ = failure.reason == http::Reset::kOverflow;
-  if (!refused_) judge(false);
+  if (failure.reason == http::Reset::kOverflow) {
+    refuse();
+  } else {
+    info_.upstream_pool_wait_ns = loop_.now() - started_at_;
+    judge(false);
+  }
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
@@ -225,6 +232,15 @@ std::optional<int64_t> Attempt::complete() {
   }
   release();
   return elapsed_ms;
+}
+
+/// A circuit breaker forbids it: the endpoint had nothing to do with it.
+void Attempt::refuse() {
+  refused_ = true;
+  info_.upstream_pool_wait_ns = loop_.now() - started_at_;
+  info_.upstream_remote_address = nullptr;
+  info_.upstream_host_name = {};
+  info_.host_metadata = nullptr;
 }
 
 /// As the endpoint's own counters see it.

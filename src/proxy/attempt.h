@@ -83,6 +83,9 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   /// The response was received in full: accounts for it. The milliseconds that it took since the request was complete; none if
   /// it still is not.
   std::optional<int64_t> complete();
+  /// Bytes of all tries together.
+  const http::StreamTraffic& traffic_of_tries() const { return traffic; }
+  void forget_traffic() { traffic = {}; }
   /// A head came.
   bool answered() const { return answered_; }
   /// A try that a response of gRPC had begun for was broken off.
@@ -116,6 +119,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void fail(const UpstreamFailure& failure);
   void end_of_response();
   void judge(bool good);
+  void refuse();
   void measure();
   template <class F>
   void for_each_group(F&& f);
@@ -139,7 +143,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   bool late_reported_ = false;  // that it took too long was told already
   bool deferred_ = false;       // of gRPC: trailers will say whether it went well
   bool canary_ = false;
-  bool refused_ = false;  // by a circuit breaker: the endpoint had nothing to do with it
+  bool refused_ = false;
   bool counts_codes_ = true;
   bool measuring_ = false;
   bool measures_try_time_ = true;

@@ -61,6 +61,7 @@ class Reader {
     }
     if (!good_) return nullptr;
     spec_->stats = context_.stats.http(spec_->stat_prefix);
+    if (spec_->has_router) context_.stats.router_names("http.async-client.");
     return spec_;
   }
 

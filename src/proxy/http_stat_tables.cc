@@ -34,7 +34,6 @@ constexpr auto kHttp = stats::table<HttpStats>({
     {"downstream_cx_idle_timeout", &HttpStats::downstream_cx_idle_timeout},
     {"downstream_cx_max_duration_reached", &HttpStats::downstream_cx_max_duration_reached},
     {"downstream_cx_max_requests_reached", &HttpStats::downstream_cx_max_requests_reached},
-    {"downstream_cx_http1_soft_drain", &HttpStats::downstream_cx_http1_soft_drain},
     {"downstream_cx_overload_disable_keepalive", &HttpStats::downstream_cx_overload_disable_keepalive},
     {"downstream_cx_upgrades_total", &HttpStats::downstream_cx_upgrades_total},
     {"downstream_cx_delayed_close_timeout", &HttpStats::downstream_cx_delayed_close_timeout},
@@ -146,25 +145,21 @@ void visit_tracing(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats
 
 void visit_http1(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
   bool used = false;
-  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http1_total.value() != 0; });
+  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http1_total.used(); });
   if (used) stats::visit(visitor, http::kHttp1StatTable, stats, &HttpStats::http1);
 }
 
 void visit_http2(stats::StatVisitor& visitor, stats::Sharded<HttpStats>& stats) {
   bool used = false;
-  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http2_total.value() != 0; });
+  stats.for_each([&](const HttpStats& shard) { used = used || shard.downstream_cx_http2_total.used(); });
   if (!used) return;
   stats::visit(visitor, http::kHttp2StatTable, stats, &HttpStats::http2);
   visitor.gauge("deferred_stream_close", 0, false);  // nothing is put off
 }
 
-void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats) {
-  stats::visit(visitor, kListener, stats);
-  if (visitor.resets_counters()) return;
-  visitor.counter("extension_config_missing", 0);  // a listener waits for what it needs
-  visitor.counter("network_extension_config_missing", 0);
-}
+void visit(stats::StatVisitor& visitor, stats::Sharded<ListenerStats>& stats) { stats::visit(visitor, kListener, stats); }
 
+/// A listener waits for what it needs, so these stay at 0.
 void visit_extensions(stats::StatVisitor& visitor) {
   if (visitor.resets_counters()) return;
   visitor.counter("extension_config_missing", 0);

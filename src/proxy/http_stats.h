@@ -43,8 +43,8 @@ struct HttpStats : ResponseClassStats {
       downstream_cx_destroy_remote, downstream_cx_destroy_active_rq, downstream_cx_destroy_local_active_rq,
       downstream_cx_destroy_remote_active_rq, downstream_cx_rx_bytes_total, downstream_cx_tx_bytes_total,
       downstream_cx_drain_close, downstream_cx_idle_timeout, downstream_cx_max_duration_reached,
-      downstream_cx_max_requests_reached, downstream_cx_http1_soft_drain, downstream_cx_overload_disable_keepalive,
-      downstream_cx_upgrades_total, downstream_cx_delayed_close_timeout;
+      downstream_cx_max_requests_reached, downstream_cx_overload_disable_keepalive, downstream_cx_upgrades_total,
+      downstream_cx_delayed_close_timeout;
   stats::Gauge downstream_cx_active, downstream_cx_ssl_active, downstream_cx_http1_active, downstream_cx_http2_active,
       downstream_cx_http3_active, downstream_cx_upgrades_active, downstream_cx_rx_bytes_buffered, downstream_cx_tx_bytes_buffered;
   stats::Histogram downstream_cx_length_ms;

@@ -361,6 +361,7 @@ void ActiveListener::turn_away(std::unique_ptr<net::ByteStream> stream) {
 
 void ActiveListener::enter(Accepted accepted, const FilterChain& chain) {
   accepted.info.filter_chain_name = chain.name;
+  accepted.info.listener_metadata = spec().metadata.get();
   if (std::holds_alternative<std::monostate>(chain.terminal)) {  // no filter wants it
     stats_.downstream_cx_total.add();
     stats_.downstream_cx_destroy.add();
@@ -401,9 +402,11 @@ bool ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
 }
 
 /// The listener's own access logs hear of every connection when it ends, also of those that no filter chain wanted.
-void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched) {
+void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched,
+                         const format::StreamInfo* known) {
   if (spec().access_logs.empty()) return;
   format::StreamInfo info;
+  if (known != nullptr) info = *known;
   info.connection = &connection;
   info.start = opened_at;
   info.end = worker_.loop().now();
@@ -415,9 +418,9 @@ void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs o
   for (const auto& log : spec().access_logs) log->log({nullptr, nullptr, nullptr, info}, worker_.index());
 }
 
-void ActiveListener::on_connection_gone(const Connection& connection, MonotonicNs opened_at) {
+void ActiveListener::on_connection_gone(const Connection& connection, MonotonicNs opened_at, const format::StreamInfo* info) {
   --open_connections_;
-  log(connection.info(), opened_at, true);
+  log(connection.info(), opened_at, true, info);
   stats_.downstream_cx_active.subtract();
   stats_.downstream_cx_destroy.add();
   stats_.downstream_cx_length_ms.record((worker_.loop().now() - opened_at) / kNsPerMs);

@@ -108,7 +108,8 @@ class ActiveListener final : private loop::NextTurn {
   void take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info);
   /// A connection from within the process, to `address`, which names this listener; what is returned is its other end.
   std::unique_ptr<net::ByteStream> connect_internal(const net::AddressPtr& address);
-  void on_connection_gone(const Connection& connection, MonotonicNs opened_at);
+  /// `info`: what is known of it as a stream of its own, where it is one.
+  void on_connection_gone(const Connection& connection, MonotonicNs opened_at, const format::StreamInfo* info = nullptr);
   /// The listener filters are through with a connection, or have given it up.
   void on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
                    const ListenerFindings& findings);
@@ -120,7 +121,8 @@ class ActiveListener final : private loop::NextTurn {
   void enter(Accepted accepted, const FilterChain& chain);
   void turn_away(std::unique_ptr<net::ByteStream> stream);
   bool encrypt(Accepted& accepted, const FilterChain& chain);
-  void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched);
+  void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched,
+           const format::StreamInfo* known = nullptr);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
   /// `handed_over`: another listener accepted it and found that it was meant for this one.
   void filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over);

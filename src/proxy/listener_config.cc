@@ -11,6 +11,7 @@
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "format/static_metadata_config.h"
 #include "net/address_config.h"
 #include "net/cidr_config.h"
 #include "net/internal_address.h"
@@ -155,6 +156,7 @@ class Reader {
 
   void connections() {
     spec_->drains_only_when_modified = from_.drain_type() == v3::Listener::MODIFY_ONLY;
+    spec_->metadata = format::read_static_metadata(from_.metadata());
     spec_->inbound = from_.traffic_direction() == core::INBOUND;
     if (from_.has_per_connection_buffer_limit_bytes()) spec_->buffer_limit = from_.per_connection_buffer_limit_bytes().value();
     if (from_.has_max_connections_to_accept_per_socket_event()) {
@@ -336,9 +338,10 @@ void declare_listeners(config::SupportTable& table) {
                "use_original_dst",
                "deprecated_v1",
                "drain_type",
-               "internal_listener"})
+               "internal_listener",
+               "metadata"})
       .extensions("listener_filters", "envoy.filters.listener")
-      .harmless({"metadata", "reuse_port"});
+      .harmless({"reuse_port"});
   table.message<v3::Listener::InternalListenerConfig>();
   table.message<v3::Listener::DeprecatedV1>().fields({"bind_to_port"});
   table.message<v3::Listener::ConnectionBalanceConfig>().fields({"exact_balance"});

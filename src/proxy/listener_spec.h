@@ -32,6 +32,7 @@ struct FilterChain {
 
 struct ListenerSpec {
   std::string name;
+  format::StaticMetadataPtr metadata;      // null: none
   std::string stat_prefix;                 // the address unless configured, ':' replaced
   std::vector<net::AddressPtr> addresses;  // the main one first
   bool internal = false;                   // no socket: connections come from clusters of this process

@@ -67,7 +67,6 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
 void Pipeline::on_headers(bool end_stream) {
   protocol_ = downstream_->protocol();
   info.protocol = protocol_;
-  info.request_header_bytes = request_headers_.byte_size();
   request_ended_with_head_ = request_passed_ = end_stream;
   if (end_stream) request_complete();
   advance();
@@ -165,15 +164,20 @@ void Pipeline::choose_route() {
   selection_.match = selection_.table->find(request_headers_, match_context());
   route = selection_.match.route;
   virtual_host = selection_.match.virtual_host;
-  if (virtual_host != nullptr) info.virtual_host_name = virtual_host->name;
+  if (virtual_host != nullptr) {
+    info.virtual_host_name = virtual_host->name;
+    info.virtual_host_metadata = virtual_host->metadata.get();
+  }
   if (route == nullptr) return;
   info.route_name = route->name;
+  info.route_metadata = route->metadata.get();
   if (route->forward() == nullptr) return;
   selection_.choice = route::choose_cluster(*route->forward(), request_headers_, random_value_, info);
   cluster_name = selection_.choice.name;
   if (const upstream::Cluster* cluster = chosen_cluster()) {  // it may be gone before the request is: only texts that stay
     const std::string& shown = cluster->spec().stat_name;
     info.upstream_cluster_raw = selection_.choice.name;
+    info.cluster_metadata = cluster->spec().metadata;
     info.upstream_cluster = shown == selection_.choice.name ? selection_.choice.name : memory_.copy(shown);
   }
 }
@@ -338,7 +342,6 @@ Pipeline::Next Pipeline::deliver() {
   if (connection_->spec().proxy_status) add_proxy_status(response_headers_, info, *connection_->spec().proxy_status);
   info.response_code = response_headers_.status();
   count_response(info.response_code);
-  info.response_header_bytes = response_headers_.byte_size();
   connection_->before_response(response_headers_, request_ended_);
   // An answer to an unfinished request is the last one on an HTTP/1 connection: nobody could tell where the next request begins.
   const bool opens_tunnel = request_headers_.method() == "CONNECT" && info.response_code / 100 == 2;

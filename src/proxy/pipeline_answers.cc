@@ -182,7 +182,6 @@ void Pipeline::start_over() {
   info.client_address = first.client_address;
   info.internal_request = first.internal_request;
   info.bytes_received = first.bytes_received;
-  info.request_header_bytes = request_headers_.byte_size();
   worker_.loop().at_next_turn(*this);
 }
 

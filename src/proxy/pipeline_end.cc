@@ -144,6 +144,8 @@ void Pipeline::on_log_time() {
 }
 
 void Pipeline::write_log(format::LogType type) {
+  info.traffic = traffic;
+  info.upstream_traffic = router_.traffic();
   const format::FormatContext context{&request_headers_, &response_headers_, &response_trailers_, info, type};
   for (const auto& log : connection_->spec().access_logs) log->log(context, worker_.index());
 }
@@ -167,6 +169,7 @@ void Pipeline::recycle() {
   response_headers_.clear();
   response_trailers_.clear();
   info = {};
+  traffic = {};
   selection_ = {};
   redirects_ = nullptr;
   route = nullptr;

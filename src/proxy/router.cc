@@ -223,6 +223,7 @@ void Router::on_informational() {
 void Router::on_headers(bool end_stream) {
   touch_try();
   try_timer_.reset();
+  pipeline_.info.upstream_response_start = pipeline_.loop.now();
   if (retries_response() || follows_redirect()) return;
   accept(end_stream);
 }
@@ -362,6 +363,7 @@ void Router::recycle() {
 }
 
 void Router::begin_again() {
+  attempt_->forget_traffic();
   cancel_timers();
   give_up_others();
   attempt_->forget();

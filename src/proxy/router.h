@@ -41,6 +41,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void begin_again();
   /// Where the virtual host wants it, an answer says how many tries there were.
   void tell_tries(http::HeaderMap& response) const;
+  /// Of all tries, but for those that raced with the one that answered.
+  const http::StreamTraffic& traffic() const { return attempt_->traffic_of_tries(); }
   /// Gives up: nothing of this calls the pipeline any more.
   void abort();
   /// The request is over.

@@ -50,6 +50,11 @@ std::shared_ptr<stats::Sharded<HttpStats>> StatScopes::http(const std::string& p
   });
 }
 
+void StatScopes::router_names(const std::string& prefix) {
+  if (router_names_.contains(prefix)) return;
+  router_names_.emplace(prefix, registry_.add(prefix, [](stats::StatVisitor& visitor) { visit_router(visitor, {}); }));
+}
+
 std::shared_ptr<stats::Sharded<TcpProxyStats>> StatScopes::tcp(const std::string& prefix) {
   return find_or_make(tcp_, prefix, workers_, [&](Shown<TcpProxyStats>& shown) {
     stats::Sharded<TcpProxyStats>& stats = shown.stats;

@@ -25,6 +25,9 @@ class StatScopes {
   /// `tcp.<prefix>.*`
   std::shared_ptr<stats::Sharded<TcpProxyStats>> tcp(const std::string& prefix);
 
+  /// What a router counts, for requests that Weir makes itself, below `prefix`: nothing, but the names are looked for.
+  void router_names(const std::string& prefix);
+
   /// Counters by any other name.
   stats::Scopes& all() { return all_; }
   /// `tls_inspector.*`, `http_inspector.*`, `proxy_proto.*` or `proxy_proto.<prefix>.*`.
@@ -36,6 +39,7 @@ class StatScopes {
   stats::Registry& registry_;
   const size_t workers_;
   stats::Scopes all_;
+  std::map<std::string, stats::Registry::Registration> router_names_;
   std::map<std::string, std::weak_ptr<stats::Sharded<HttpStats>>> http_;
   std::map<std::string, std::weak_ptr<stats::Sharded<TcpProxyStats>>> tcp_;
   std::map<std::string, std::weak_ptr<stats::Sharded<ListenerFilterStats>>> listener_filters_;

@@ -77,6 +77,7 @@ void TcpProxy::choose_cluster() {
   ++cluster_->users;
   stream_info_.upstream_cluster = cluster_->spec().stat_name;
   stream_info_.upstream_cluster_raw = cluster_->spec().name;
+  stream_info_.cluster_metadata = cluster_->spec().metadata;
 }
 
 void TcpProxy::connect() {
@@ -116,18 +117,20 @@ void TcpProxy::connect() {
 void TcpProxy::open_connection(upstream::Host& host) {
   stream_info_.upstream_remote_address = host.endpoint->address;
   stream_info_.upstream_host_name = host.endpoint->hostname;
+  stream_info_.host_metadata = host.endpoint->metadata;
   upstream_connection_ = std::make_unique<upstream::TcpConnection>(*serving_, host, upstream::Priority::kDefault, upstream_);
-  stream_info_.upstream_connect_start = upstream_connection_->connect_start();
+  connect_start_ = upstream_connection_->connect_start();
 }
 
 void TcpProxy::open_tunnel(upstream::Host& host) {
   if (arena_ == nullptr) arena_ = std::make_unique<Arena>();
   tunnel_ = std::make_unique<HttpTunnel>(*serving_, host, *spec_->tunnel, stream_info_, *arena_, worker_.random());
   tunnel_->set_handler(upstream_);
-  stream_info_.upstream_connect_start = tunnel_->connect_start();
+  connect_start_ = tunnel_->connect_start();
   if (!tunnel_->open()) return connect_later();
   stream_info_.upstream_remote_address = host.endpoint->address;
   stream_info_.upstream_host_name = host.endpoint->hostname;
+  stream_info_.host_metadata = host.endpoint->metadata;
 }
 
 /// Another attempt, after what the back-off says.
@@ -152,7 +155,7 @@ void TcpProxy::on_upstream_connected() {
   state_ = State::kOpen;
   upstream_.stream = tunnel_ != nullptr ? tunnel_.get() : &upstream_connection_->stream();
   const MonotonicNs now = worker_.loop().now();
-  stream_info_.upstream_connect_complete = now;
+  stream_info_.upstream_pool_wait_ns = now - connect_start_;
   stream_info_.upstream_local_address = upstream_.stream->local_address();
   stream_info_.upstream_connection_id = tunnel_ != nullptr ? tunnel_->connection_id() : upstream_connection_->id();
   stream_info_.upstream_tls = upstream_.stream->tls();
@@ -275,9 +278,9 @@ void TcpProxy::gone(bool by_upstream) {
   stream_info_.end = worker_.loop().now();
   write_log(format::LogType::kTcpConnectionEnd);
   stream_->close();
+  listener_->on_connection_gone(*this, stream_info_.start, &stream_info_);
   if (serving_ != nullptr) --std::exchange(serving_, nullptr)->users;
   if (cluster_ != nullptr) --std::exchange(cluster_, nullptr)->users;
-  listener_->on_connection_gone(*this, stream_info_.start);
   worker_.remove(*this);
 }
 
@@ -286,16 +289,21 @@ void TcpProxy::on_log_interval() {
   log_timer_->arm(spec_->log_interval_ms);
 }
 
-void TcpProxy::write_log(format::LogType type) {
-  stream_info_.bytes_received = stream_info_.wire_bytes_received = stream_->bytes_received();
-  stream_info_.bytes_sent = stream_info_.wire_bytes_sent = stream_->bytes_sent();
+void TcpProxy::note_traffic() {
+  stream_info_.bytes_received = stream_info_.traffic.received.wire = stream_->bytes_received();
+  stream_info_.bytes_sent = stream_info_.traffic.sent.wire = stream_->bytes_sent();
+  http::StreamTraffic& upstream = stream_info_.upstream_traffic;
   if (upstream_connection_ != nullptr) {
-    stream_info_.upstream_wire_bytes_sent = upstream_connection_->stream().bytes_sent();
-    stream_info_.upstream_wire_bytes_received = upstream_connection_->stream().bytes_received();
+    upstream.sent.wire = upstream_connection_->stream().bytes_sent();
+    upstream.received.wire = upstream_connection_->stream().bytes_received();
   } else if (tunnel_ != nullptr) {
-    stream_info_.upstream_wire_bytes_sent = tunnel_->wire_bytes_sent();
-    stream_info_.upstream_wire_bytes_received = tunnel_->wire_bytes_received();
+    upstream.sent.wire = tunnel_->wire_bytes_sent();
+    upstream.received.wire = tunnel_->wire_bytes_received();
   }
+}
+
+void TcpProxy::write_log(format::LogType type) {
+  note_traffic();
   const format::FormatContext context{nullptr, nullptr, nullptr, stream_info_, type};
   for (const auto& log : spec_->access_logs) log->log(context, worker_.index());
 }

@@ -79,6 +79,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   void count_bytes();
   void gone(bool by_upstream);
   void on_log_interval();
+  void note_traffic();
   void write_log(format::LogType type);
 
   Worker& worker_;
@@ -96,6 +97,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   loop::Timer idle_timer_;
   std::unique_ptr<loop::Timer> duration_timer_, retry_timer_, log_timer_;
   int64_t back_off_ms_ = 0;
+  MonotonicNs connect_start_ = 0;
   MonotonicNs last_activity_;
   stats::GaugeHold flush_hold_;
   State state_ = State::kConnecting;

@@ -36,6 +36,10 @@ class Reader {
     logs();
     if (!good_) return nullptr;
     spec_->stats = context_.stats.tcp(spec_->stat_prefix);
+    if (from_.has_tunneling_config()) {
+      context_.stats.router_names("tcp." + spec_->stat_prefix + ".http.async-client.");
+      context_.stats.router_names("tcp." + spec_->stat_prefix + ".tcpproxy_tunneling.");
+    }
     return spec_;
   }
 

@@ -17,6 +17,7 @@
 #include "envoy/type/metadata/v3/metadata.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "envoy/type/v3/range.pb.h"
+#include "format/static_metadata_config.h"
 #include "route/policy_config.h"
 
 namespace weir::route {
@@ -38,6 +39,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const std::string& vi
   result.action = reader.action(config, inherited, result.match.path, max_body_size, at);
   result.mutations = reader.mutations(config, at);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
+  result.metadata = format::read_static_metadata(config.metadata());
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !config.stat_prefix().empty())
     result.stats = stats->route(virtual_host, config.stat_prefix());
   result.decorator_operation = config.decorator().operation();
@@ -100,6 +102,7 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
                          uint32_t max_body_size, const Path& at) {
   VirtualHost result;
   result.name = config.name();
+  result.metadata = format::read_static_metadata(config.metadata());
   result.domains.assign(config.domains().begin(), config.domains().end());
   const InheritedPolicies inherited = inherited_policies(reader, config, from, at);
   result.routes.reserve(static_cast<size_t>(config.routes_size()));
@@ -113,6 +116,7 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
     result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));
   }
   result.other_virtual_cluster.name = "other";
+  result.metadata = format::read_static_metadata(config.metadata());
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !result.virtual_clusters.empty()) {
     for (VirtualCluster& each : result.virtual_clusters) each.stats = stats->virtual_cluster(result.name, each.name);
     result.other_virtual_cluster.stats = stats->virtual_cluster(result.name, "other");
@@ -231,14 +235,14 @@ void declare_support(config::SupportTable& table) {
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "domains", "routes", "matcher", "rate_limits", "require_tls", "virtual_clusters", "request_headers_to_add",
                "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove",
-               "include_request_attempt_count"})
-      .harmless({"metadata", "cors"});
+               "include_request_attempt_count", "metadata"})
+      .harmless({"cors"});
   table.message<v3::VirtualCluster>().all_fields();
   table.message<v3::Route>()
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
-               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "stat_prefix"})
-      .harmless({"metadata", "decorator", "tracing"});
+               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "stat_prefix", "metadata"})
+      .harmless({"decorator", "tracing"});
   table.message<v3::RouteMatch>()
       .fields({"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "case_sensitive", "runtime_fraction",
                "headers", "query_parameters", "grpc", "tls_context", "dynamic_metadata", "filter_state"})

@@ -13,7 +13,7 @@ namespace {
 
 struct Collected : stats::StatVisitor {
   Collected() : StatVisitor(stats::StatKinds::all()) {}
-  void on_counter(std::string_view name, uint64_t value) override { counters[std::string(name)] = value; }
+  void on_counter(std::string_view name, uint64_t value, bool used) override { counters[std::string(name)] = value; }
   std::map<std::string, uint64_t> counters;
 };
 

@@ -279,6 +279,7 @@ using Action = std::variant<Forward, Redirect, DirectResponse, NonForwarding>;
 
 struct Route {
   std::string name;
+  format::StaticMetadataPtr metadata;  // null: none
   RouteMatch match;
   Action action;
   Mutations mutations;
@@ -309,6 +310,7 @@ struct MatcherRoutes {
 
 struct VirtualHost {
   std::string name;
+  format::StaticMetadataPtr metadata;  // null: none
   std::vector<std::string> domains;
   std::vector<Route> routes;
   format::MatcherTree matcher;                // if there is one, it leads to the routes; its actions are numbers of

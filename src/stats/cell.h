@@ -15,11 +15,16 @@ namespace weir::stats {
 class Counter {
  public:
   void add(uint64_t amount = 1) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed) & ~kWasUsed; }
+  /// Whether it ever grew, also if it was reset since.
+  bool used() const { return value_.load(std::memory_order_relaxed) != 0; }
   /// For /reset_counters only; an increment made at the same moment may be lost.
-  void reset() { value_.store(0, std::memory_order_relaxed); }
+  void reset() {
+    if (used()) value_.store(kWasUsed, std::memory_order_relaxed);
+  }
 
  private:
+  static constexpr uint64_t kWasUsed = uint64_t{1} << 63;
   std::atomic<uint64_t> value_ = 0;
 };
 

@@ -62,11 +62,11 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
     uint64_t sum = 0;
     for (; i < seen.size() && seen[i].code / 100 == hundred; ++i) {
       text.resize(stem);
-      visitor.counter(text += std::to_string(seen[i].code), seen[i].count);
+      visitor.counter(text += std::to_string(seen[i].code), seen[i].count, true);
       sum += seen[i].count;
     }
     text.resize(stem);
-    visitor.counter((text += static_cast<char>('0' + hundred)) += "xx", sum);
+    visitor.counter((text += static_cast<char>('0' + hundred)) += "xx", sum, true);
     all += sum;
   }
   uint64_t unknown = 0;  // codes that HTTP has no class for
@@ -75,7 +75,7 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
   if (unknown != 0) visitor.counter(text += "unknown", unknown);
   all += unknown;
   text.resize(stem);
-  if (completed == Completed::kOnceSeen && !seen.empty()) visitor.counter(text += "completed", all);
+  if (completed == Completed::kOnceSeen && !seen.empty()) visitor.counter(text += "completed", all, true);
 }
 
 }  // namespace weir::stats

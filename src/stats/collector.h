@@ -47,7 +47,7 @@ class Collector final : public StatVisitor {
     StatKind kind;
     uint64_t value;
   };
-  void on_counter(std::string_view name, uint64_t value) override { keep(name, StatKind::kCounter, value, value != 0); }
+  void on_counter(std::string_view name, uint64_t value, bool used) override { keep(name, StatKind::kCounter, value, used); }
   void on_gauge(std::string_view name, uint64_t value, bool used) override { keep(name, StatKind::kGauge, value, used); }
   void on_histogram(std::string_view name, const HistogramCells& cells, Unit unit) override {
     keep(name, StatKind::kHistogram, 0, !selection_.used_only || registry_.history(name) != nullptr);

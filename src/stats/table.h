@@ -76,12 +76,14 @@ void visit_rows(StatVisitor& visitor, const StatTable<T, N>& table, ForEachCells
     if (!visitor.wants(row.kind)) continue;
     if (row.kind == StatKind::kCounter) {
       uint64_t sum = 0;
+      bool used = false;
       const bool resets = visitor.resets_counters();
       for_each_cells([&](T& cells) {
         if (resets) (cells.*row.counter).reset();
         sum += (cells.*row.counter).value();
+        used = used || (cells.*row.counter).used();
       });
-      if (!resets && (sum != 0 || row.shown == Shown::kAlways)) visitor.counter(row.name, sum);
+      if (!resets && (used || row.shown == Shown::kAlways)) visitor.counter(row.name, sum, used);
     } else if (row.kind == StatKind::kGauge) {
       int64_t sum = 0;
       bool used = false;

@@ -79,10 +79,12 @@ class StatVisitor {
   };
   Scope scope(std::string_view prefix) { return Scope(*this, prefix); }
 
-  void counter(std::string_view name, uint64_t value) {
+  void counter(std::string_view name, uint64_t value) { counter(name, value, value != 0); }
+  /// `used`: it ever grew.
+  void counter(std::string_view name, uint64_t value, bool used) {
     if (!wants(StatKind::kCounter)) return;
     const Composed full(*this, name);
-    if (full.admitted()) on_counter(full.text(), value);
+    if (full.admitted()) on_counter(full.text(), value, used);
   }
   void gauge(std::string_view name, int64_t value, bool used = true) {
     if (!wants(StatKind::kGauge)) return;
@@ -105,7 +107,7 @@ class StatVisitor {
   explicit StatVisitor(ResetCounters) : kinds_(StatKind::kCounter), resets_counters_(true) {}
   void set_kinds(StatKinds kinds) { kinds_ = kinds; }
 
-  virtual void on_counter(std::string_view name, uint64_t value) {}
+  virtual void on_counter(std::string_view name, uint64_t value, bool used) {}
   virtual void on_gauge(std::string_view name, uint64_t value, bool used) {}
   virtual void on_histogram(std::string_view name, const HistogramCells& cells, Unit unit) {}
   virtual void on_text(std::string_view name, std::string_view value) {}

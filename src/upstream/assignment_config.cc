@@ -6,6 +6,7 @@
 
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "format/lb_criteria_config.h"
+#include "format/static_metadata_config.h"
 #include "net/address_config.h"
 #include "upstream/cluster_config.h"
 #include "upstream/match_values.h"
@@ -96,6 +97,7 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
   result.health = health_of(from.health_status());
   result.canary = is_canary(from.metadata());
   result.lb_metadata = lb_metadata(from.metadata());
+  result.metadata = format::read_static_metadata(from.metadata());
   const auto match = from.metadata().filter_metadata().find("envoy.transport_socket_match");
   if (match != from.metadata().filter_metadata().end()) result.transport_match = match_values(match->second);
   const endpoint::Endpoint::HealthCheckConfig& check = from.endpoint().health_check_config();

@@ -17,6 +17,7 @@
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "format/static_metadata_config.h"
 #include "http/options_config.h"
 #include "net/address_config.h"
 #include "stats/registry.h"
@@ -50,6 +51,7 @@ class Reader {
 
   std::shared_ptr<ClusterSpec> read() {
     spec_->name = from_.name();
+    spec_->metadata = format::read_static_metadata(from_.metadata());
     spec_->tracks_timeout_budgets = from_.track_timeout_budgets() || from_.track_cluster_stats().timeout_budgets();
     spec_->tracks_sizes = from_.track_cluster_stats().request_response_sizes();
     spec_->stat_name = stats::sanitize(from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name());

@@ -67,14 +67,15 @@ void declare_cluster(config::SupportTable& table) {
                "upstream_connection_options",
                "transport_socket_matches",
                "preconnect_policy",
+               "metadata",
                "track_timeout_budgets",
                "track_cluster_stats"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
-      .harmless({"metadata", "cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal",
-                 "lrs_server", "lrs_report_endpoint_metrics"});
+      .harmless({"cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal", "lrs_server",
+                 "lrs_report_endpoint_metrics"});
   table.message<cluster::TrackClusterStats>()
       .fields({"timeout_budgets", "request_response_sizes"})
       .harmless({"per_endpoint_stats"});

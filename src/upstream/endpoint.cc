@@ -40,7 +40,7 @@ bool same(const Endpoint& have, const EndpointSpec& want, const LocalityEndpoint
   return have.hostname == want.hostname && have.name == want.name && have.weight == want.weight && have.health == want.health &&
          have.canary == want.canary && have.no_active_check == want.no_active_check &&
          have.check_hostname == want.check_hostname && same_metadata(have.lb_metadata, want.lb_metadata) &&
-         have.priority == place.priority;
+         have.priority == place.priority && format::same(have.metadata.get(), want.metadata.get());
 }
 
 /// What endpoints are told apart by: their addresses, or the names that requests ask for.
@@ -87,6 +87,7 @@ std::shared_ptr<Endpoint> describe(std::shared_ptr<EndpointLife> life, const End
   endpoint->check_hostname = spec.check_hostname;
   endpoint->transport_match = spec.transport_match;
   endpoint->lb_metadata = spec.lb_metadata;
+  endpoint->metadata = spec.metadata;
   return endpoint;
 }
 

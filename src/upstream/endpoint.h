@@ -78,7 +78,8 @@ struct Endpoint {
   net::AddressPtr check_address;  // where active checks ask; null: `address`
   std::string check_hostname;     // what they ask for; "" for what the check says
   MatchValues transport_match;
-  LbMetadataPtr lb_metadata;  // null: none
+  LbMetadataPtr lb_metadata;           // null: none
+  format::StaticMetadataPtr metadata;  // null: none
 
   // Of its life.
   stats::Sharded<EndpointStats>& stats;

@@ -86,8 +86,9 @@ struct EndpointSpec {
   net::AddressPtr check_address;  // where active checks ask; null: `address`
   uint16_t check_port = 0;        // the same for names that are yet to be resolved; 0: `port`
   std::string check_hostname;
-  MatchValues transport_match;  // chooses among transport_socket_matches
-  LbMetadataPtr lb_metadata;    // null: none
+  MatchValues transport_match;         // chooses among transport_socket_matches
+  LbMetadataPtr lb_metadata;           // null: none
+  format::StaticMetadataPtr metadata;  // null: none
 };
 
 struct LocalityEndpoints {
@@ -155,6 +156,7 @@ struct ClusterSpec {
   std::string stat_name;  // alt_stat_name, else name; ':' already replaced as Envoy does
   uint32_t id = 0;        // dense, the same as in compiled routes
   bool added_via_api = false;
+  format::StaticMetadataPtr metadata;  // null: none
 
   DiscoveryType discovery = DiscoveryType::kStatic;
   Assignment assignment;         // static and DNS clusters

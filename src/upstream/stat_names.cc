@@ -200,8 +200,8 @@ void visit_codecs(stats::StatVisitor& visitor, stats::Sharded<ClusterStats>& sta
   bool http1 = false;
   bool http2 = false;
   stats.for_each([&](const ClusterStats& shard) {
-    http1 = http1 || shard.upstream_cx_http1_total.value() != 0;
-    http2 = http2 || shard.upstream_cx_http2_total.value() != 0;
+    http1 = http1 || shard.upstream_cx_http1_total.used();
+    http2 = http2 || shard.upstream_cx_http2_total.used();
   });
   if (http1) {
     const auto scope = visitor.scope("http1.");

@@ -58,6 +58,13 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   /// Lets go of the exchange, if the request has ended too; its final event comes after this.
   StreamEvents& end_response();
   void close_stream();
+  void count_sent(const h1::Written& written) {
+    if (exchange_ == nullptr) return;
+    StreamTraffic::Direction& sent = exchange_->traffic.sent;
+    sent.wire += written.all;
+    sent.headers += written.lines;
+    sent.decompressed += written.lines;
+  }
   void broken(const ProtocolError& error);
   void on_next_turn() override { receive({}); }
 
@@ -103,6 +110,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
 };
 
 void Http1Client::receive(std::string_view bytes) {
+  if (exchange_ != nullptr) exchange_->traffic.received.wire += bytes.size();
   if (kept_.empty()) {
     process(bytes);
     return;
@@ -151,6 +159,9 @@ size_t Http1Client::read_head(std::string_view bytes) {
     broken(*error);
     return 0;
   }
+  StreamTraffic::Direction& received = exchange_->traffic.received;
+  received.headers += std::max<uint32_t>(facts_.header_bytes, 3);
+  received.decompressed += received.headers;
   take_head();
   return size;
 }
@@ -284,17 +295,18 @@ void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
     framing_ = h1::Framing::kChunked;
     framing_line = "transfer-encoding: chunked\r\n";
   }
-  h1::write_request_head(connection_.out(), headers, framing_line, options_.proper_case);
+  count_sent(h1::write_request_head(connection_.out(), headers, framing_line, options_.proper_case));
   connection_.want_flush();
   request_ended_ = end_stream;
 }
 
 void Http1Client::send_body(std::string_view bytes, bool end_stream) {
-  h1::write_body(connection_, bytes, framing_);
+  count_sent({h1::write_body(connection_, bytes, framing_), 0});
   if (!end_stream) return;
   if (connect_request_) connection_.finish();  // nothing else could tell where a tunnel's bytes end
   if (framing_ == h1::Framing::kChunked) {
     connection_.out().append(h1::kLastChunk);
+    count_sent({h1::kLastChunk.size(), 0});
     connection_.want_flush();
   }
   request_ended_ = true;
@@ -304,9 +316,10 @@ void Http1Client::send_trailers(const HeaderMap& trailers) {
   request_ended_ = true;
   if (framing_ != h1::Framing::kChunked) return;
   if (options_.enable_trailers) {
-    h1::write_trailers(connection_.out(), trailers);
+    count_sent(h1::write_trailers(connection_.out(), trailers));
   } else {
     connection_.out().append(h1::kLastChunk);
+    count_sent({h1::kLastChunk.size(), 0});
   }
   connection_.want_flush();
 }

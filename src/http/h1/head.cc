@@ -128,6 +128,7 @@ bool LineReader::keeps_underscore() {
 std::optional<ProtocolError> LineReader::take(std::string_view name, std::string_view value) {
   const HeaderId id = header_id(name);
   ++count;
+  facts.header_bytes += static_cast<uint32_t>(name.size() + value.size() + 3);
   switch (id) {
     case HeaderId::kHost:
       if (!request) break;

@@ -21,6 +21,7 @@ struct HeadFacts {
   bool connection_keep_alive = false;
   bool connection_upgrade = false;
   bool expect_continue = false;
+  uint32_t header_bytes = 0;  // names and values, and three bytes a line (as Envoy counts)
 };
 
 /// The size of the head that `bytes` begin with, empty line included; 0 if its end is not there yet.

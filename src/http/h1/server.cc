@@ -1,4 +1,5 @@
 // The server side of an HTTP/1 connection: one exchange at a time, the next request waits (RFC 9112 §9.3.2).
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -54,7 +55,19 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   size_t read_body(std::string_view bytes);
   void malformed(const ProtocolError& error);
   void keep(std::string_view bytes);
-  void on_next_turn() override { receive({}); }
+  void on_next_turn() override {
+    if (exchange_ == nullptr) unclaimed_ = kept_.size();  // what waited behind the request before
+    receive({});
+  }
+  void count_received(size_t bytes) { (exchange_ != nullptr ? exchange_->traffic.received.wire : unclaimed_) += bytes; }
+  void count_sent(const h1::Written& written) {
+    if (exchange_ == nullptr) return;
+    StreamTraffic::Direction& sent = exchange_->traffic.sent;
+    sent.wire += written.all;
+    sent.headers += written.lines;
+    sent.decompressed += written.lines;
+  }
+  void open_exchange();
 
   // --- writing (Stream) ---
   void send_headers(const HeaderMap& headers, bool end_stream) override;
@@ -88,6 +101,7 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   std::string kept_;  // bytes that could not be used yet: part of a head, or pipelined requests
   h1::HeadFinder head_finder_;
   size_t blank_bytes_ = 0;
+  uint64_t unclaimed_ = 0;  // bytes of a request that has not begun yet
   Reading reading_ = Reading::kHead;
   h1::Framing framing_ = h1::Framing::kNone;
   bool head_request_ = false;
@@ -101,6 +115,7 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
 };
 
 void Http1Server::receive(std::string_view bytes) {
+  count_received(bytes.size());
   if (kept_.empty()) {
     process(bytes);
     return;
@@ -176,16 +191,23 @@ size_t Http1Server::read_head(std::string_view bytes) {
   return size;
 }
 
+void Http1Server::open_exchange() {
+  exchange_ = &events_.on_new_stream(*this);
+  exchange_->traffic.received.wire = std::exchange(unclaimed_, 0);
+}
+
 void Http1Server::begin_exchange(std::string_view head) {
   response_started_ = response_ended_ = false;
   facts_ = {};
-  exchange_ = &events_.on_new_stream(*this);
+  open_exchange();
   HeaderMap& headers = exchange_->incoming_headers();
   if (auto error =
           h1::parse_request_head(h1::copy_head(headers, head), head.size(), headers, facts_, options_, limits_, stats_)) {
     malformed(*error);
     return;
   }
+  StreamTraffic::Direction& received = exchange_->traffic.received;
+  received.headers = received.decompressed = std::max<uint32_t>(facts_.header_bytes, 3);
   head_request_ = headers.method() == "HEAD";
   connect_request_ = headers.method() == "CONNECT";
   if (facts_.version == Protocol::kHttp10 && !headers.has_pseudo(HeaderId::kAuthority) &&
@@ -217,6 +239,9 @@ size_t Http1Server::read_body(std::string_view bytes) {
   }
   if (step.end) reading_ = Reading::kWait;
   if (step.trailers) {
+    for (const Header& line : exchange_->incoming_trailers()) {
+      exchange_->traffic.received.headers += line.name.size() + line.value.size() + 3;
+    }
     exchange_->on_trailers();
   } else if (!step.body.empty() || step.end) {
     exchange_->on_body(step.body, step.end);
@@ -231,12 +256,14 @@ void Http1Server::malformed(const ProtocolError& error) {
   kept_.clear();
   if (exchange_ == nullptr) {
     response_started_ = response_ended_ = false;
-    exchange_ = &events_.on_new_stream(*this);
+    open_exchange();
   }
   exchange_->on_malformed(error);
 }
 
 void Http1Server::connection_lost() {
+  // A request has begun with its first byte, and is cut off.
+  if (exchange_ == nullptr && reading_ == Reading::kHead && !kept_.empty()) open_exchange();
   reading_ = Reading::kBroken;
   wants_close_ = true;
   if (exchange_ == nullptr) return;
@@ -301,29 +328,33 @@ void Http1Server::send_headers(const HeaderMap& headers, bool end_stream) {
   const std::string_view connection = tunnel ? std::string_view() : connection_line(headers);
   if (tunnel) wants_close_ = true;
   const Protocol version = options_.accept_http_10 ? facts_.version : Protocol::kHttp11;
-  h1::write_response_head(connection_.out(), headers, version, connection, framing_line, options_.proper_case);
+  count_sent(h1::write_response_head(connection_.out(), headers, version, connection, framing_line, options_.proper_case));
   connection_.want_flush();
   if (end_stream) end_response();
 }
 
 void Http1Server::send_informational(const HeaderMap& headers) {
-  h1::write_response_head(connection_.out(), headers, Protocol::kHttp11, "", "", options_.proper_case);
+  count_sent(h1::write_response_head(connection_.out(), headers, Protocol::kHttp11, "", "", options_.proper_case));
   connection_.want_flush();
 }
 
 void Http1Server::send_body(std::string_view bytes, bool end_stream) {
-  if (framing_ != h1::Framing::kNone) h1::write_body(connection_, bytes, framing_);
+  if (framing_ != h1::Framing::kNone) count_sent({h1::write_body(connection_, bytes, framing_), 0});
   if (!end_stream) return;
-  if (framing_ == h1::Framing::kChunked) connection_.out().append(h1::kLastChunk);
+  if (framing_ == h1::Framing::kChunked) {
+    connection_.out().append(h1::kLastChunk);
+    count_sent({h1::kLastChunk.size(), 0});
+  }
   end_response();
 }
 
 void Http1Server::send_trailers(const HeaderMap& trailers) {
   if (framing_ == h1::Framing::kChunked) {
     if (options_.enable_trailers) {
-      h1::write_trailers(connection_.out(), trailers);
+      count_sent(h1::write_trailers(connection_.out(), trailers));
     } else {
       connection_.out().append(h1::kLastChunk);
+      count_sent({h1::kLastChunk.size(), 0});
     }
   }
   end_response();

@@ -55,17 +55,18 @@ size_t lines_size(const HeaderMap& headers) {
 
 /// Lets `write(Pen&)` write at most `size` bytes: straight into the queue if they fit a block, else by way of a string.
 template <class F>
-void write_reserved(ByteQueue& out, size_t size, F&& write) {
+size_t write_reserved(ByteQueue& out, size_t size, F&& write) {
   if (size <= Block::kCapacity) [[likely]] {
     Pen pen(out.reserve(size));
     write(pen);
     out.commit(pen.size());
-    return;
+    return pen.size();
   }
   std::string large(size, '\0');
   Pen pen(large.data());
   write(pen);
   out.append(std::string_view(large).substr(0, pen.size()));
+  return pen.size();
 }
 
 struct Phrase {
@@ -145,13 +146,14 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-void write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case) {
+Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case) {
   const std::string_view method = headers.method();
   const std::string_view authority = headers.authority();
   const bool connect = method == "CONNECT" && headers.protocol().empty();
   const std::string_view target = connect ? authority : headers.path();
+  constexpr size_t kFixed = 14;  // " ", " HTTP/1.1" CRLF, and the empty line
   const size_t bound = method.size() + target.size() + authority.size() + framing_line.size() + 32 + lines_size(headers);
-  write_reserved(out, bound, [&](Pen& pen) {
+  const size_t all = write_reserved(out, bound, [&](Pen& pen) {
     pen.text(method);
     pen.text(" ");
     pen.text(target);
@@ -161,13 +163,15 @@ void write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_vi
     pen.made_line(framing_line, proper_case);
     pen.text("\r\n");
   });
+  return {all, all - method.size() - target.size() - kFixed};
 }
 
-void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
-                         std::string_view framing_line, bool proper_case) {
+Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
+                            std::string_view framing_line, bool proper_case) {
   const std::string_view reason = reason_phrase(headers.status());
   const size_t bound = 32 + reason.size() + connection_line.size() + framing_line.size() + lines_size(headers);
-  write_reserved(out, bound, [&](Pen& pen) {
+  const size_t first_line = 12 + headers.status_text().size() + reason.size();
+  const size_t all = write_reserved(out, bound, [&](Pen& pen) {
     pen.text(version == Protocol::kHttp10 ? "HTTP/1.0 " : "HTTP/1.1 ");
     pen.text(headers.status_text());
     pen.text(" ");
@@ -178,21 +182,23 @@ void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol vers
     pen.made_line(framing_line, proper_case);
     pen.text("\r\n");
   });
+  return {all, all - first_line - 2};
 }
 
-void write_trailers(ByteQueue& out, const HeaderMap& trailers) {
-  write_reserved(out, 8 + lines_size(trailers), [&](Pen& pen) {
+Written write_trailers(ByteQueue& out, const HeaderMap& trailers) {
+  const size_t all = write_reserved(out, 8 + lines_size(trailers), [&](Pen& pen) {
     pen.text("0\r\n");
     for (const Header& line : trailers) pen.line(line, false);
     pen.text("\r\n");
   });
+  return {all, all - 5};
 }
 
-void write_body(net::ByteStream& connection, std::string_view bytes, Framing framing) {
-  if (bytes.empty()) return;
+size_t write_body(net::ByteStream& connection, std::string_view bytes, Framing framing) {
+  if (bytes.empty()) return 0;
   if (framing != Framing::kChunked) {
     connection.write(bytes);
-    return;
+    return bytes.size();
   }
   char size_line[20];
   char* end = std::to_chars(size_line, size_line + 16, bytes.size(), 16).ptr;
@@ -202,6 +208,7 @@ void write_body(net::ByteStream& connection, std::string_view bytes, Framing fra
   connection.write(bytes);
   connection.out().append("\r\n");
   connection.want_flush();
+  return static_cast<size_t>(end - size_line) + bytes.size() + 2;
 }
 
 }  // namespace weir::http::h1

@@ -17,13 +17,18 @@ enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilEnd };
 std::string_view reason_phrase(int status);
 
 /// One of "", "content-length: 0\r\n", "transfer-encoding: chunked\r\n", for the writer of a head.
-void write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case);
-void write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
-                         std::string_view framing_line, bool proper_case);
-void write_trailers(ByteQueue& out, const HeaderMap& trailers);
+/// How many bytes were written, and how many of them were header lines.
+struct Written {
+  size_t all = 0;
+  size_t lines = 0;
+};
+Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case);
+Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
+                            std::string_view framing_line, bool proper_case);
+Written write_trailers(ByteQueue& out, const HeaderMap& trailers);
 
-/// Body bytes in the framing; the last chunk (without trailers) if `end`.
-void write_body(net::ByteStream& connection, std::string_view bytes, Framing framing);
+/// Body bytes in the framing. How many bytes that makes.
+size_t write_body(net::ByteStream& connection, std::string_view bytes, Framing framing);
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 }  // namespace weir::http::h1

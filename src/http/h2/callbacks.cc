@@ -9,6 +9,8 @@ namespace weir::http::h2 {
 
 namespace {
 
+constexpr size_t kFrameHeader = 9;  // bytes, RFC 9113 §4.1
+
 constexpr std::string_view kTooManyHeaders = "http2.too_many_headers";
 constexpr std::string_view kUnderscore = "http2.unexpected_underscore";
 constexpr std::string_view kInvalidHeader = "http2.invalid.header.field";
@@ -211,6 +213,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
       }
       H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
       if (stream == nullptr) return 0;
+      if (stream->events_ != nullptr) stream->events_->traffic.received.wire += frame->hd.length + kFrameHeader;
       if (end_stream && !stream->body_length_.complete()) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
         return 0;
@@ -232,6 +235,8 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
       if (stream == nullptr) return 0;
       stream->remote_ended_ |= end_stream;
       if (stream->events_ == nullptr || self.block_stream_ != stream) return 0;
+      stream->events_->traffic.received.wire += frame->hd.length + kFrameHeader;
+      stream->events_->traffic.received.headers += frame->hd.length + kFrameHeader;
       return head_received(self, *stream, *frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     case NGHTTP2_RST_STREAM:
@@ -262,6 +267,7 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
     if (stream.events_->incoming_headers().authority().find('@') != std::string_view::npos) {  // RFC 9113 §8.3.1
       return malformed(self, stream, kInvalidHeader);
     }
+    stream.events_->traffic.received.decompressed += stream.events_->incoming_headers().byte_size();
     stream.extended_connect_ = extended_connect_to_upgrade(stream.events_->incoming_headers());
     stream.events_->on_headers(end_stream);
     return true;
@@ -272,6 +278,7 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
     return true;
   }
   HeaderMap& headers = stream.events_->incoming_headers();
+  stream.events_->traffic.received.decompressed += headers.byte_size();
   if (headers.status() >= 100 && headers.status() < 200) {
     stream.events_->on_informational();
     if (stream.events_ != nullptr) headers.clear();
@@ -310,9 +317,14 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
 
   if (type == NGHTTP2_DATA || type == NGHTTP2_HEADERS) {
     const bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (type == NGHTTP2_DATA && !end_stream) return 0;
     H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
     if (stream == nullptr) return 0;
+    if (stream->events_ != nullptr) {
+      StreamTraffic::Direction& sent = stream->events_->traffic.sent;
+      sent.wire += frame->hd.length + kFrameHeader;
+      if (type == NGHTTP2_HEADERS) sent.headers += frame->hd.length + kFrameHeader;
+    }
+    if (type == NGHTTP2_DATA && !end_stream) return 0;
     stream->head_sent_ = true;
     if (!end_stream) return 0;
     stream->local_ended_ = true;
@@ -349,7 +361,6 @@ ssize_t Callbacks::read_body(nghttp2_session*, int32_t, uint8_t*, size_t size, u
 int Callbacks::send_body(nghttp2_session*, nghttp2_frame* frame, const uint8_t* header, size_t size, nghttp2_data_source* source,
                          void* user_data) {
   ByteQueue& out = connection(user_data).bytes_.out();
-  constexpr size_t kFrameHeader = 9;
   out.append(text(header, kFrameHeader));
   static_cast<H2Stream*>(source->ptr)->take_data(size, out);
   return 0;

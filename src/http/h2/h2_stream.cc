@@ -39,6 +39,7 @@ void H2Stream::recycle() {
 }
 
 void H2Stream::send_headers(const HeaderMap& headers, bool end_stream) {
+  if (events_ != nullptr) events_->traffic.sent.decompressed += headers.byte_size();
   body_ended_ |= end_stream;
   connection_.submit_head(*this, headers, end_stream);
 }
