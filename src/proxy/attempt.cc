@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "proxy/connection_wishes.h"
+#include "upstream/load_report.h"
 
 namespace weir::proxy {
 
@@ -24,6 +25,21 @@ size_t lines_of(const http::HeaderMap& head) {
     lines += head.has_pseudo(id) ? 1 : 0;
   }
   return lines;
+}
+
+/// Some clusters weigh their endpoints by what these say about their load.
+void note_load(const upstream::Host& host, const http::HeaderMap& from, MonotonicNs now) {
+  const upstream::BalancingSpec& balancing = host.owner.spec().balancing;
+  if (balancing.kind != upstream::BalancerKind::kClientWeighted) [[likely]]
+    return;
+  const auto report = upstream::read_load_report(from);
+  const auto weight = report ? upstream::weight_of(*report, balancing.client_weighted) : std::nullopt;
+  if (!weight || *weight == 0) return;
+  upstream::EndpointLife& life = *host.endpoint->life;
+  life.reported_weight.store(*weight, std::memory_order_relaxed);
+  life.reported_last.store(now, std::memory_order_relaxed);
+  MonotonicNs never = 0;
+  life.reported_first.compare_exchange_strong(never, now, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -144,6 +160,7 @@ void Attempt::on_room() { events_->on_room(); }
 
 void Attempt::on_headers(bool end_stream) {
   const http::HeaderMap& response = events_->response_headers();
+  note_load(*host_, response, loop_.now());
   answered_ = true;
   if (measuring_) [[unlikely]] {
     response_lines_ = static_cast<uint32_t>(lines_of(response));
@@ -178,6 +195,7 @@ void Attempt::on_trailers() {
   if (std::exchange(deferred_, false)) {
     judge(is_good(parse_number<uint32_t>(events_->response_trailers().get(http::HeaderId::kGrpcStatus))));
   }
+  note_load(*host_, events_->response_trailers(), loop_.now());
   end_of_response();
   events_->on_trailers();
 }

@@ -95,6 +95,37 @@ TEST_F(Balancers, AnEndpointOfLittleWeightIsNotForgotten) {
   EXPECT_NEAR(picks(*robin, 12'900)[1], 100, 1);
 }
 
+TEST_F(Balancers, ClientSideWeightsAreThoseThatEndpointsReportAndOthersGetTheMedian) {
+  endpoints({1, 1, 1});
+  spec_.client_weighted.blackout_ms = 0;
+  const MonotonicNs now = monotonic_now();
+  for (const auto& [index, weight] : {std::pair<size_t, uint32_t>{0, 300}, {1, 100}}) {
+    EndpointLife& life = *set_.endpoints[index]->life;
+    life.reported_weight = weight;
+    life.reported_first = life.reported_last = now - 1;
+  }
+  auto robin = balancer(BalancerKind::kClientWeighted);
+  const std::vector<double> picked = picks(*robin, 6000);
+  EXPECT_NEAR(picked[0], 3000, 2);
+  EXPECT_NEAR(picked[1], 1000, 2);
+  EXPECT_NEAR(picked[2], 2000, 2) << "it said nothing";
+}
+
+TEST_F(Balancers, ClientSideWeightsDoNotCountAtFirstNorWhenTheyAreOld) {
+  endpoints({1, 1});
+  const MonotonicNs now = monotonic_now();
+  EndpointLife& fresh = *set_.endpoints[0]->life;
+  fresh.reported_weight = 300;
+  fresh.reported_first = fresh.reported_last = now;
+  EndpointLife& old = *set_.endpoints[1]->life;
+  old.reported_weight = 100;
+  old.reported_first = old.reported_last = now - 200 * kNsPerSecond;
+  auto robin = balancer(BalancerKind::kClientWeighted);
+  const std::vector<double> picked = picks(*robin, 100);
+  EXPECT_EQ(picked[0], 50);
+  EXPECT_EQ(old.reported_first, 0) << "it begins anew";
+}
+
 TEST_F(Balancers, RandomIsUniform) {
   endpoints(std::vector<uint32_t>(10, 1));
   auto random = balancer(BalancerKind::kRandom);

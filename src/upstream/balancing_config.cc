@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "config/duration.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin.pb.h"
 #include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
@@ -150,6 +151,7 @@ class Reader {
     policies::round_robin::v3::RoundRobin round_robin;
     policies::random::v3::Random random;
     policies::least_request::v3::LeastRequest least;
+    policies::client_side_weighted_round_robin::v3::ClientSideWeightedRoundRobin client_side;
     policies::ring_hash::v3::RingHash ring_hash;
     policies::maglev::v3::Maglev maglev;
     policies::subset::v3::Subset subset;
@@ -161,6 +163,8 @@ class Reader {
     } else if (any.UnpackTo(&random)) {
       spec_.kind = BalancerKind::kRandom;
       locality(random.locality_lb_config());
+    } else if (any.UnpackTo(&client_side)) {
+      client_weighted(client_side, FieldPath{&config, "typed_config"});
     } else if (any.UnpackTo(&least)) {
       spec_.kind = BalancerKind::kLeastRequest;
       least_request(least);
@@ -198,6 +202,22 @@ class Reader {
     } else {
       error(config, "there is no load balancing policy of the type " + config::quoted(any.type_url()), "");
     }
+  }
+
+  void client_weighted(const policies::client_side_weighted_round_robin::v3::ClientSideWeightedRoundRobin& from,
+                       const FieldPath& at) {
+    spec_.kind = BalancerKind::kClientWeighted;
+    ClientWeighted& into = spec_.client_weighted;
+    if (from.enable_oob_load_report().value()) {
+      error(FieldPath{&at, "enable_oob_load_report"}, "only reports in answers are read", "remove it");
+    }
+    if (from.has_blackout_period()) into.blackout_ms = config::milliseconds(from.blackout_period());
+    if (from.has_weight_expiration_period()) into.expiry_ms = config::milliseconds(from.weight_expiration_period());
+    if (from.has_weight_update_period())
+      into.update_ms = std::max<int64_t>(config::milliseconds(from.weight_update_period()), 100);
+    if (from.has_error_utilization_penalty()) into.error_penalty = from.error_utilization_penalty().value();
+    into.metrics = {from.metric_names_for_computing_utilization().begin(), from.metric_names_for_computing_utilization().end()};
+    if (from.has_slow_start_config()) slow_start(from.slow_start_config());
   }
 
   void override_sources(const policies::override_host::v3::OverrideHost& from, const FieldPath& at) {
@@ -374,6 +394,10 @@ void declare_balancing(config::SupportTable& table) {
   table.message<common::LocalityLbConfig::LocalityWeightedLbConfig>().all_fields();
   table.message<common::ConsistentHashingLbConfig>().fields({"use_hostname_for_hashing", "hash_balance_factor"});
   table.extension<policies::round_robin::v3::RoundRobin>(kPolicies, "envoy.load_balancing_policies.round_robin").all_fields();
+  table
+      .extension<policies::client_side_weighted_round_robin::v3::ClientSideWeightedRoundRobin>(
+          kPolicies, "envoy.load_balancing_policies.client_side_weighted_round_robin")
+      .all_fields();
   table.extension<policies::random::v3::Random>(kPolicies, "envoy.load_balancing_policies.random").all_fields();
   table.extension<policies::least_request::v3::LeastRequest>(kPolicies, "envoy.load_balancing_policies.least_request")
       .all_fields();

@@ -78,6 +78,17 @@ class ListBalancer : public Balancer {
   /// How often the endpoint should come round, where endpoints do not count alike.
   virtual double weight(uint32_t host) const = 0;
   virtual bool weighs() const { return true; }
+  /// Where these are alike, so are the endpoints.
+  virtual uint32_t given_weight(uint32_t host) const { return endpoint(host).weight; }
+  size_t endpoint_count() const { return endpoints_ == nullptr ? 0 : endpoints_->endpoints.size(); }
+  /// Weights are others now: what was prepared by the old ones is not used any more.
+  void forget_sources() {
+    for (Level& level : levels_) {
+      for (Source* source : {&level.all, &level.healthy, &level.degraded}) forget(*source);
+      for (Source& source : level.healthy_places) forget(source);
+      for (Source& source : level.degraded_places) forget(source);
+    }
+  }
 
   /// The weight of an endpoint that is not healthy for long.
   double slowly(double weight, uint32_t host) const {
@@ -191,8 +202,8 @@ class ListBalancer : public Balancer {
     if (!source.has_turn) source.turn = seed_;
     source.has_turn = true;
     if (hosts.size() < 2 || !weighs()) return &source;
-    const uint32_t first = endpoint(hosts.front()).weight;
-    const bool alike = std::ranges::all_of(hosts, [&](uint32_t host) { return endpoint(host).weight == first; });
+    const uint32_t first = given_weight(hosts.front());
+    const bool alike = std::ranges::all_of(hosts, [&](uint32_t host) { return given_weight(host) == first; });
     if (alike && !starts_slowly()) return &source;
     for (size_t i = 0; i < hosts.size(); ++i) {
       const uint32_t host = hosts[(seed_ % hosts.size() + i) % hosts.size()];
@@ -223,6 +234,64 @@ class RoundRobin final : public ListBalancer {
  private:
   uint32_t take(Source& source, uint64_t) override { return (*source.hosts)[source.turn++ % source.hosts->size()]; }
   double weight(uint32_t host) const override { return slowly(endpoint(host).weight, host); }
+};
+
+/// Round robin by weights that endpoints give themselves: those that said nothing lately get the median.
+class ClientWeightedRoundRobin final : public ListBalancer {
+ public:
+  using ListBalancer::ListBalancer;
+
+  void adopt(const EndpointSet& endpoints, const BalancingPlan& plan) override {
+    ListBalancer::adopt(endpoints, plan);
+    weights_.clear();
+    update(monotonic_now());
+  }
+  std::optional<uint32_t> pick(PickContext& context) override {
+    if (const MonotonicNs now = monotonic_now(); now >= next_update_) update(now);
+    return ListBalancer::pick(context);
+  }
+
+ private:
+  uint32_t take(Source& source, uint64_t) override { return (*source.hosts)[source.turn++ % source.hosts->size()]; }
+  double weight(uint32_t host) const override { return slowly(weights_[host], host); }
+  uint32_t given_weight(uint32_t host) const override { return weights_[host]; }
+
+  void update(MonotonicNs now) {
+    const ClientWeighted& spec = world_.spec.client_weighted;
+    next_update_ = now + spec.update_ms * kNsPerMs;
+    std::vector<uint32_t> weights(endpoint_count()), known;
+    for (uint32_t host = 0; host < weights.size(); ++host) {
+      weights[host] = reported(*endpoint(host).life, now);
+      if (weights[host] != 0) known.push_back(weights[host]);
+    }
+    const uint32_t usual = known.empty() ? 1 : median(known);
+    for (uint32_t& weight : weights) {
+      if (weight == 0) weight = usual;
+    }
+    if (weights == weights_) return;
+    weights_ = std::move(weights);
+    forget_sources();
+  }
+  /// 0 if nothing counts.
+  uint32_t reported(EndpointLife& life, MonotonicNs now) const {
+    const ClientWeighted& spec = world_.spec.client_weighted;
+    const MonotonicNs first = life.reported_first.load(std::memory_order_relaxed);
+    if (first == 0) return 0;
+    if (life.reported_last.load(std::memory_order_relaxed) < now - spec.expiry_ms * kNsPerMs) {
+      life.reported_first.store(0, std::memory_order_relaxed);
+      return 0;
+    }
+    return first > now - spec.blackout_ms * kNsPerMs ? 0 : life.reported_weight.load(std::memory_order_relaxed);
+  }
+  static uint32_t median(std::vector<uint32_t>& of) {
+    const auto middle = of.begin() + static_cast<ptrdiff_t>(of.size() / 2);
+    std::ranges::nth_element(of, middle);
+    if (of.size() % 2 == 1) return *middle;
+    return static_cast<uint32_t>((uint64_t{*middle} + *std::max_element(of.begin(), middle)) / 2);
+  }
+
+  std::vector<uint32_t> weights_;
+  MonotonicNs next_update_ = 0;
 };
 
 class LeastRequest final : public ListBalancer {
@@ -284,6 +353,8 @@ std::unique_ptr<Balancer> make_list_balancer(const BalancerWorld& world) {
       return std::make_unique<LeastRequest>(world);
     case BalancerKind::kRandom:
       return std::make_unique<RandomPick>(world);
+    case BalancerKind::kClientWeighted:
+      return std::make_unique<ClientWeightedRoundRobin>(world);
     default:
       return std::make_unique<RoundRobin>(world);
   }
