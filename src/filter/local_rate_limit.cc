@@ -20,7 +20,7 @@ constexpr auto kStats = stats::table<LocalRateLimitStats>({
 
 bool fits(const LocalLimits::DescriptorSpec& spec, const Descriptor& descriptor) {
   return std::ranges::equal(spec.entries, descriptor.entries, [](const auto& wanted, const Descriptor::Entry& entry) {
-    return wanted.first == entry.key && wanted.second == entry.value;
+    return wanted.first == entry.key && (wanted.second.empty() || wanted.second == entry.value);
   });
 }
 
@@ -95,7 +95,7 @@ class LocalRateLimit final : public Filter {
 
   const std::shared_ptr<const LocalRateLimitSpec> own_;  // keeps `spec_`, unless that is the route's
   const LocalRateLimitSpec& spec_;
-  const TokenBucket* bucket_ = nullptr;
+  std::shared_ptr<const TokenBucket> bucket_;
 };
 
 class LocalRateLimitFactory final : public FilterFactory {
@@ -112,24 +112,61 @@ class LocalRateLimitFactory final : public FilterFactory {
 
 }  // namespace
 
+bool LocalLimits::DescriptorSpec::for_any_value() const {
+  return std::ranges::any_of(entries, [](const auto& entry) { return entry.second.empty(); });
+}
+
 LocalLimits::LocalLimits(const Spec& spec, MonotonicNs now) : spec_(spec) {
-  if (spec.usual) usual_.emplace(spec.usual->max_tokens, spec.usual->per_second, now);
-  for (const DescriptorSpec& each : spec.descriptors) {
-    limits_.push_back({&each, std::make_unique<TokenBucket>(each.bucket.max_tokens, each.bucket.per_second, now)});
+  const auto make = [now](const BucketSpec& from) {
+    return std::make_shared<TokenBucket>(from.max_tokens, from.per_second, now);
+  };
+  if (spec.usual) usual_ = make(*spec.usual);
+  // What is said of one value goes before what is said of all.
+  for (const bool any : {false, true}) {
+    for (const DescriptorSpec& each : spec.descriptors) {
+      if (each.for_any_value() != any) continue;
+      Limit& limit = limits_.emplace_back(&each, any ? nullptr : make(each.bucket), nullptr);
+      if (any) limit.by_value = std::make_unique<std::atomic<std::shared_ptr<const std::vector<OfValue>>>>();
+    }
+  }
+}
+
+std::shared_ptr<TokenBucket> LocalLimits::bucket_of(const Limit& limit, const Descriptor& descriptor, MonotonicNs now) const {
+  if (limit.bucket != nullptr) return limit.bucket;
+  std::string values;
+  for (const Descriptor::Entry& entry : descriptor.entries) (values += entry.value) += '\0';
+  std::shared_ptr<const std::vector<OfValue>> known = limit.by_value->load();
+  for (;;) {
+    if (known != nullptr) {
+      const auto found = std::ranges::find(*known, values, &OfValue::values);
+      if (found != known->end()) {
+        found->used->store(now, std::memory_order_relaxed);
+        return found->bucket;
+      }
+    }
+    auto next = known == nullptr ? std::make_shared<std::vector<OfValue>>() : std::make_shared<std::vector<OfValue>>(*known);
+    if (next->size() >= spec_.most_values) {
+      next->erase(std::ranges::min_element(*next, {}, [](const OfValue& each) { return each.used->load(); }));
+    }
+    const BucketSpec& from = limit.spec->bucket;
+    next->push_back({values, std::make_shared<TokenBucket>(from.max_tokens, from.per_second, now),
+                     std::make_shared<std::atomic<MonotonicNs>>(now)});
+    std::shared_ptr<TokenBucket> made = next->back().bucket;
+    if (limit.by_value->compare_exchange_strong(known, std::move(next))) return made;
   }
 }
 
 /// Of all descriptors that fit, those that fill slowest are asked first: what is refused should not have cost the others.
 LocalLimits::Outcome LocalLimits::take(const std::vector<Descriptor>& descriptors, MonotonicNs now) {
   struct Fit {
-    TokenBucket* bucket;
+    std::shared_ptr<TokenBucket> bucket;
     uint64_t hits;
   };
   std::vector<Fit> fitting;
   for (const Descriptor& descriptor : descriptors) {
     for (const Limit& limit : limits_) {
       if (!fits(*limit.spec, descriptor)) continue;
-      fitting.push_back({limit.bucket.get(), descriptor.hits.value_or(1)});
+      fitting.push_back({bucket_of(limit, descriptor, now), descriptor.hits.value_or(1)});
       break;
     }
   }
@@ -137,9 +174,9 @@ LocalLimits::Outcome LocalLimits::take(const std::vector<Descriptor>& descriptor
   for (const Fit& fit : fitting) {
     if (!fit.bucket->take(fit.hits, now)) return {false, fit.bucket};
   }
-  if ((fitting.empty() || spec_.always_usual) && usual_) {
-    if (!usual_->take(1, now)) return {false, &*usual_};
-    return {true, fitting.empty() ? &*usual_ : fitting.front().bucket};
+  if ((fitting.empty() || spec_.always_usual) && usual_ != nullptr) {
+    if (!usual_->take(1, now)) return {false, usual_};
+    return {true, fitting.empty() ? usual_ : fitting.front().bucket};
   }
   return {true, fitting.empty() ? nullptr : fitting.front().bucket};
 }

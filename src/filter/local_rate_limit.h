@@ -1,6 +1,7 @@
 // local_ratelimit: requests that come more often than buckets of tokens allow are answered with 429, without asking anybody.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,31 +25,42 @@ struct BucketSpec {
 class LocalLimits {
  public:
   struct DescriptorSpec {
-    std::vector<std::pair<std::string, std::string>> entries;
+    std::vector<std::pair<std::string, std::string>> entries;  // a value of "": each value has a bucket of its own
     BucketSpec bucket;
+    bool for_any_value() const;
   };
   struct Spec {
     std::optional<BucketSpec> usual;          // for what no descriptor fits; none: that is not limited
     std::vector<DescriptorSpec> descriptors;  // each once
     bool always_usual = true;                 // also for what a descriptor fits
+    size_t most_values = 20;                  // that a descriptor keeps buckets for; the one unused for longest makes room
   };
 
   LocalLimits(const Spec& spec, MonotonicNs now);
 
   struct Outcome {
     bool allowed = true;
-    const TokenBucket* bucket = nullptr;  // that decided, or that decides next; null: none
+    std::shared_ptr<const TokenBucket> bucket;  // that decided, or that decides next; null: none
   };
   /// Takes tokens for a request. From any thread.
   Outcome take(const std::vector<Descriptor>& descriptors, MonotonicNs now);
 
  private:
+  /// The buckets of the values that were seen lately; immutable but for when they were used.
+  struct OfValue {
+    std::string values;
+    std::shared_ptr<TokenBucket> bucket;
+    std::shared_ptr<std::atomic<MonotonicNs>> used;
+  };
   struct Limit {
     const DescriptorSpec* spec;
-    std::unique_ptr<TokenBucket> bucket;
+    std::shared_ptr<TokenBucket> bucket;  // null where each value has its own
+    std::unique_ptr<std::atomic<std::shared_ptr<const std::vector<OfValue>>>> by_value;
   };
+  std::shared_ptr<TokenBucket> bucket_of(const Limit& limit, const Descriptor& descriptor, MonotonicNs now) const;
+
   const Spec& spec_;  // outlives this
-  std::optional<TokenBucket> usual_;
+  std::shared_ptr<TokenBucket> usual_;
   std::vector<Limit> limits_;
 };
 

@@ -48,6 +48,7 @@ class Reader {
     if (from_.has_always_consume_default_token_bucket()) {
       spec->buckets.always_usual = from_.always_consume_default_token_bucket().value();
     }
+    if (from_.has_max_dynamic_descriptors()) spec->buckets.most_values = from_.max_dynamic_descriptors().value();
     spec->service_cluster = context_.service_cluster;
     if (diagnostics_.errors().size() != errors) return nullptr;
     spec->limits = std::make_shared<LocalLimits>(spec->buckets, monotonic_now());
@@ -70,7 +71,6 @@ class Reader {
       const FieldPath at{&list, {}, i};
       LocalLimits::DescriptorSpec& into = spec.buckets.descriptors.emplace_back();
       for (const auto& entry : from_.descriptors(i).entries()) {
-        if (entry.value().empty()) error({&at, "entries"}, "an entry without a value, for all of them, is not implemented yet");
         into.entries.emplace_back(entry.key(), entry.value());
       }
       into.bucket = bucket(from_.descriptors(i).token_bucket(), {&at, "token_bucket"});
@@ -114,8 +114,8 @@ void declare_local_rate_limit(config::SupportTable& table) {
         .fields({"stat_prefix", "status", "token_bucket", "filter_enabled", "filter_enforced",
                  "request_headers_to_add_when_not_enforced", "response_headers_to_add", "descriptors", "stage",
                  "local_rate_limit_per_downstream_connection", "enable_x_ratelimit_headers", "vh_rate_limits",
-                 "always_consume_default_token_bucket", "rate_limited_as_resource_exhausted", "rate_limits"})
-        .harmless({"max_dynamic_descriptors"});
+                 "always_consume_default_token_bucket", "rate_limited_as_resource_exhausted", "rate_limits",
+                 "max_dynamic_descriptors"});
   }
   table.message<limits::LocalRateLimitDescriptor>().fields({"entries", "token_bucket"});
   table.message<limits::RateLimitDescriptor::Entry>().all_fields();

@@ -7,6 +7,7 @@
 #include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
 #include "filter/rate_limit.h"
+#include "filter/rate_limit_service.h"
 #include "format/matcher_tree_config.h"
 #include "route/config_reader.h"
 #include "route/route_config.h"
@@ -63,6 +64,16 @@ void read_service(const core::GrpcService& from, const FieldPath& at, config::Di
 
 }  // namespace
 
+void read_rate_limit_service(const envoy::config::ratelimit::v3::RateLimitServiceConfig& from, const FieldPath& at,
+                             config::Diagnostics& diagnostics, CallSpec& into) {
+  read_service(from.grpc_service(), FieldPath{&at, "grpc_service"}, diagnostics, into);
+  if (from.transport_api_version() != core::V3) {
+    diagnostics.error({{}, FieldPath{&at, "transport_api_version"}.text(), "only V3 is spoken", "set V3"});
+  }
+  into.path = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
+  into.timeout_ms = kUsualTimeoutMs;
+}
+
 FilterFactoryPtr read_rate_limit(const google::protobuf::Any& configuration, const FieldPath& at, const FilterContext& context,
                                  config::Diagnostics& diagnostics) {
   v3::RateLimit from;
@@ -70,12 +81,8 @@ FilterFactoryPtr read_rate_limit(const google::protobuf::Any& configuration, con
   const size_t errors = diagnostics.errors().size();
   RateLimitSpec spec;
   const FieldPath rls{&at, "rate_limit_service"};
-  read_service(from.rate_limit_service().grpc_service(), FieldPath{&rls, "grpc_service"}, diagnostics, spec.service);
-  if (from.rate_limit_service().transport_api_version() != core::V3) {
-    diagnostics.error({{}, FieldPath{&rls, "transport_api_version"}.text(), "only V3 is spoken", "set V3"});
-  }
-  spec.service.path = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
-  spec.service.timeout_ms = from.has_timeout() ? config::milliseconds(from.timeout()) : kUsualTimeoutMs;
+  read_rate_limit_service(from.rate_limit_service(), rls, diagnostics, spec.service);
+  if (from.has_timeout()) spec.service.timeout_ms = config::milliseconds(from.timeout());
   spec.domain = from.domain();
   spec.stage = from.stage();
   if (from.request_type() == "internal") spec.requests = RateLimitSpec::Requests::kInternal;

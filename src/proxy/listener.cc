@@ -376,14 +376,20 @@ void ActiveListener::enter(Accepted accepted, const FilterChain& chain) {
     auto connection = std::make_unique<HttpConnection>(worker_, std::move(accepted), *http);
     HttpConnection& opened = *connection;
     worker_.add(std::move(connection));
-    opened.start();
+    let_in(opened, chain);
   } else {
     auto connection =
         std::make_unique<TcpProxy>(worker_, std::move(accepted), std::get<std::shared_ptr<const TcpProxySpec>>(chain.terminal));
     TcpProxy& opened = *connection;
     worker_.add(std::move(connection));
-    opened.start();
+    let_in(opened, chain);
   }
+}
+
+template <class Opened>
+void ActiveListener::let_in(Opened& connection, const FilterChain& chain) {
+  if (chain.gates.empty()) return connection.start();
+  entrances_.begin(worker_, connection, chain.gates, [&connection] { connection.start(); });
 }
 
 /// Puts TLS between the socket and whoever takes the connection; false if a secret is missing.
@@ -420,6 +426,7 @@ void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs o
 
 void ActiveListener::on_connection_gone(const Connection& connection, MonotonicNs opened_at, const format::StreamInfo* info) {
   --open_connections_;
+  entrances_.end(worker_, connection);
   log(connection.info(), opened_at, true, info);
   stats_.downstream_cx_active.subtract();
   stats_.downstream_cx_destroy.add();

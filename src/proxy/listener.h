@@ -119,6 +119,8 @@ class ActiveListener final : private loop::NextTurn {
   class Acceptor;
   bool has_room();
   void enter(Accepted accepted, const FilterChain& chain);
+  template <class Opened>
+  void let_in(Opened& connection, const FilterChain& chain);
   void turn_away(std::unique_ptr<net::ByteStream> stream);
   bool encrypt(Accepted& accepted, const FilterChain& chain);
   void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched,
@@ -136,6 +138,7 @@ class ActiveListener final : private loop::NextTurn {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   List<PendingConnection> pending_;
   std::vector<std::unique_ptr<net::ByteStream>> from_within_;  // to an internal listener, taken in the next turn
+  Entrances entrances_;
   size_t open_connections_ = 0;
   bool stopped_ = false;
   std::optional<Drain> draining_;

@@ -50,7 +50,7 @@ class Reader {
     socket();
     connections();
     chains();
-    good_ = read_listener_filters(from_, at_, *spec_, context_.stats, diagnostics_) && good_;
+    good_ = read_listener_filters(from_, at_, *spec_, context_, diagnostics_) && good_;
     if (!read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs)) {
       good_ = false;
     }
@@ -205,10 +205,18 @@ class Reader {
       chain.terminal = std::monostate();
       return;
     }
-    if (from.filters_size() > 1)
-      return wrong(FieldPath{&list, {}, 1}, "nothing can follow a filter that ends its chain", "remove it");
-    const v3::Filter& filter = from.filters(0);
-    const FieldPath item{&list, {}, 0}, config{&item, "typed_config"};
+    for (int i = 0; i + 1 < from.filters_size(); ++i) {
+      const FieldPath item{&list, {}, i}, config{&item, "typed_config"};
+      if (!is_connection_gate(from.filters(i).typed_config())) {
+        return wrong(FieldPath{&list, {}, i + 1}, "nothing can follow a filter that ends its chain", "remove it");
+      }
+      ConnectionGatePtr gate = read_connection_gate(from.filters(i).typed_config(), config, context_, diagnostics_);
+      good_ = good_ && gate != nullptr;
+      chain.gates.push_back(std::move(gate));
+    }
+    const int last = from.filters_size() - 1;
+    const v3::Filter& filter = from.filters(last);
+    const FieldPath item{&list, {}, last}, config{&item, "typed_config"};
     if (filter.typed_config().Is<HttpConnectionManager>()) {
       HttpConnectionManager manager;
       filter.typed_config().UnpackTo(&manager);
@@ -368,6 +376,7 @@ void declare_listeners(config::SupportTable& table) {
   net::declare_tls(table);
   declare_http_connections(table);
   declare_tcp_proxies(table);
+  declare_connection_gates(table);
 }
 
 }  // namespace weir::proxy

@@ -89,6 +89,13 @@ struct ListenerConfigContext {
   RuntimeValues* runtime = nullptr;
 };
 
+/// Whether it is the configuration of a filter that only lets connections through, or not.
+bool is_connection_gate(const google::protobuf::Any& configuration);
+/// Null after reporting an error at `at` or below.
+ConnectionGatePtr read_connection_gate(const google::protobuf::Any& configuration, const config::FieldPath& at,
+                                       ListenerConfigContext& context, config::Diagnostics& diagnostics);
+void declare_connection_gates(config::SupportTable& table);
+
 /// Reads a listener that the loader has validated. Null after reporting an error; the paths of errors begin with `at` (a default
 /// FieldPath for paths relative to the listener). The caller sets `added_via_api`.
 std::shared_ptr<ListenerSpec> read_listener(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at,
@@ -109,7 +116,7 @@ void check_listeners(const std::vector<ListenerSpecPtr>& listeners, const config
 
 /// Reads `listener_filters` and what belongs to them; false after reporting an error.
 bool read_listener_filters(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at, ListenerSpec& spec,
-                           StatScopes& stats, config::Diagnostics& diagnostics);
+                           ListenerConfigContext& context, config::Diagnostics& diagnostics);
 
 /// Reads `filter_chain_matcher`; false after reporting an error.
 bool read_filter_chain_matcher(const envoy::config::listener::v3::Listener& listener, const config::FieldPath& at,

@@ -186,6 +186,10 @@ FilterResult run_listener_filter(const ListenerFilterSpec& filter, size_t worker
       return inspect_tls(filter.stats->mine(worker), bytes, findings);
     case Kind::kHttpInspector:
       return inspect_http(filter.stats->mine(worker), bytes, findings);
+    case Kind::kLocalRateLimit:
+      if (!filter.enabled_key.flag(filter.enabled) || filter.bucket->take(1, monotonic_now())) return FilterResult::kGoOn;
+      filter.stats->mine(worker).rate_limited.add();
+      return FilterResult::kRefuse;
   }
   return FilterResult::kGoOn;
 }

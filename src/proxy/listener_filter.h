@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/runtime.h"
+#include "base/token_bucket.h"
 #include "net/address.h"
 #include "stats/cell.h"
 #include "stats/visitor.h"
@@ -24,6 +26,8 @@ struct ListenerFilterStats {
   // proxy_proto.
   stats::Counter not_found_allowed, not_found_disallowed, v1_disallowed, v1_error, v1_found, v2_disallowed, v2_error, v2_found,
       proxy_proto_error;
+  // listener_local_ratelimit.
+  stats::Counter rate_limited;
 };
 void visit_tls_inspector(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
 void visit_http_inspector(stats::StatVisitor& visitor, stats::Sharded<ListenerFilterStats>& stats);
@@ -33,13 +37,17 @@ void visit_proxy_protocol_errors(stats::StatVisitor& visitor, stats::Sharded<Lis
 
 /// One of a listener's `listener_filters`.
 struct ListenerFilterSpec {
-  enum class Kind : uint8_t { kOriginalDestination, kProxyProtocol, kTlsInspector, kHttpInspector };
+  enum class Kind : uint8_t { kOriginalDestination, kProxyProtocol, kTlsInspector, kHttpInspector, kLocalRateLimit };
   Kind kind;
   /// Whether the filter is passed over for a connection to this port; empty: never.
   std::function<bool(uint16_t local_port)> disabled;
   // of the PROXY protocol
   bool proxy_header_optional = false;
   bool version1_allowed = true, version2_allowed = true;
+  // of the rate limit
+  std::shared_ptr<TokenBucket> bucket;
+  bool enabled = true;
+  RuntimeKey enabled_key;
   std::shared_ptr<stats::Sharded<ListenerFilterStats>> stats;  // null: it counts nothing (original_dst)
 };
 
@@ -53,9 +61,10 @@ struct ListenerFindings {
 };
 
 enum class FilterResult : uint8_t {
-  kGoOn,   // to the next filter
-  kMore,   // when more bytes have come
-  kClose,  // nobody may have this connection
+  kGoOn,    // to the next filter
+  kMore,    // when more bytes have come
+  kClose,   // nobody may have this connection
+  kRefuse,  // the same, and nothing was wrong with it
 };
 
 /// Asks one filter. `bytes` are all that came and was not taken yet; `taken` says how many of them are the filter's own and

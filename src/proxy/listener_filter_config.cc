@@ -4,10 +4,12 @@
 #include "config/duration.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "proxy/listener_config.h"
+#include "stats/table.h"
 
 namespace weir::proxy {
 
@@ -15,6 +17,7 @@ namespace filters = envoy::extensions::filters::listener;
 namespace v3 = envoy::config::listener::v3;
 using config::FieldPath;
 using Kind = ListenerFilterSpec::Kind;
+using LocalRateLimit = filters::local_ratelimit::v3::LocalRateLimit;
 using ProxyProtocol = filters::proxy_protocol::v3::ProxyProtocol;
 
 namespace {
@@ -56,10 +59,33 @@ void read_proxy_protocol(const ProxyProtocol& from, ListenerFilterSpec& filter) 
   }
 }
 
+constexpr auto kRateLimited = stats::table<ListenerFilterStats>({{"rate_limited", &ListenerFilterStats::rate_limited}});
+
+bool read_rate_limit(const LocalRateLimit& from, const FieldPath& at, ListenerConfigContext& context,
+                     config::Diagnostics& diagnostics, ListenerFilterSpec& filter) {
+  const FieldPath bucket{&at, "token_bucket"};
+  const int64_t fill_ms = config::milliseconds(from.token_bucket().fill_interval());
+  if (fill_ms < 50) {
+    diagnostics.error({{}, FieldPath{&bucket, "fill_interval"}.text(), "must not be less than 50 ms", ""});
+    return false;
+  }
+  const uint32_t tokens = from.token_bucket().has_tokens_per_fill() ? from.token_bucket().tokens_per_fill().value() : 1;
+  filter.kind = Kind::kLocalRateLimit;
+  filter.bucket = std::make_shared<TokenBucket>(from.token_bucket().max_tokens(), 1000.0 * tokens / static_cast<double>(fill_ms),
+                                                monotonic_now());
+  filter.stats =
+      context.stats.all().find<ListenerFilterStats>("listener_local_ratelimit." + from.stat_prefix() + ".", kRateLimited);
+  if (!from.has_runtime_enabled()) return true;
+  filter.enabled = from.runtime_enabled().default_value().value();
+  if (context.runtime != nullptr) filter.enabled_key = context.runtime->key(from.runtime_enabled().runtime_key());
+  return true;
+}
+
 }  // namespace
 
-bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, ListenerSpec& spec, StatScopes& stats,
+bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, ListenerSpec& spec, ListenerConfigContext& context,
                            config::Diagnostics& diagnostics) {
+  StatScopes& stats = context.stats;
   bool good = true;
   if (listener.has_listener_filters_timeout())
     spec.filters_timeout_ms = config::milliseconds(listener.listener_filters_timeout());
@@ -71,6 +97,7 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
     ListenerFilterSpec& filter = spec.filters.emplace_back();
     if (from.has_filter_disabled()) filter.disabled = read_predicate(from.filter_disabled());
     ProxyProtocol proxy_protocol;
+    LocalRateLimit rate_limit;
     if (from.typed_config().Is<filters::tls_inspector::v3::TlsInspector>()) {
       filter.kind = Kind::kTlsInspector;
       filter.stats = stats.listener_filter("tls_inspector");
@@ -79,6 +106,8 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
       filter.stats = stats.listener_filter("http_inspector");
     } else if (from.typed_config().Is<filters::original_dst::v3::OriginalDst>()) {
       filter.kind = Kind::kOriginalDestination;
+    } else if (from.typed_config().UnpackTo(&rate_limit)) {
+      good = read_rate_limit(rate_limit, FieldPath{&item, "typed_config"}, context, diagnostics, filter) && good;
     } else if (from.typed_config().UnpackTo(&proxy_protocol)) {
       filter.kind = Kind::kProxyProtocol;
       filter.stats = stats.listener_filter(proxy_protocol.stat_prefix().empty() ? "proxy_proto"
@@ -106,6 +135,7 @@ void declare_listener_filters(config::SupportTable& table) {
       .harmless({"initial_read_buffer_size"});
   table.extension<filters::http_inspector::v3::HttpInspector>(kCategory, "envoy.filters.listener.http_inspector");
   table.extension<filters::original_dst::v3::OriginalDst>(kCategory, "envoy.filters.listener.original_dst");
+  table.extension<LocalRateLimit>(kCategory, "envoy.filters.listener.local_ratelimit").all_fields();
   table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol")
       .fields({"allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"});
 }

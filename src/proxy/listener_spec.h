@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "net/tls/tls_source.h"
 #include "observe/access_log.h"
+#include "proxy/connection_gate.h"
 #include "proxy/filter_chain_index.h"
 #include "proxy/http_connection_spec.h"
 #include "proxy/listener_filter.h"
@@ -25,6 +26,7 @@ using TerminalFilter =
 
 struct FilterChain {
   std::string name;
+  std::vector<ConnectionGatePtr> gates;  // in their order, before:
   TerminalFilter terminal;
   net::TlsSourcePtr tls;             // null: plain
   int64_t handshake_timeout_ms = 0;  // 0: none

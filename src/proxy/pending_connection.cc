@@ -49,6 +49,8 @@ void PendingConnection::run_filters() {
     switch (run_listener_filter(filters[next_filter_], listener_.worker_index(), stream_->fd(), bytes_, findings_, taken)) {
       case FilterResult::kMore:
         return;
+      case FilterResult::kRefuse:
+        return gone();
       case FilterResult::kClose:
         listener_.stats().downstream_listener_filter_error.add();
         gone();
