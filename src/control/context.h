@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "base/names.h"
@@ -52,6 +53,8 @@ using CompileListener = std::function<std::shared_ptr<proxy::ListenerSpec>(const
 using CompileRoutes = std::function<route::RouteTablePtr(const envoy::config::route::v3::RouteConfiguration&,
                                                          const config::FieldPath&, config::Diagnostics&)>;
 
+class FileSubscription;
+
 /// All references outlive the Configuration. Main thread only.
 struct Context {
   loop::EventLoop& loop;
@@ -73,6 +76,9 @@ struct Context {
   config::UnknownFields dynamic_unknown_fields = config::UnknownFields::kWarn;
   CompileListener compile_listener;
   CompileRoutes compile_routes;  // of RDS: clusters need not exist
+  /// Where a dry run finds the subscriptions to routes, scopes, filters, secrets and runtime layers, which it reads itself
+  /// instead of starting them; else null.
+  std::vector<FileSubscription*>* unread = nullptr;
 };
 
 }  // namespace weir::control

@@ -85,6 +85,7 @@ filter::FilterFactoryPtr Filters::find(const ExtensionConfigSource& config, cons
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,
       [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });
+  entry.subscription->note();
   if (started_) entry.subscription->start();
   return made;
 }

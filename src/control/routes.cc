@@ -30,6 +30,7 @@ std::shared_ptr<route::TableSource> Routes::find(const Rds& rds, const std::stri
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,
       [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });
+  entry.subscription->note();
   if (started_) entry.subscription->start();
   return source;
 }

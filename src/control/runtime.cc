@@ -110,6 +110,7 @@ bool Runtime::read(const RuntimeLayer& config, const FieldPath& at, config::Diag
       layer->subscription = std::make_unique<FileSubscription>(
           context_, files_, *source, rtds_stats_,
           [this, &layer = *layer](const Update& found, config::Diagnostics& errors) { on_rtds(layer, found, errors); });
+      layer->subscription->note();
       break;
     }
     case RuntimeLayer::LAYER_SPECIFIER_NOT_SET:

@@ -65,6 +65,7 @@ std::shared_ptr<route::ScopeSource> ScopedRoutes::find(const hcm::ScopedRoutes& 
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,
       [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });
+  entry.subscription->note();
   if (started_) entry.subscription->start();
   return source;
 }

@@ -41,6 +41,14 @@ FileSubscription::FileSubscription(const Context& context, FileWatch& files, Fil
                                    OnUpdate on_update)
     : Subscription(context, stats, std::move(on_update)), files_(files), source_(std::move(source)) {}
 
+FileSubscription::~FileSubscription() {
+  if (context_.unread != nullptr) std::erase(*context_.unread, this);
+}
+
+void FileSubscription::note() {
+  if (context_.unread != nullptr) context_.unread->push_back(this);
+}
+
 void FileSubscription::start() {
   // First the watch and then the file, so that nothing is missed in between.
   auto watch = source_.watched_directory.empty() ? files_.file(source_.path, [this] { read(); })

@@ -91,10 +91,14 @@ class Subscription {
 
   /// Begins; the first update may come at once.
   virtual void start() = 0;
+  /// Shows itself in Context::unread, if it is one that a dry run can read.
+  virtual void note() {}
 
  protected:
   Subscription(const Context& context, SubscriptionStats& stats, OnUpdate on_update)
       : context_(context), stats_(stats), on_update_(std::move(on_update)) {}
+  /// Hands an update over, and counts nothing.
+  void apply(const Update& update, config::Diagnostics& diagnostics) const { on_update_(update, diagnostics); }
   /// Hands an update over that began to be read at `begin`, and counts what becomes of it. False if it was refused: the reasons
   /// are in its diagnostics, and in the log after `from`.
   bool deliver(Update& update, std::string_view from, MonotonicNs begin);
@@ -110,8 +114,15 @@ class FileSubscription final : public Subscription {
  public:
   FileSubscription(const Context& context, FileWatch& files, FileSource source, SubscriptionStats& stats, OnUpdate on_update);
 
+  ~FileSubscription() override;
+
   /// Reads the file at once, and from then on whenever it is replaced.
   void start() override;
+
+  // --- for a dry run, which watches nothing ---
+  void note() override;
+  const std::string& path() const { return source_.path; }
+  void take(const Update& update, config::Diagnostics& diagnostics) const { apply(update, diagnostics); }
 
  private:
   void read();

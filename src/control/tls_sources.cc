@@ -73,6 +73,10 @@ bool TlsSources::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, 
   return good;
 }
 
+bool TlsSources::check(const Secret& secret, const FieldPath& at, config::Diagnostics& diagnostics) {
+  return net::check_secret(secret, at, config_, diagnostics);
+}
+
 TlsSources::Entry* TlsSources::find(const SecretConfig& config, const FieldPath& at, config::Diagnostics& diagnostics) {
   const std::string key = key_of(config);
   if (const auto known = entries_.find(key); known != entries_.end()) return known->second.get();
@@ -93,6 +97,7 @@ TlsSources::Entry* TlsSources::find(const SecretConfig& config, const FieldPath&
     if (!visitor.resets_counters()) visitor.counter("key_rotation_failed", entry.rotation_failures);
   });
   entries_.emplace(key, std::move(made));
+  entry.subscription->note();
   if (entry.plane != nullptr ? started_remote_ : started_) entry.subscription->start();
   return &entry;
 }

@@ -34,6 +34,8 @@ class TlsSources {
 
   /// Reads static_resources.secrets.
   bool load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics);
+  /// Whether a secret that nobody uses yet is good; reports what is wrong with it.
+  bool check(const Secret& secret, const config::FieldPath& at, config::Diagnostics& diagnostics);
   /// Null after reporting an error. While secrets are missing the source has no context.
   net::TlsSourcePtr server(const Downstream& message, const std::vector<std::string>& server_names, const config::FieldPath& at,
                            config::Diagnostics& diagnostics);

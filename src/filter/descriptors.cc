@@ -26,6 +26,14 @@ const MetadataValue* noted(const Exchange& exchange, const route::MetadataKey& k
   return key.path.empty() ? nullptr : exchange.info.metadata.find(key.filter, key.path);
 }
 
+/// What the configuration notes on the route.
+const MetadataValue* noted_on_route(const Exchange& exchange, const route::MetadataKey& key) {
+  const format::StaticMetadata* notes = exchange.info.route_metadata;
+  if (notes == nullptr || key.path.empty()) return nullptr;
+  const std::vector<std::string_view> path(key.path.begin(), key.path.end());
+  return notes->find(key.filter, path);
+}
+
 /// Whether the descriptor goes on; an entry without a key is left out.
 bool run(const RateLimitAction& action, const DescriptorRules& rules, Exchange& exchange, Descriptor::Entry& entry) {
   using Kind = RateLimitAction::Kind;
@@ -79,7 +87,8 @@ bool run(const RateLimitAction& action, const DescriptorRules& rules, Exchange& 
       return true;
     }
     case Kind::kMetadata: {
-      const MetadataValue* value = action.from_route ? nullptr : noted(exchange, action.metadata);
+      const MetadataValue* value =
+          action.from_route ? noted_on_route(exchange, action.metadata) : noted(exchange, action.metadata);
       const std::string_view text = value != nullptr && value->kind == MetadataValue::Kind::kText ? value->text : "";
       if (!text.empty()) {
         entry = {action.key, text};

@@ -21,7 +21,12 @@ struct Http1Options {
   bool allow_absolute_url = true;
   bool allow_chunked_length = false;
   bool allow_custom_methods = false;
-  bool proper_case = false;  // header_key_format.proper_case_words
+  bool proper_case = false;            // header_key_format.proper_case_words
+  bool preserve_case = false;          // what comes in keeps its spelling, where it leaves as HTTP/1 (preserve_case)
+  bool proper_case_for_added = false;  // with preserve_case: what the sender did not write
+  bool forward_reason_phrase = false;  // with preserve_case
+  /// A request that is refused with 400 although it could be read does not end its connection.
+  bool keep_open_after_refusal = false;
 };
 
 /// Limits and choices of HTTP/2 (Http2ProtocolOptions); the defaults are Envoy's.

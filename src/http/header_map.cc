@@ -119,6 +119,14 @@ void HeaderMap::clear() {
   count_ = capacity_ = 0;
   lines_ = nullptr;
   seen_ = 0;
+  spelling_ = nullptr;
+}
+
+std::string_view Spelling::of(std::string_view lower_case_name) const {
+  for (size_t i = 0; i < count; ++i) {
+    if (iequals(names[i], lower_case_name)) return names[i];
+  }
+  return {};
 }
 
 bool is_grpc(const HeaderMap& headers) {

@@ -16,6 +16,17 @@ struct Header {
   HeaderId id;
 };
 
+/// How a message's sender wrote what HeaderMap keeps in another way, for those who forward it as it came (preserve_case).
+struct Spelling {
+  const std::string_view* names = nullptr;  // that are not all in lower case
+  size_t count = 0;
+  bool proper_case_for_others = false;
+  std::string_view reason;  // of a response; "": the usual one
+
+  /// As the sender wrote it; null data() if he did not, or wrote it in lower case.
+  std::string_view of(std::string_view lower_case_name) const;
+};
+
 /// Pseudo-headers in their own places, all other lines in the order in which they came. HTTP/1's Host becomes :authority.
 /// Text handed in must live as long as the arena (use arena().copy() for what does not).
 class HeaderMap {
@@ -97,6 +108,10 @@ class HeaderMap {
     return removed;
   }
 
+  /// Null for a message whose spelling is not kept.
+  const Spelling* spelling() const { return spelling_; }
+  void keep(const Spelling* spelling) { spelling_ = spelling; }
+
   /// Names and values together, in bytes (what max_request_headers_kb counts).
   size_t byte_size() const;
   bool empty() const { return count_ == 0; }
@@ -123,6 +138,7 @@ class HeaderMap {
   uint32_t capacity_ = 0;
   Header* lines_ = nullptr;
   uint64_t seen_ = 0;
+  const Spelling* spelling_ = nullptr;
 };
 
 /// Whether the content-type is that of gRPC: "application/grpc", alone or followed by '+' or ';' (gRPC over HTTP/2, Requests).

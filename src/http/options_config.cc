@@ -2,12 +2,14 @@
 
 #include "config/duration.h"
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 
 namespace weir::http {
 
 namespace core = envoy::config::core::v3;
+using PreserveCase = envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
 
-Http1Options read_http1_options(const core::Http1ProtocolOptions& options) {
+Http1Options read_http1_options(const core::Http1ProtocolOptions& options, bool keep_open) {
   Http1Options result;
   result.accept_http_10 = options.accept_http_10();
   result.default_host_for_http_10 = options.default_host_for_http_10();
@@ -16,10 +18,19 @@ Http1Options read_http1_options(const core::Http1ProtocolOptions& options) {
   result.allow_chunked_length = options.allow_chunked_length();
   result.allow_custom_methods = options.allow_custom_methods();
   result.proper_case = options.header_key_format().has_proper_case_words();
+  PreserveCase preserve;
+  if (options.header_key_format().stateful_formatter().typed_config().UnpackTo(&preserve)) {
+    result.preserve_case = true;
+    result.forward_reason_phrase = preserve.forward_reason_phrase();
+    result.proper_case_for_added = preserve.formatter_type_on_envoy_headers() == PreserveCase::PROPER_CASE;
+  }
+  result.keep_open_after_refusal = options.has_override_stream_error_on_invalid_http_message()
+                                       ? options.override_stream_error_on_invalid_http_message().value()
+                                       : keep_open;
   return result;
 }
 
-Http2Options read_http2_options(const core::Http2ProtocolOptions& options) {
+Http2Options read_http2_options(const core::Http2ProtocolOptions& options, bool keep_open) {
   Http2Options result;
   const auto take = [](bool given, const google::protobuf::UInt32Value& value, uint32_t& into) {
     if (given) into = value.value();
@@ -32,7 +43,7 @@ Http2Options read_http2_options(const core::Http2ProtocolOptions& options) {
   result.allow_connect = options.allow_connect();
   result.override_stream_error_on_invalid_http_message = options.has_override_stream_error_on_invalid_http_message()
                                                              ? options.override_stream_error_on_invalid_http_message().value()
-                                                             : options.stream_error_on_invalid_http_messaging();
+                                                             : options.stream_error_on_invalid_http_messaging() || keep_open;
   take(options.has_max_outbound_frames(), options.max_outbound_frames(), result.max_outbound_frames);
   take(options.has_max_outbound_control_frames(), options.max_outbound_control_frames(), result.max_outbound_control_frames);
   take(options.has_max_consecutive_inbound_frames_with_empty_payload(),
@@ -53,9 +64,13 @@ Http2Options read_http2_options(const core::Http2ProtocolOptions& options) {
 void declare_protocol_options(config::SupportTable& table) {
   table.message<core::Http1ProtocolOptions>()
       .fields({"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "header_key_format", "enable_trailers",
-               "allow_chunked_length", "allow_custom_methods"})
-      .harmless({"use_balsa_parser", "override_stream_error_on_invalid_http_message"});
-  table.message<core::Http1ProtocolOptions::HeaderKeyFormat>().fields({"proper_case_words"});
+               "allow_chunked_length", "allow_custom_methods", "override_stream_error_on_invalid_http_message"})
+      .harmless({"use_balsa_parser"});
+  constexpr std::string_view kFormatters = "envoy.http.stateful_header_formatters";
+  table.message<core::Http1ProtocolOptions::HeaderKeyFormat>()
+      .fields({"proper_case_words"})
+      .extensions("stateful_formatter", kFormatters);
+  table.extension<PreserveCase>(kFormatters, "envoy.http.stateful_header_formatters.preserve_case").all_fields();
   table.message<core::Http1ProtocolOptions::HeaderKeyFormat::ProperCaseWords>();
   table.message<core::Http2ProtocolOptions>()
       .fields({"hpack_table_size", "max_concurrent_streams", "initial_stream_window_size", "initial_connection_window_size",

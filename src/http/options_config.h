@@ -11,8 +11,9 @@ class Http2ProtocolOptions;
 
 namespace weir::http {
 
-Http1Options read_http1_options(const envoy::config::core::v3::Http1ProtocolOptions& options);
-Http2Options read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& options);
+/// `keep_open`: the connection manager's stream_error_on_invalid_http_message, where the options do not say otherwise.
+Http1Options read_http1_options(const envoy::config::core::v3::Http1ProtocolOptions& options, bool keep_open = false);
+Http2Options read_http2_options(const envoy::config::core::v3::Http2ProtocolOptions& options, bool keep_open = false);
 
 /// Says which fields of them are implemented.
 void declare_protocol_options(config::SupportTable& table);

@@ -8,10 +8,13 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "filter/catalog.h"
 #include "main/features.h"
 #include "observe/access_log_config.h"
@@ -67,6 +70,7 @@ bool DryRun::read() {
     read_dynamic_listeners();
   }
   for (auto& [name, cluster] : clusters_) read_endpoints(cluster);
+  read_noted_files();
   const auto in_file_order = [](std::vector<Diagnostic>& list) {
     std::ranges::stable_sort(list, {},
                              [](const Diagnostic& each) { return std::tie(each.at.file, each.at.line, each.at.column); });
@@ -104,8 +108,12 @@ void DryRun::read_resources() {
     ClusterMessage cluster;
     RouteConfiguration routes;
     ClusterLoadAssignment assignment;
+    envoy::config::route::v3::ScopedRouteConfiguration scope;
+    envoy::config::core::v3::TypedExtensionConfig extension;
+    envoy::service::runtime::v3::Runtime layer;
+    control::TlsSources::Secret secret;
     if (any.UnpackTo(&cluster)) {
-      auto spec = upstream::read_cluster(cluster, at, found);
+      auto spec = read_cluster(cluster, at, found);
       if (spec != nullptr) clusters_.try_emplace(spec->name, spec, spec->assignment, Place{at.text(), reading_});
     } else if (any.UnpackTo(&listener)) {
       auto spec = proxy::read_listener(listener, at, *listener_context_, found);
@@ -115,6 +123,18 @@ void DryRun::read_resources() {
     } else if (any.UnpackTo(&assignment)) {
       upstream::Assignment ignored;
       upstream::read_assignment(assignment, upstream::DiscoveryType::kEds, at, found, ignored);
+    } else if (any.UnpackTo(&scope)) {
+      if (scope.has_route_configuration()) compile(scope.route_configuration(), {&at, "route_configuration"}, false, found);
+    } else if (any.UnpackTo(&extension)) {
+      const FieldPath config{&at, "typed_config"};
+      const auto* entry = filter::find_filter(config::type_name(extension.typed_config().type_url()));
+      const filter::FilterContext needs{.stats = scopes_.all(), .runtime = &runtime_};
+      if (entry != nullptr) entry->read(extension.typed_config(), config, needs, found);
+    } else if (any.UnpackTo(&layer)) {
+      control::RuntimeEntries ignored;
+      control::read_runtime_struct(layer.layer(), {&at, "layer"}, ignored, found);
+    } else if (any.UnpackTo(&secret)) {
+      configuration_->tls().check(secret, at, found);
     }
   }
   take(found, response.positions);
@@ -161,7 +181,8 @@ void DryRun::build() {
                              return spec;
                            },
                        .compile_routes = [this](const auto& routes, const FieldPath& at,
-                                                Diagnostics& found) { return compile(routes, at, false, found); }});
+                                                Diagnostics& found) { return compile(routes, at, false, found); },
+                       .unread = &unread_});
 }
 
 proxy::ListenerConfigContext DryRun::listener_context() {
@@ -174,16 +195,8 @@ proxy::ListenerConfigContext DryRun::listener_context() {
             const bool alone = !options_.config_path.empty() && responses_.contains(options_.config_path);
             return compile(routes, at, !alone, found);
           },
-      .find_rds =
-          [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at, Diagnostics& found) {
-            auto source = configuration_->routes().find(rds, stat_prefix, at, found);
-            if (source == nullptr || source->table() != nullptr) return source;
-            Diagnostics known;  // find() has said already what is wrong with it
-            if (const auto file = control::read_source_without_file(rds.config_source(), at, known)) {
-              read_routes(file->path, rds.route_config_name(), *source);
-            }
-            return source;
-          },
+      .find_rds = [this](const auto& rds, const std::string& stat_prefix, const FieldPath& at,
+                         Diagnostics& found) { return configuration_->routes().find(rds, stat_prefix, at, found); },
       .find_scopes =
           [this](const auto& config, route::ScopeKeyBuilder builder, const std::string& stat_prefix, const config::FieldPath& at,
                  Diagnostics& found) {
@@ -193,6 +206,8 @@ proxy::ListenerConfigContext DryRun::listener_context() {
                             Diagnostics& found) { return configuration_->filters().find(source, name, needs, at, found); },
       .read_access_log = [this](const auto& log, const FieldPath& at,
                                 Diagnostics& found) { return observe::read_access_log(log, logs_, &runtime_, at, found); },
+      .read_tls = [this](const auto& message, const auto& names, const FieldPath& at,
+                         Diagnostics& found) { return configuration_->tls().server(message, names, at, found); },
       .internal_listeners = bootstrap_.internal_listeners,
       .internal_buffer = bootstrap_.internal_buffer,
       .node_id = bootstrap_.identity.node_id,
@@ -234,6 +249,7 @@ void DryRun::read_static_clusters() {
   Diagnostics found;
   const auto& resources = loaded_->static_resources();
   for (const ClusterMessage& cluster : resources.clusters()) static_clusters_.insert(cluster.name());
+  configuration_->tls().load(*loaded_, found);
   configuration_->clusters().load(*loaded_, found);
   for (int i = 0; i < resources.clusters_size(); ++i) {
     for (const auto& state : configuration_->clusters().list()) {
@@ -252,6 +268,14 @@ void DryRun::read_static_listeners() {
   take(found, loaded_.positions);
 }
 
+std::shared_ptr<const upstream::ClusterSpec> DryRun::read_cluster(const ClusterMessage& cluster, const FieldPath& at,
+                                                                  Diagnostics& found) {
+  const upstream::ReadClientTls read_tls = [this](const auto& message, const FieldPath& where, Diagnostics& errors) {
+    return configuration_->tls().client(message, where, errors);
+  };
+  return upstream::read_cluster(cluster, at, found, {nullptr, read_tls, &runtime_});
+}
+
 void DryRun::read_dynamic_clusters() {
   if (!loaded_->dynamic_resources().has_cds_config()) return;
   Diagnostics known;
@@ -261,7 +285,7 @@ void DryRun::read_dynamic_clusters() {
   Diagnostics found;
   for (const auto& resource : control::unpack<ClusterMessage>(response, found)) {
     const FieldPath at{&resource.list, {}, resource.index};
-    auto spec = upstream::read_cluster(resource.message, at, found);
+    auto spec = read_cluster(resource.message, at, found);
     if (spec == nullptr || static_clusters_.contains(spec->name)) continue;  // the bootstrap's stay
     Place place{at.text(), &response.positions};
     if (!clusters_.try_emplace(spec->name, spec, spec->assignment, std::move(place)).second) {
@@ -316,23 +340,18 @@ void DryRun::read_endpoints(DryRun::Cluster& cluster) {
   take(found, response.positions);
 }
 
-void DryRun::read_routes(const std::string& path, const std::string& name, route::TableSource& source) {
-  const Response& response = this->response(path);
-  if (!response.ok()) return;
-  Diagnostics found;
-  const auto resources = control::unpack<RouteConfiguration>(response, found);
-  const auto wanted = std::ranges::find_if(resources, [&](const auto& each) { return each.message.name() == name; });
-  if (wanted != resources.end()) {
+void DryRun::read_noted_files() {
+  while (!unread_.empty()) {  // one file may name others
+    const control::FileSubscription& each = *unread_.front();
+    unread_.erase(unread_.begin());
+    const Response& response = this->response(each.path());
+    if (!response.ok()) continue;
+    Diagnostics found;
     const config::Positions* outer = std::exchange(reading_, &response.positions);
-    if (auto table = compile(wanted->message, FieldPath{&wanted->list, {}, wanted->index}, false, found)) {
-      source.replace(std::move(table));
-    }
+    each.take(response, found);
     reading_ = outer;
-  } else {
-    found.error(
-        {{}, "resources", "no routes named " + config::quoted(name) + " are in it", "add a RouteConfiguration with that name"});
+    take(found, response.positions);
   }
-  take(found, response.positions);
 }
 
 const DryRun::Response& DryRun::response(const std::string& path) {

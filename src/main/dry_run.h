@@ -77,8 +77,11 @@ class DryRun final : private control::Publisher {
   void read_dynamic_clusters();
   void read_static_listeners();
   void read_dynamic_listeners();
+  std::shared_ptr<const upstream::ClusterSpec> read_cluster(const envoy::config::cluster::v3::Cluster& cluster,
+                                                            const config::FieldPath& at, config::Diagnostics& found);
   void read_endpoints(Cluster& cluster);
-  void read_routes(const std::string& path, const std::string& name, route::TableSource& source);
+  /// What stands in files of its own: routes, scopes, filters, secrets, runtime layers.
+  void read_noted_files();
   route::RouteTablePtr compile(const envoy::config::route::v3::RouteConfiguration& routes, const config::FieldPath& at,
                                bool clusters_must_exist, config::Diagnostics& found);
 
@@ -109,6 +112,7 @@ class DryRun final : private control::Publisher {
   BootstrapSpec bootstrap_;
   std::set<std::string, std::less<>> static_clusters_;  // also those with errors: nobody shall complain that they are missing
   std::unique_ptr<proxy::ListenerConfigContext> listener_context_;
+  std::vector<control::FileSubscription*> unread_;  // what configuration_ found and nobody has read yet
   std::unique_ptr<control::Configuration> configuration_;
   const config::Positions* reading_ = nullptr;  // the file that listeners and routes are being read from
   std::vector<Listener> listeners_;

@@ -231,6 +231,10 @@ void Attempt::for_each_group(F&& f) {
   f(info_.internal_request ? stats.internal : stats.external);
   if (canary_) f(stats.canary);
   if (host_ != nullptr && host_->zone != nullptr && !refused_) f(*host_->zone);
+  if (alternative_.empty()) return;
+  for (const std::string_view who : {std::string_view(), std::string_view(info_.internal_request ? ".internal" : ".external")}) {
+    if (upstream::AnswerStats* more = stats.alternatives.of_few(std::string(alternative_).append(who))) f(*more);
+  }
 }
 
 void Attempt::count_answer(int status) {

@@ -71,6 +71,8 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
 
   /// From now on: whether status codes and times are counted.
   void count_codes(bool wanted) { counts_codes_ = wanted; }
+  /// From now on: answers are counted once more under this name, which outlives the request; "" for no other.
+  void count_as(std::string_view alternative) { alternative_ = alternative; }
   /// So much of the request's body was given to the stream.
   void count_body(size_t bytes) { body_sent_ += bytes; }
   /// From now on somebody else is told.
@@ -145,6 +147,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   bool canary_ = false;
   bool refused_ = false;
   bool counts_codes_ = true;
+  std::string_view alternative_;
   bool measuring_ = false;
   bool measures_try_time_ = true;
   uint32_t response_lines_ = 0, response_bytes_ = 0;  // of its head, as it came

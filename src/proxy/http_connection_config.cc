@@ -74,8 +74,8 @@ class Reader {
   void protocols() {
     if (from_.codec_type() == HttpConnectionManager::HTTP1) spec_->codec = CodecKind::kHttp1;
     if (from_.codec_type() == HttpConnectionManager::HTTP2) spec_->codec = CodecKind::kHttp2;
-    spec_->http1 = http::read_http1_options(from_.http_protocol_options());
-    spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
+    spec_->http1 = http::read_http1_options(from_.http_protocol_options(), from_.stream_error_on_invalid_http_message().value());
+    spec_->http2 = http::read_http2_options(from_.http2_protocol_options(), from_.stream_error_on_invalid_http_message().value());
     spec_->client_cert_mode = static_cast<ClientCertMode>(from_.forward_client_cert_details());
     const auto& details = from_.set_current_client_cert_details();
     spec_->client_cert_details = {.subject = details.subject().value(),
@@ -327,13 +327,15 @@ void declare_http_connections(config::SupportTable& table) {
                "preserve_external_request_id",
                "always_set_request_id_in_response",
                "proxy_100_continue",
+               "stream_error_on_invalid_http_message",
                "forward_client_cert_details",
                "set_current_client_cert_details"})
       .values("codec_type", {"AUTO", "HTTP1", "HTTP2"})
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request", "access_log_options"})
-      .harmless({"tracing", "http3_protocol_options", "add_proxy_protocol_connection_state", "append_local_overload"});
+      .harmless({"tracing", "http3_protocol_options", "add_proxy_protocol_connection_state", "append_local_overload",
+                 "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
   table.message<HttpConnectionManager::HcmAccessLogOptions>()
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request"})
       .harmless({"flush_log_on_tunnel_successfully_established"});

@@ -139,9 +139,7 @@ Pipeline::Next Pipeline::normalise() {
   if (!spec.proxy_100_continue && iequals(request_headers_.get(HeaderId::kExpect), "100-continue")) {
     http::HeaderMap go_ahead(memory_);
     go_ahead.set_status(100);
-    downstream_->send_informational(go_ahead);
-    count_response(100);
-    info.response_code = 100;  // until there is a better one
+    inform(go_ahead);
     request_headers_.remove(HeaderId::kExpect);
   }
   if (worker_.overload().saturated(OverloadAction::kStopAcceptingRequests) && connection_->listener().spec().follows_overload) {
@@ -190,13 +188,16 @@ Pipeline::Next Pipeline::find_route() {
   if (spec.log_new_requests) write_log(format::LogType::kDownstreamStart);
   if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route);
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
-    if (!may_upgrade(request_headers_, spec, *route)) {
+    if (!may_upgrade(request_headers_, spec, route)) {
       stats.downstream_rq_ws_on_non_ws_route.add();
       return reply_and_go_on(403, "", "upgrade_failed");
     }
     tunnel_ = true;
     stats.downstream_cx_upgrades_total.add();
     stats.downstream_cx_upgrades_active.add();
+  } else if ((upgrade_ || request_headers_.method() == "CONNECT") && may_upgrade(request_headers_, spec, nullptr)) {
+    // As Envoy counts, though there is nowhere to go.
+    stats.downstream_cx_upgrades_total.add();
   }
   if (!spec.filters.empty()) make_filters();
   return Next::kGoOn;
@@ -274,6 +275,7 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   }
   groups.add(route->stats, worker_.index());
   info.attempts = 1;
+  router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName));
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster)) return Next::kGoOn;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
@@ -290,6 +292,12 @@ RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedg
   if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   const RequestTimeouts limits = request_timeouts(forward, hedges, request_headers_);
   set_stream_limits(forward, limits);
+  if (forward.grpc_timeout_header_max_ms && grpc_ && !parse_grpc_timeout(request_headers_.get(HeaderId::kGrpcTimeout))) {
+    // There is no deadline to pass on, but how long the stream may last is one.
+    const int64_t stream_ms = forward.max_stream_duration_ms ? static_cast<int64_t>(*forward.max_stream_duration_ms)
+                                                             : connection_->spec().max_stream_duration_ms;
+    if (stream_ms > 0) request_headers_.set(HeaderId::kGrpcTimeout, memory_.join(memory_.decimal(stream_ms), "m"));
+  }
   if (limits.expected_ms > 0 && envoy_headers()) {
     request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
   }
@@ -359,7 +367,13 @@ Pipeline::Next Pipeline::deliver() {
 // --- what the router says ---
 
 void Pipeline::relay_informational() {
-  if (connection_->spec().proxy_100_continue) downstream_->send_informational(response_headers_);
+  if (connection_->spec().proxy_100_continue) inform(response_headers_);
+}
+
+void Pipeline::inform(const http::HeaderMap& head) {
+  downstream_->send_informational(head);
+  count_response(head.status());
+  info.response_code = head.status();  // until there is a better one
 }
 
 void Pipeline::relay_headers(bool end_stream) {
@@ -383,7 +397,16 @@ bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envo
 
 bool Pipeline::counts_codes() const { return connection_->spec().dynamic_stats && !info.health_check; }
 
-bool Pipeline::scheme_matches_upstream() const { return connection_->spec().scheme_matches_upstream; }
+std::string_view Pipeline::scheme_for(const upstream::Cluster& cluster, const upstream::Host& host) const {
+  const auto of = [](bool tls) { return tls ? std::string_view("https") : std::string_view("http"); };
+  const auto valid = [](std::string_view scheme) { return scheme == "http" || scheme == "https"; };
+  if (connection_->spec().scheme_matches_upstream) {
+    return of(cluster.spec().transport_for(host.endpoint->transport_match).tls != nullptr);
+  }
+  if (valid(request_headers_.scheme())) return {};
+  const std::string_view forwarded = request_headers_.get(HeaderId::kForwardedProto);
+  return valid(forwarded) ? forwarded : of(info.connection->tls);
+}
 
 size_t Pipeline::replay_limit() const {
   const route::BodyLimits& limits = route->body_limits.given() ? route->body_limits : selection_.match.virtual_host->body_limits;

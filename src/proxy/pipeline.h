@@ -118,7 +118,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void count_cut_off_grpc();
   /// The request is a CONNECT whose payload goes on as bare TCP.
   bool ends_connect() const { return ends_connect_; }
-  bool scheme_matches_upstream() const;
+  /// The scheme that the upstream is told; "" for what the request has.
+  std::string_view scheme_for(const upstream::Cluster& cluster, const upstream::Host& host) const;
   /// How much of the request's body may be kept for another try, at most.
   size_t replay_limit() const;
 
@@ -148,6 +149,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next forward_request();
   Next run_response_filters();
   Next deliver();
+  /// Sends a 1xx answer.
+  void inform(const http::HeaderMap& head);
 
   Next refuse(const LocalReply& refusal);
   Next redirect(const route::Redirect& redirect);

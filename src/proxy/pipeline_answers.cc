@@ -60,10 +60,12 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
                               : stats.downstream_rq_redirected_with_normalized_path)
         .add();
   }
-  close_connection_ = refusal.closes;
-  if (refusal.protocol_error) {
+  close_connection_ = refusal.closes || (refusal.status == 400 && !connection_->spec().http1.keep_open_after_refusal);
+  if (refusal.protocol_error) {  // as if the head had never been read in full
+    stats.downstream_cx_protocol_error.add();
     protocol_error_ = true;
-    grpc_ = false;
+    grpc_ = request_ended_ = false;
+    request_headers_.clear();
   }
   // Without a scheme there is no route, and nobody has added one yet.
   if (!refusal.protocol_error && !request_headers_.get(HeaderId::kForwardedProto).empty()) choose_route();
@@ -75,7 +77,7 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
 void Pipeline::on_malformed(const http::ProtocolError& error) {
   if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
   connection_->stats().downstream_cx_protocol_error.add();
-  grpc_ = http::is_grpc(request_headers_);
+  grpc_ = step_ != Step::kNormalise && http::is_grpc(request_headers_);  // of a head that was read in full
   protocol_error_ = error.status != 408;
   if (error.status == 408) connection_->stats().downstream_rq_header_timeout.add();
   if (step_ == Step::kNormalise) request_headers_.clear();  // what was read of it is not to be trusted
@@ -162,7 +164,10 @@ bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
 void Pipeline::start_over() {
   info.response_code = response_headers_.status();
   info.response_code_details = "internal_redirect";
-  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) info.route_name = next->name;
+  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) {
+    info.route_name = next->name;
+    info.route_metadata = next->metadata.get();
+  }
   info.end = worker_.loop().now();
   write_log(format::LogType::kDownstreamEnd);
   connection_->stats().downstream_rq_active.subtract();
@@ -172,6 +177,7 @@ void Pipeline::start_over() {
   response_headers_.clear();
   router_.begin_again();
   selection_ = {};
+  info.route_metadata = info.virtual_host_metadata = nullptr;
   route = nullptr;
   virtual_host = nullptr;
   cluster_name = {};

@@ -103,8 +103,7 @@ std::optional<LocalReply> check_request(const HeaderMap& request, const HttpConn
   if (edge && !info.connection->tls && info.protocol != http::Protocol::kHttp2 && request.scheme() == "https") {
     return LocalReply{403, "Forbidden", "http1.https_url_on_plaintext_connection", {}, true, true};
   }
-  if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority))
-    return LocalReply{400, "", "missing_host_header", {}, true};
+  if (request.authority().empty() && !request.has_pseudo(HeaderId::kAuthority)) return LocalReply{400, "", "missing_host_header"};
   const bool connect = request.method() == "CONNECT";
   if (!connect && request.path().empty()) return LocalReply{404, "", "missing_path_rejected"};
   if (!connect && request.path().front() != '/') return LocalReply{404, "", kAbsolutePath};
@@ -123,7 +122,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   request.remove(HeaderId::kKeepAlive);
   request.remove(HeaderId::kProxyConnection);
   request.remove(HeaderId::kTransferEncoding);
-  if (const http::Header* te = request.find(HeaderId::kTe)) {
+  if (const http::Header* te = upgrade ? nullptr : request.find(HeaderId::kTe)) {
     if (list_has_token(te->value, "trailers")) {
       if (te->value != "trailers") request.set(HeaderId::kTe, "trailers");
     } else {
@@ -211,7 +210,7 @@ bool terminates_connect(const HeaderMap& request, const route::Route& route) {
   return false;
 }
 
-bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route& route) {
+bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route) {
   const std::string_view type = request.method() == "CONNECT" ? kConnect : request.get(HeaderId::kUpgrade);
   const auto listed = [type](const std::vector<route::UpgradeConfig>& upgrades) -> std::optional<bool> {
     for (const route::UpgradeConfig& upgrade : upgrades) {
@@ -219,7 +218,7 @@ bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const
     }
     return std::nullopt;
   };
-  const route::Forward* forward = route.forward();
+  const route::Forward* forward = route == nullptr ? nullptr : route->forward();
   const auto by_route = forward == nullptr ? std::nullopt : listed(forward->upgrades);
   return by_route ? *by_route : listed(spec.upgrades).value_or(false);
 }
@@ -234,7 +233,7 @@ std::optional<LocalReply> admit_request(HeaderMap& request, const HttpConnection
       if (!http::is_grpc(request)) return LocalReply{307, "", kPathFailed, request.path()};
       [[fallthrough]];  // clients of gRPC do not follow redirects
     case PathVerdict::kReject:
-      return LocalReply{.status = 400, .details = kPathFailed, .closes = true};
+      return LocalReply{.status = 400, .details = kPathFailed};
   }
   apply_host_rules(request, spec.host_rules, info.connection->local_address->port());
   if (!spec.early_changes.empty()) filter::apply_changes(spec.early_changes, request, {&request, nullptr, nullptr, info});

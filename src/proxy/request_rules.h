@@ -44,7 +44,7 @@ void prepare_response(http::HeaderMap& response, const http::HeaderMap& request,
                       std::string_view date, bool upgrade);
 
 /// Whether a request that wants to switch to another protocol (or CONNECT) may, on that route.
-bool may_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec, const route::Route& route);
+bool may_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route);
 
 /// Whether the route takes the payload out of a CONNECT (or of a POST, where that is allowed) and sends it on as bare TCP.
 bool terminates_connect(const http::HeaderMap& request, const route::Route& route);

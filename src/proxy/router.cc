@@ -39,7 +39,13 @@ std::unique_ptr<Attempt> Router::make_attempt() {
   AttemptEvents& events = *this;
   auto attempt = std::make_unique<Attempt>(events, pipeline_.info, pipeline_.loop);
   attempt->count_codes(counts_codes_);
+  attempt->count_as(alternative_);
   return attempt;
+}
+
+void Router::count_as(std::string_view alternative) {
+  alternative_ = alternative;
+  attempt_->count_as(alternative);
 }
 
 void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups,
@@ -93,6 +99,8 @@ upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   if (tries_ == 1) {
     limits_ = pipeline_.settle_limits(*forward_, retry_.hedges());
+    const std::string_view scheme = pipeline_.scheme_for(host->owner, *host);
+    if (!scheme.empty()) pipeline_.request.set_pseudo(HeaderId::kScheme, scheme);
     if (!forward_->mirror_policies.empty()) start_mirrors();
   }
   return host;
@@ -135,7 +143,6 @@ void Router::on_connected() {
   if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
     route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
   }
-  if (pipeline_.scheme_matches_upstream()) request.set_pseudo(HeaderId::kScheme, "http");
   http::Stream& stream = *attempt_->stream();
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ended() || !body_.empty() || pipeline_.has_request_trailers();
@@ -185,7 +192,7 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
 /// The request is larger than what may be kept for another try.
 void Router::keep_no_more() {
   keeps_body_ = false;
-  if (retry_.has_conditions() || forward_->internal_redirects) attempt_->cluster()->stats().retry_or_shadow_abandoned.add();
+  if (retry_.has_conditions()) attempt_->cluster()->stats().retry_or_shadow_abandoned.add();  // not for redirects alone
   retry_.give_up();
   if (attempt_->stream() != nullptr) body_.clear();  // it was all sent
   if (phase_ == Phase::kBetweenTries) {

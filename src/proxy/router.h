@@ -28,6 +28,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   ~Router();
 
   // --- what the pipeline says ---
+  /// Its answers are counted once more under this name, which lives in the request's arena; "" for no other.
+  void count_as(std::string_view alternative);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
   void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
@@ -149,6 +151,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   uint32_t tries_ = 0;
   bool try_was_late_ = false;
   bool counts_codes_ = true;
+  std::string_view alternative_;
   bool response_begun_ = false;  // a head went to the pipeline
   bool interim_seen_ = false;    // an informational head came: there is no other try, and it is what was counted
 

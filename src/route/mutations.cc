@@ -81,7 +81,10 @@ void rewrite_path(HeaderMap& request, const RouteMatch& match, const PathRewrite
   Arena& arena = request.arena();
   if (envoy_headers) request.set(HeaderId::kEnvoyOriginalPath, whole);
   std::string_view rewritten;
-  if (!rewrite.prefix.empty()) {
+  if (!rewrite.prefix.empty() && match.path.kind == PathMatch::Kind::kTemplate) {
+    // As Envoy has it: as many characters as the template has, be they of the path or of the query.
+    rewritten = arena.join(rewrite.prefix, whole.substr(std::min(match.path.path_template.pattern().size(), whole.size())));
+  } else if (!rewrite.prefix.empty()) {
     rewritten = arena.join(rewrite.prefix, path.substr(matched_size(match, path)), rest);
   } else if (rewrite.regex != nullptr) {
     rewritten = arena.join(rewrite.regex->apply(path, arena), rest);
@@ -207,7 +210,8 @@ std::string_view redirect_location(const Redirect& redirect, const RouteMatch& m
                              : host.rfind(':');
     if (colon != std::string_view::npos) {
       const std::string_view old_port = host.substr(colon);
-      const bool default_port = (old_scheme == "https" && old_port == ":443") || (old_scheme == "http" && old_port == ":80");
+      const bool default_port =
+          (iequals(old_scheme, "https") && old_port == ":443") || (iequals(old_scheme, "http") && old_port == ":80");
       if (!redirect.keep_port && (!port.empty() || (scheme != old_scheme && default_port))) host = host.substr(0, colon);
     }
   }

@@ -116,7 +116,6 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
     result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));
   }
   result.other_virtual_cluster.name = "other";
-  result.metadata = format::read_static_metadata(config.metadata());
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !result.virtual_clusters.empty()) {
     for (VirtualCluster& each : result.virtual_clusters) each.stats = stats->virtual_cluster(result.name, each.name);
     result.other_virtual_cluster.stats = stats->virtual_cluster(result.name, "other");

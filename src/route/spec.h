@@ -12,6 +12,7 @@
 #include "format/formatter.h"
 #include "format/lb_criteria.h"
 #include "format/matcher_tree.h"
+#include "format/static_metadata.h"
 #include "http/header_name.h"
 #include "route/conditions.h"
 #include "route/path_template.h"

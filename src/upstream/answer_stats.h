@@ -16,44 +16,54 @@ struct AnswerStats {
   stats::Histogram time;      // upstream_rq_time
 };
 
-/// One worker's AnswerStats of each zone that endpoints are in. Written by that worker, read by any thread; what was made stays.
-class ZoneStats {
+/// One worker's AnswerStats by name: of each zone that endpoints are in, or under each name that requests give. Written by that
+/// worker, read by any thread; what was made stays.
+class NamedAnswers {
  public:
-  ZoneStats() = default;
-  ZoneStats(const ZoneStats&) = delete;
-  ZoneStats& operator=(const ZoneStats&) = delete;
-  ~ZoneStats() {
-    for (Zone* zone = first_.load(std::memory_order_relaxed); zone != nullptr;) {
-      Zone* next = zone->next;
-      delete zone;
-      zone = next;
+  NamedAnswers() = default;
+  NamedAnswers(const NamedAnswers&) = delete;
+  NamedAnswers& operator=(const NamedAnswers&) = delete;
+  ~NamedAnswers() {
+    for (Entry* entry = first_.load(std::memory_order_relaxed); entry != nullptr;) {
+      Entry* next = entry->next;
+      delete entry;
+      entry = next;
     }
   }
 
-  /// Those of that zone; made when first asked for.
+  /// Those of that entry; made when first asked for.
   AnswerStats& of(std::string_view name) {
-    Zone* const first = first_.load(std::memory_order_relaxed);
-    for (Zone* zone = first; zone != nullptr; zone = zone->next) {
-      if (zone->name == name) return zone->answers;
+    Entry* const first = first_.load(std::memory_order_relaxed);
+    for (Entry* entry = first; entry != nullptr; entry = entry->next) {
+      if (entry->name == name) return entry->answers;
     }
-    auto* made = new Zone{std::string(name), {}, first};
+    auto* made = new Entry{std::string(name), {}, first};
     first_.store(made, std::memory_order_release);
     return made->answers;
+  }
+  /// The same for names that come from outside: null once there are too many.
+  AnswerStats* of_few(std::string_view name) {
+    constexpr size_t kMost = 1000;
+    size_t count = 0;
+    for (Entry* entry = first_.load(std::memory_order_relaxed); entry != nullptr; entry = entry->next, ++count) {
+      if (entry->name == name) return &entry->answers;
+    }
+    return count < kMost ? &of(name) : nullptr;
   }
   /// From any thread: `visit(const std::string& name, AnswerStats&)`.
   template <class F>
   void for_each(F&& visit) {
-    for (Zone* zone = first_.load(std::memory_order_acquire); zone != nullptr; zone = zone->next)
-      visit(zone->name, zone->answers);
+    for (Entry* entry = first_.load(std::memory_order_acquire); entry != nullptr; entry = entry->next)
+      visit(entry->name, entry->answers);
   }
 
  private:
-  struct Zone {
+  struct Entry {
     const std::string name;
     AnswerStats answers;
-    Zone* const next;
+    Entry* const next;
   };
-  std::atomic<Zone*> first_ = nullptr;
+  std::atomic<Entry*> first_ = nullptr;
 };
 
 /// What one worker counts about tries where the cluster asks for it (track_cluster_stats).

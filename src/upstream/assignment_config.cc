@@ -45,7 +45,7 @@ LbMetadataPtr lb_metadata(const core::Metadata& metadata) {
   return result;
 }
 
-// The name and port to resolve.
+// The name and port to resolve. As in Envoy, an endpoint without a name is none that could ever be found.
 bool read_name(const core::Address& address, const FieldPath& at, Diagnostics& diagnostics, EndpointSpec& result) {
   const FieldPath socket{&at, "socket_address"};
   const auto wrong = [&](const FieldPath& path, std::string message, std::string hint) {
@@ -53,14 +53,19 @@ bool read_name(const core::Address& address, const FieldPath& at, Diagnostics& d
     return false;
   };
   if (!address.has_socket_address()) {
-    return wrong(at, "the endpoint of a DNS cluster needs a name and a port", "give socket_address");
+    diagnostics.warning(
+        {{}, at.text(), "the endpoint of a DNS cluster has no name, so it has no address", "give socket_address"});
+    return true;
   }
   const core::SocketAddress& name = address.socket_address();
   if (!name.resolver_name().empty()) {
     return wrong(FieldPath{&socket, "resolver_name"}, "a DNS cluster must not have a custom resolver name", "remove it");
   }
   if (name.port_specifier_case() == core::SocketAddress::kNamedPort) {
-    return wrong(FieldPath{&socket, "named_port"}, "a DNS cluster cannot look up named ports", "give port_value");
+    diagnostics.warning({{},
+                         FieldPath{&socket, "named_port"}.text(),
+                         "a DNS cluster cannot look up named ports, so the port is 0",
+                         "give port_value"});
   }
   result.host = name.address();
   result.port = static_cast<uint16_t>(name.port_value());
@@ -88,7 +93,7 @@ bool read_endpoint(const endpoint::LbEndpoint& from, DiscoveryType discovery, co
                    EndpointSpec& result) {
   const FieldPath inner{&at, "endpoint"};
   const FieldPath address{&inner, "address"};
-  if (!from.endpoint().has_address()) {
+  if (!from.endpoint().has_address() && !is_dns(discovery)) {
     diagnostics.error({{}, address.text(), "an address must be set", "give socket_address or pipe"});
     return false;
   }

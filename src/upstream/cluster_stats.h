@@ -40,8 +40,9 @@ struct ClusterStats {
   stats::CodeCounters retry_codes;  // retry.upstream_rq_503: answers that were not the last word
   AnswerStats external, internal;   // by who asks
   AnswerStats canary;
-  ZoneStats zones;       // where the proxy knows its own zone
-  TrackedStats tracked;  // where the cluster asks for it
+  NamedAnswers zones;         // where the proxy knows its own zone
+  NamedAnswers alternatives;  // under names that requests give (x-envoy-upstream-alt-stat-name)
+  TrackedStats tracked;       // where the cluster asks for it
 
   http::Http1Stats http1;
   http::Http2Stats http2;

@@ -111,7 +111,8 @@ void declare_endpoints(config::SupportTable& table) {
   table.message<endpoint::LocalityLbEndpoints>()
       .fields({"locality", "lb_endpoints", "load_balancing_weight", "priority"})
       .harmless({"metadata", "proximity"});
-  table.message<endpoint::LbEndpoint>().fields({"endpoint", "health_status", "metadata", "load_balancing_weight"});
+  table.message<endpoint::LbEndpoint>().fields(
+      {"endpoint", "endpoint_name", "health_status", "metadata", "load_balancing_weight"});
   table.message<endpoint::Endpoint>().all_fields();
   table.message<endpoint::Endpoint::HealthCheckConfig>().all_fields();
   table.message<endpoint::Endpoint::AdditionalAddress>().fields({"address"});

@@ -32,6 +32,7 @@ void DnsDiscovery::ask(Name& name) {
 }
 
 void DnsDiscovery::start_query(Name& name, net::AddressFamily family) {
+  if (name.spec.host.empty()) return on_answer(name, failure("there is no name to look up"));
   name.query = resolver_.resolve(name.spec.host, family, [this, &name](auto answer) { on_answer(name, std::move(answer)); });
 }
 

@@ -21,7 +21,8 @@ bool LbMetadata::has_all(const format::LbCriteria::Items& wanted, bool list_as_a
 
 namespace {
 
-bool same_metadata(const LbMetadataPtr& a, const LbMetadataPtr& b) {
+template <class Pointer>
+bool same_metadata(const Pointer& a, const Pointer& b) {
   return a == b || (a != nullptr && b != nullptr && *a == *b);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "format/static_metadata.h"
 #include "http/codec.h"
 #include "net/address.h"
 #include "net/resolver_spec.h"

@@ -195,6 +195,19 @@ void visit_zones(stats::StatVisitor& visitor, const ClusterState& cluster) {
   }
 }
 
+/// `<name>.`, for every name that requests gave, with and without who asked.
+void visit_alternatives(stats::StatVisitor& visitor, const ClusterState& cluster) {
+  std::map<std::string_view, std::vector<AnswerStats*>> names;
+  cluster.stats.for_each_mutable([&](ClusterStats& shard) {
+    shard.alternatives.for_each([&](const std::string& name, AnswerStats& answers) { names[name].push_back(&answers); });
+  });
+  for (const auto& [name, shares] : names) {
+    visit_answers(visitor, std::string(name) + ".", [&](auto&& f) {
+      for (AnswerStats* share : shares) f(*share);
+    });
+  }
+}
+
 /// What codecs count is shown once the cluster has had a connection of that protocol.
 void visit_codecs(stats::StatVisitor& visitor, stats::Sharded<ClusterStats>& stats) {
   bool http1 = false;
@@ -250,6 +263,7 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
   visit_answers(visitor, "internal.", cluster.stats, &ClusterStats::internal);
   visit_answers(visitor, "canary.", cluster.stats, &ClusterStats::canary);
   visit_zones(visitor, cluster);
+  visit_alternatives(visitor, cluster);
   if (cluster.spec->tracks_sizes) stats::visit(visitor, kSizes, cluster.stats, &ClusterStats::tracked);
   if (cluster.spec->tracks_timeout_budgets) stats::visit(visitor, kTimeoutBudgets, cluster.stats, &ClusterStats::tracked);
   stats::visit(visitor, "retry.upstream_rq", cluster.stats, &ClusterStats::retry_codes, stats::Completed::kOnceSeen);

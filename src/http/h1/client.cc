@@ -154,6 +154,7 @@ size_t Http1Client::read_head(std::string_view bytes) {
   facts_ = {};
   HeaderMap& headers = exchange_->incoming_headers();
   headers.clear();
+  if (options_.preserve_case) h1::keep_spelling(headers, bytes.substr(0, size), options_);
   if (auto error =
           h1::parse_response_head(h1::copy_head(headers, bytes.substr(0, size)), size, headers, facts_, limits_, stats_)) {
     broken(*error);

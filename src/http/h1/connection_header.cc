@@ -23,17 +23,20 @@ size_t count_names(std::string_view list) {
   return count;
 }
 
-bool remove_named(HeaderMap& headers, std::string_view name) {
+enum class Fate : uint8_t { kRemoved, kKept, kRefused };
+
+Fate remove_named(HeaderMap& headers, std::string_view name) {
   if (name == "host") {
     headers.remove_pseudo(HeaderId::kAuthority);
   } else if (name == "te") {
     const std::string_view te = headers.get(HeaderId::kTe);
-    if (te.size() > kMaxTeSize) return false;
-    if (!list_has_token(te, "trailers")) headers.remove(HeaderId::kTe);
+    if (te.size() > kMaxTeSize) return Fate::kRefused;
+    if (list_has_token(te, "trailers")) return Fate::kKept;
+    headers.remove(HeaderId::kTe);
   } else if (name != "connection") {
     headers.remove(name);
   }
-  return true;
+  return Fate::kRemoved;
 }
 
 }  // namespace
@@ -48,15 +51,37 @@ std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& fa
   }
   const std::string_view list = headers.get_joined("connection");
   if (count_names(list) > kMaxNames) return kRejected;
+  std::string_view kept;
+  bool any_removed = false;
+  const auto keep = [&](std::string_view token) { kept = kept.empty() ? token : headers.arena().join(kept, ",", token); };
   for (std::string_view rest = list; !rest.empty();) {
     const std::string_view token = next_token(rest);
-    if (token.empty() || iequals(token, "close") || iequals(token, "keep-alive")) continue;
+    if (token.empty()) continue;
+    if (iequals(token, "close") || iequals(token, "keep-alive")) {
+      keep(token);
+      continue;
+    }
     const bool about_the_client =
         iequals(token, "x-forwarded-for") || iequals(token, "x-forwarded-host") || iequals(token, "x-forwarded-proto");
     if (token.front() == ':' || about_the_client) return kRejected;
     char* const name = headers.arena().allocate_chars(token.size());
     std::ranges::transform(token, name, [](char c) { return to_lower(c); });
-    if (!remove_named(headers, {name, token.size()})) return kRejected;
+    switch (remove_named(headers, {name, token.size()})) {
+      case Fate::kRefused:
+        return kRejected;
+      case Fate::kKept:
+        keep(token);
+        break;
+      case Fate::kRemoved:
+        any_removed = true;
+        break;
+    }
+  }
+  if (!any_removed) return std::nullopt;
+  if (kept.empty()) {
+    headers.remove(HeaderId::kConnection);
+  } else {
+    headers.set(HeaderId::kConnection, kept);
   }
   return std::nullopt;
 }

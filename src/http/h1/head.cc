@@ -187,10 +187,11 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
   RequestLine line;
   if (auto error = parse_request_line(head, end, line, options.allow_custom_methods)) return error;
   headers.set_pseudo(HeaderId::kMethod, line.method);
-  if (line.versionless) {  // HTTP/0.9 has no header lines
+  if (line.versionless) {                                        // HTTP/0.9 has no header lines
+    if (line.method != "CONNECT") facts.version = line.version;  // a bad target is noticed later
     if (auto error = resolve_target(line.target, line.method, options, headers)) return error;
-    if (!options.accept_http_10) return kLowVersion;
     facts.version = line.version;
+    if (!options.accept_http_10) return kLowVersion;
     return std::nullopt;
   }
 
@@ -269,6 +270,27 @@ char* copy_head(HeaderMap& headers, std::string_view head) {
   std::memcpy(copy, head.data(), head.size());
   std::memset(copy + head.size(), 0, kHeadPadding);
   return copy;
+}
+
+void keep_spelling(HeaderMap& headers, std::string_view head, const Http1Options& options) {
+  Arena& arena = headers.arena();
+  Spelling* spelling = arena.make<Spelling>();
+  spelling->proper_case_for_others = options.proper_case_for_added;
+  const size_t most = static_cast<size_t>(std::ranges::count(head, '\n'));
+  auto* names = arena.allocate_array<std::string_view>(most);
+  const std::string_view first = head.substr(0, head.find('\r'));
+  if (options.forward_reason_phrase && first.starts_with("HTTP/")) {
+    const size_t status = first.find(' '), reason = first.find(' ', status + 1);
+    if (status != first.npos && reason != first.npos) spelling->reason = arena.copy(first.substr(reason + 1));
+  }
+  for (size_t at = head.find('\n'); at != head.npos; at = head.find('\n', at + 1)) {
+    const std::string_view line = head.substr(at + 1, head.find('\r', at + 1) - (at + 1));
+    const std::string_view name = line.substr(0, line.find(':'));
+    if (name.size() == line.size() || std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; })) continue;
+    if (spelling->of(name).data() == nullptr) names[spelling->count++] = arena.copy(name);
+    spelling->names = names;
+  }
+  headers.keep(spelling);
 }
 
 bool may_begin_request(std::string_view bytes) {

@@ -42,6 +42,10 @@ class HeadFinder {
 /// A copy that may be parsed, in memory that lives as long as `headers`.
 char* copy_head(HeaderMap& headers, std::string_view head);
 
+/// Notes in `headers` how the names of a head are written (Http1Options::preserve_case), before it is parsed. Lines that are no
+/// header lines are passed over.
+void keep_spelling(HeaderMap& headers, std::string_view head, const Http1Options& options);
+
 /// Whether `bytes` hold, at `from` or later, a line end that is not CRLF (RFC 9112 §2.2 allows to refuse it; we do).
 bool has_bare_line_feed(std::string_view bytes, size_t from = 0);
 

@@ -171,7 +171,7 @@ size_t Http1Server::read_head(std::string_view bytes) {
     case h1::HeadFinder::Verdict::kComplete:
       break;
     case h1::HeadFinder::Verdict::kTooLarge:
-      malformed(kHeadersTooLarge);
+      malformed(options_.allow_custom_methods || h1::begins_known_method(bytes.front()) ? kHeadersTooLarge : kNoHttp);
       return 0;
     case h1::HeadFinder::Verdict::kBareLineFeed:
       malformed(kBareLineFeed);
@@ -201,6 +201,7 @@ void Http1Server::begin_exchange(std::string_view head) {
   facts_ = {};
   open_exchange();
   HeaderMap& headers = exchange_->incoming_headers();
+  if (options_.preserve_case) h1::keep_spelling(headers, head, options_);
   if (auto error =
           h1::parse_request_head(h1::copy_head(headers, head), head.size(), headers, facts_, options_, limits_, stats_)) {
     malformed(*error);
@@ -312,6 +313,8 @@ void Http1Server::send_headers(const HeaderMap& headers, bool end_stream) {
   std::string_view framing_line;
   if (tunnel) {
     framing_ = h1::Framing::kUntilEnd;
+    if (end_stream && connect_request_ && !headers.has(HeaderId::kContentLength))
+      framing_line = "content-length: 0\r\n";  // it ends at once
   } else if (headers.has(HeaderId::kContentLength)) {
     framing_ = bodiless ? h1::Framing::kNone : h1::Framing::kLength;
   } else if (end_stream && !head_request_) {

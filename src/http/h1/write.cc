@@ -9,28 +9,24 @@ namespace weir::http::h1 {
 
 namespace {
 
-/// Writes into memory that was reserved to be large enough.
-class Pen {
+/// How the names of a head are written: as they came, with capitals, or in lower case.
+class NameStyle {
  public:
-  explicit Pen(char* at) : begin_(at), at_(at) {}
-  void text(std::string_view text) { at_ = put(at_, text); }
-  void line(const Header& header, bool proper_case) {
-    char* name = at_;
-    text(header.name);
-    if (proper_case) capitalise(name, header.name.size());
-    *at_++ = ':';
-    *at_++ = ' ';
-    text(header.value);
-    *at_++ = '\r';
-    *at_++ = '\n';
+  NameStyle(const HeaderMap& headers, bool proper_case)
+      : spelling_(headers.spelling()), proper_case_(spelling_ != nullptr ? spelling_->proper_case_for_others : proper_case) {}
+
+  /// To a name in lower case.
+  void apply(char* name, size_t size) const {
+    if (spelling_ != nullptr) [[unlikely]] {
+      if (const std::string_view kept = spelling_->of({name, size}); kept.data() != nullptr) {
+        put(name, kept);
+        return;
+      }
+    }
+    if (proper_case_) capitalise(name, size);
   }
-  /// A whole line of ours, or nothing.
-  void made_line(std::string_view line, bool proper_case) {
-    char* name = at_;
-    text(line);
-    if (proper_case && !line.empty()) capitalise(name, line.find(':'));
-  }
-  size_t size() const { return at_ - begin_; }
+  /// The reason that came with a response; "" for the usual one.
+  std::string_view reason() const { return spelling_ != nullptr ? spelling_->reason : std::string_view(); }
 
  private:
   /// "content-type" becomes "Content-Type" (header_key_format.proper_case_words).
@@ -41,6 +37,35 @@ class Pen {
       start = !(is_digit(name[i]) || (to_lower(name[i]) >= 'a' && to_lower(name[i]) <= 'z'));
     }
   }
+
+  const Spelling* spelling_;
+  bool proper_case_;
+};
+
+/// Writes into memory that was reserved to be large enough.
+class Pen {
+ public:
+  explicit Pen(char* at) : begin_(at), at_(at) {}
+  void text(std::string_view text) { at_ = put(at_, text); }
+  void line(const Header& header, const NameStyle& style) {
+    char* name = at_;
+    text(header.name);
+    style.apply(name, header.name.size());
+    *at_++ = ':';
+    *at_++ = ' ';
+    text(header.value);
+    *at_++ = '\r';
+    *at_++ = '\n';
+  }
+  /// A whole line of ours, or nothing.
+  void made_line(std::string_view line, const NameStyle& style) {
+    char* name = at_;
+    text(line);
+    if (!line.empty()) style.apply(name, line.find(':'));
+  }
+  size_t size() const { return at_ - begin_; }
+
+ private:
   char* begin_;
   char* at_;
 };
@@ -153,14 +178,15 @@ Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string
   const std::string_view target = connect ? authority : headers.path();
   constexpr size_t kFixed = 14;  // " ", " HTTP/1.1" CRLF, and the empty line
   const size_t bound = method.size() + target.size() + authority.size() + framing_line.size() + 32 + lines_size(headers);
+  const NameStyle style(headers, proper_case);
   const size_t all = write_reserved(out, bound, [&](Pen& pen) {
     pen.text(method);
     pen.text(" ");
     pen.text(target);
     pen.text(" HTTP/1.1\r\n");
-    if (headers.has_pseudo(HeaderId::kAuthority)) pen.line({"host", authority, HeaderId::kHost}, proper_case);
-    for (const Header& line : headers) pen.line(line, proper_case);
-    pen.made_line(framing_line, proper_case);
+    if (headers.has_pseudo(HeaderId::kAuthority)) pen.line({"host", authority, HeaderId::kHost}, style);
+    for (const Header& line : headers) pen.line(line, style);
+    pen.made_line(framing_line, style);
     pen.text("\r\n");
   });
   return {all, all - method.size() - target.size() - kFixed};
@@ -168,7 +194,8 @@ Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string
 
 Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
                             std::string_view framing_line, bool proper_case) {
-  const std::string_view reason = reason_phrase(headers.status());
+  const NameStyle style(headers, proper_case);
+  const std::string_view reason = style.reason().empty() ? reason_phrase(headers.status()) : style.reason();
   const size_t bound = 32 + reason.size() + connection_line.size() + framing_line.size() + lines_size(headers);
   const size_t first_line = 12 + headers.status_text().size() + reason.size();
   const size_t all = write_reserved(out, bound, [&](Pen& pen) {
@@ -177,18 +204,19 @@ Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol v
     pen.text(" ");
     pen.text(reason);
     pen.text("\r\n");
-    for (const Header& line : headers) pen.line(line, proper_case);
-    pen.made_line(connection_line, proper_case);
-    pen.made_line(framing_line, proper_case);
+    for (const Header& line : headers) pen.line(line, style);
+    pen.made_line(connection_line, style);
+    pen.made_line(framing_line, style);
     pen.text("\r\n");
   });
   return {all, all - first_line - 2};
 }
 
 Written write_trailers(ByteQueue& out, const HeaderMap& trailers) {
+  const NameStyle style(trailers, false);
   const size_t all = write_reserved(out, 8 + lines_size(trailers), [&](Pen& pen) {
     pen.text("0\r\n");
-    for (const Header& line : trailers) pen.line(line, false);
+    for (const Header& line : trailers) pen.line(line, style);
     pen.text("\r\n");
   });
   return {all, all - 5};
