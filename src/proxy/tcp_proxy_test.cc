@@ -115,7 +115,7 @@ class TcpProxyTest : public testing::Test {
     auto listener = std::make_shared<ListenerSpec>();
     listener->name = "l";
     listener->addresses.push_back(std::make_shared<const net::Address>(*net::Address::from_ip("127.0.0.1", 0)));
-    listener->chains.push_back({"", std::make_shared<const TcpProxySpec>(proxy_)});
+    listener->chains.push_back({"", {}, std::make_shared<const TcpProxySpec>(proxy_)});
     listener->index = *FilterChainIndex::build({{}}, FilterChainIndex::kNone);
     listener->buffer_limit = 64 * 1024;
     auto sockets = ListenSockets::open(*listener, 1);
