@@ -245,9 +245,9 @@ TEST_F(OverloadTest, AScaledActionSaturatesWhereItSays) {
 }
 
 TEST_F(OverloadTest, ATriggerNeedsItsMonitor) {
-  EXPECT_FALSE(
-      load("{resource_monitors: [], actions: [{name: envoy.overload_actions.stop_accepting_requests, triggers: [{name: "
-           "nobody, threshold: {value: 0.9}}]}]}"));
+  EXPECT_FALSE(load(heap("1",
+                         "{name: envoy.overload_actions.stop_accepting_requests, triggers: [{name: nobody, threshold: "
+                         "{value: 0.9}}]}")));
   EXPECT_NE(errors_.find("overload_manager.actions[0]"), std::string::npos) << errors_;
 }
 
