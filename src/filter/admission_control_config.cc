@@ -47,7 +47,7 @@ FilterFactoryPtr read_admission_control(const google::protobuf::Any& configurati
   if (criteria.has_http_criteria()) {
     spec.good_statuses.clear();
     for (const auto& range : criteria.http_criteria().http_success_status()) {
-      if (range.start() < 100 || range.end() > 600 || range.start() >= range.end()) {
+      if (range.start() < 100 || range.start() >= 600 || range.end() > 600 || range.start() > range.end()) {
         wrong(FieldPath{&path, "http_criteria"},
               "[" + std::to_string(range.start()) + ", " + std::to_string(range.end()) + ") is no range of statuses");
       }
