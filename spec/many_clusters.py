@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Ten thousand clusters: what one costs in memory before and after it was used, and what a scrape of all their statistics costs
 the scraper and the traffic. Not part of `make spec`.
 

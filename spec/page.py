@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The application at `/` of the admin port, in a real browser: every page shows what it is about, with traffic going through the
 proxy, and no script fails.
 

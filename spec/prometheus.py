@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Prometheus reads what the admin port shows: promtool finds no fault with it, and a real Prometheus scrapes it and answers
 queries about it. Part of `make spec`; takes a few seconds."""
 
