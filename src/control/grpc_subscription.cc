@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/duration.h"
 #include "stats/table.h"
 
 namespace weir::control {
@@ -36,10 +37,6 @@ std::string name_of(const google::protobuf::Any& resource, std::string_view type
   return message->GetReflection()->GetString(*message, field);
 }
 
-int64_t milliseconds(const google::protobuf::Duration& duration) {
-  return duration.seconds() * 1000 + duration.nanos() / 1'000'000;
-}
-
 }  // namespace
 
 void visit(stats::StatVisitor& visitor, ControlPlaneStats& stats) {
@@ -71,8 +68,9 @@ std::optional<GrpcSource> read_grpc_source(const Context& context, const ApiConf
   for (const auto& header : from.initial_metadata()) result.metadata.emplace_back(header.key(), header.value());
   if (from.envoy_grpc().has_retry_policy()) {
     const auto& back_off = from.envoy_grpc().retry_policy().retry_back_off();
-    result.first_retry_ms = std::max<int64_t>(milliseconds(back_off.base_interval()), 1);
-    result.longest_retry_ms = back_off.has_max_interval() ? milliseconds(back_off.max_interval()) : 10 * result.first_retry_ms;
+    result.first_retry_ms = std::max<int64_t>(config::milliseconds(back_off.base_interval()), 1);
+    result.longest_retry_ms =
+        back_off.has_max_interval() ? config::milliseconds(back_off.max_interval()) : 10 * result.first_retry_ms;
     if (result.longest_retry_ms < result.first_retry_ms)
       return refuse(service, "retry_back_off: max_interval must not be less than base_interval", "");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "config/duration.h"
 #include "control/kept.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "format/matcher_config.h"
@@ -116,9 +117,9 @@ bool TlsSources::subscribe(Entry& entry, const SecretConfig& config, const Field
       read_grpc_source(context_, config.sds_config().api_config_source(), FieldPath{&where, "api_config_source"}, diagnostics);
   if (!source) return false;
   constexpr int64_t kUsualWaitMs = 15'000;
-  const auto& given = config.sds_config().initial_fetch_timeout();
-  const int64_t wait_ms =
-      config.sds_config().has_initial_fetch_timeout() ? given.seconds() * 1000 + given.nanos() / 1'000'000 : kUsualWaitMs;
+  const int64_t wait_ms = config.sds_config().has_initial_fetch_timeout()
+                              ? config::milliseconds(config.sds_config().initial_fetch_timeout())
+                              : kUsualWaitMs;
   entry.plane = std::make_unique<ControlPlaneStats>();
   entry.subscription = std::make_unique<GrpcSubscription>(
       context_, std::move(*source),

@@ -6,6 +6,7 @@
 #include "envoy/extensions/filters/network/ratelimit/v3/rate_limit.pb.h"
 #include "filter/rate_limit_service.h"
 #include "proxy/listener_config.h"
+#include "proxy/token_bucket_config.h"
 #include "stats/table.h"
 
 namespace weir::proxy {
@@ -48,17 +49,9 @@ void enabled(const Config& from, const ListenerConfigContext& context, Connectio
 }
 
 bool read(const LocalRateLimit& from, const FieldPath& at, config::Diagnostics& diagnostics, ConnectionGate& gate) {
-  const FieldPath bucket{&at, "token_bucket"};
-  const int64_t fill_ms = config::milliseconds(from.token_bucket().fill_interval());
-  if (fill_ms < 50) {
-    diagnostics.error({{}, FieldPath{&bucket, "fill_interval"}.text(), "must not be less than 50 ms", ""});
-    return false;
-  }
-  const uint32_t tokens = from.token_bucket().has_tokens_per_fill() ? from.token_bucket().tokens_per_fill().value() : 1;
   gate.kind = Kind::kLocalRateLimit;
-  gate.bucket = std::make_unique<TokenBucket>(from.token_bucket().max_tokens(), 1000.0 * tokens / static_cast<double>(fill_ms),
-                                              monotonic_now());
-  return true;
+  gate.bucket = read_token_bucket(from.token_bucket(), FieldPath{&at, "token_bucket"}, diagnostics);
+  return gate.bucket != nullptr;
 }
 
 bool read(const RateLimit& from, const FieldPath& at, const ListenerConfigContext& context, config::Diagnostics& diagnostics,

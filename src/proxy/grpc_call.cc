@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "http/grpc_frame.h"
 #include "loop/event_loop.h"
 #include "loop/timer.h"
 #include "proxy/attempt.h"
@@ -29,9 +30,7 @@ class Exchange final : public loop::Disposable, private AttemptEvents {
         attempt_(*this, info_, worker.loop()),
         timer_(loop::Timer::calling<&Exchange::on_timeout>(worker.loop().timers(), *this)),
         verdict_timer_(loop::Timer::calling<&Exchange::tell>(worker.loop().timers(), *this)) {
-    frame_.assign(1, '\0');  // not compressed (gRPC over HTTP/2, Length-Prefixed-Message)
-    for (int shift = 24; shift >= 0; shift -= 8) frame_ += static_cast<char>(message.size() >> shift);
-    frame_ += message;
+    frame_ = http::grpc_frame(message);
     request_.set_pseudo(HeaderId::kMethod, "POST");
     request_.set_pseudo(HeaderId::kScheme, "http");
     request_.set_pseudo(HeaderId::kPath, memory_.copy(spec.path));

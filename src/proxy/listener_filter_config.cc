@@ -9,6 +9,7 @@
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "proxy/listener_config.h"
+#include "proxy/token_bucket_config.h"
 #include "stats/table.h"
 
 namespace weir::proxy {
@@ -63,16 +64,9 @@ constexpr auto kRateLimited = stats::table<ListenerFilterStats>({{"rate_limited"
 
 bool read_rate_limit(const LocalRateLimit& from, const FieldPath& at, ListenerConfigContext& context,
                      config::Diagnostics& diagnostics, ListenerFilterSpec& filter) {
-  const FieldPath bucket{&at, "token_bucket"};
-  const int64_t fill_ms = config::milliseconds(from.token_bucket().fill_interval());
-  if (fill_ms < 50) {
-    diagnostics.error({{}, FieldPath{&bucket, "fill_interval"}.text(), "must not be less than 50 ms", ""});
-    return false;
-  }
-  const uint32_t tokens = from.token_bucket().has_tokens_per_fill() ? from.token_bucket().tokens_per_fill().value() : 1;
   filter.kind = Kind::kLocalRateLimit;
-  filter.bucket = std::make_shared<TokenBucket>(from.token_bucket().max_tokens(), 1000.0 * tokens / static_cast<double>(fill_ms),
-                                                monotonic_now());
+  filter.bucket = read_token_bucket(from.token_bucket(), FieldPath{&at, "token_bucket"}, diagnostics);
+  if (filter.bucket == nullptr) return false;
   filter.stats =
       context.stats.all().find<ListenerFilterStats>("listener_local_ratelimit." + from.stat_prefix() + ".", kRateLimited);
   if (!from.has_runtime_enabled()) return true;

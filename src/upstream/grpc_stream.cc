@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "http/codec.h"
+#include "http/grpc_frame.h"
 #include "upstream/pool.h"
 #include "upstream/transport.h"
 
@@ -37,9 +38,7 @@ class GrpcStream::Connection final : public loop::Disposable,
   ~Connection() override { let_go(); }
 
   void send(std::string_view message) {
-    std::string frame(1, '\0');
-    for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(message.size() >> shift);
-    frame += message;
+    const std::string frame = http::grpc_frame(message);
     if (stream_ != nullptr) {
       stream_->send_body(frame, false);
     } else {

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "http/codec.h"
+#include "http/grpc_frame.h"
 #include "upstream/health_checker.h"
 #include "upstream/pool.h"
 #include "upstream/transport.h"
@@ -34,9 +35,7 @@ std::string grpc_question(const std::string& service) {
     }
     message += service;
   }
-  std::string frame(1, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(message.size() >> shift);
-  return frame + message;
+  return http::grpc_frame(message);
 }
 
 /// Whether the framed grpc.health.v1.HealthCheckResponse says SERVING.
