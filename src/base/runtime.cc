@@ -43,8 +43,21 @@ void RuntimeValues::fill(std::string_view beginning, RuntimeFamily::Cell& cell) 
   cell.any.store(any, std::memory_order_release);
 }
 
+bool RuntimeValues::any(std::string_view beginning) const { return any_of(values_, beginning); }
+
+bool RuntimeValues::any_of(const Map& values, std::string_view beginning) {
+  const auto first = values.lower_bound(beginning);
+  return first != values.end() && first->first.starts_with(beginning);
+}
+
+std::shared_ptr<const void> RuntimeValues::watch(std::string beginning, std::function<void()> changed) {
+  auto watch = std::make_shared<const Watch>(std::move(beginning), std::move(changed));
+  watches_.push_back(watch);
+  return watch;
+}
+
 void RuntimeValues::assign(Map values) {
-  values_ = std::move(values);
+  const Map before = std::exchange(values_, std::move(values));
   for (auto at = cells_.begin(); at != cells_.end();) {
     const std::shared_ptr<std::atomic<uint64_t>> cell = at->second.lock();
     if (cell == nullptr) {
@@ -57,6 +70,12 @@ void RuntimeValues::assign(Map values) {
   std::erase_if(families_, [](const auto& item) { return item.second.expired(); });
   for (const auto& [beginning, place] : families_) {
     if (const auto cell = place.lock()) fill(beginning, *cell);
+  }
+  std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
+  const std::vector<std::weak_ptr<const Watch>> watches = watches_;  // more may come meanwhile
+  for (const auto& place : watches) {
+    const auto watch = place.lock();
+    if (watch != nullptr && (any(watch->beginning) || any_of(before, watch->beginning))) watch->changed();
   }
 }
 

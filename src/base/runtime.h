@@ -6,11 +6,14 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -130,6 +133,11 @@ class RuntimeValues {
   RuntimeFamily family(std::string_view beginning);
   /// These are the values from now on; other keys hold nothing.
   void assign(Map values);
+  /// Whether any key begins like that.
+  bool any(std::string_view beginning) const;
+  /// Calls when a key that begins like that got another value, or might have, for as long as what is returned is held. For those
+  /// with so many names that a key of each would cost more than to look again.
+  [[nodiscard]] std::shared_ptr<const void> watch(std::string beginning, std::function<void()> changed);
   RuntimeValue value(std::string_view name) const {
     const auto found = values_.find(name);
     return found == values_.end() ? RuntimeValue() : found->second;
@@ -137,9 +145,15 @@ class RuntimeValues {
 
  private:
   Map values_;
+  static bool any_of(const Map& values, std::string_view beginning);
   void fill(std::string_view beginning, RuntimeFamily::Cell& cell) const;
   std::map<std::string, std::weak_ptr<std::atomic<uint64_t>>, std::less<>> cells_;  // of keys that somebody may read
   std::map<std::string, std::weak_ptr<RuntimeFamily::Cell>, std::less<>> families_;
+  struct Watch {
+    std::string beginning;
+    std::function<void()> changed;
+  };
+  std::vector<std::weak_ptr<const Watch>> watches_;
 };
 
 }  // namespace weir

@@ -28,6 +28,25 @@ TEST(Runtime, AKeyFoundEarlierSeesWhatIsSetLater) {
   EXPECT_EQ(values.key("b").integer(0), 1u);
 }
 
+TEST(Runtime, WhoWatchesABeginningHearsWhenAKeyThatBeginsSoComesOrGoes) {
+  RuntimeValues values;
+  int heard = 0;
+  std::shared_ptr<const void> watch = values.watch("limits.", [&] { ++heard; });
+  values.assign({{"limit", RuntimeValue::number(1)}});
+  EXPECT_EQ(heard, 0);
+  EXPECT_FALSE(values.any("limits."));
+  values.assign({{"limits.a", RuntimeValue::number(1)}});
+  EXPECT_EQ(heard, 1);
+  EXPECT_TRUE(values.any("limits."));
+  values.assign({});
+  EXPECT_EQ(heard, 2);
+  values.assign({});
+  EXPECT_EQ(heard, 2);
+  watch.reset();
+  values.assign({{"limits.a", RuntimeValue::number(1)}});
+  EXPECT_EQ(heard, 2);
+}
+
 TEST(Runtime, AValueOfAnotherKindIsNoValue) {
   EXPECT_EQ(RuntimeValue::flag(true).as_integer(), std::nullopt);
   EXPECT_EQ(RuntimeValue::flag(false).as_flag(), false);

@@ -35,6 +35,11 @@ Clusters::Clusters(const Context& context, FileWatch& files, TlsSources& tls, st
                    std::function<void(uint32_t, upstream::EndpointSetPtr)> on_endpoints)
     : context_(context), files_(files), tls_(tls), on_change_(std::move(on_change)), on_endpoints_(std::move(on_endpoints)) {
   own_registrations_.push_back(register_stats(context_.stats, stats_));
+  breaker_limits_ = context_.runtime.watch(std::string(upstream::kBreakerKeys), [this] {
+    for (const EntryMap* entries : {&active_, &warming_}) {
+      for (const auto& [name, entry] : *entries) entry->state->follow(context_.runtime);
+    }
+  });
 }
 
 Clusters::~Clusters() = default;
@@ -99,6 +104,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   const auto before = active_.find(spec->name);
   const upstream::ClusterStatePtr old = before != active_.end() ? before->second->state : nullptr;
   entry->state = std::make_shared<upstream::ClusterState>(spec, context_.workers, old != nullptr ? old->counts : nullptr);
+  if (context_.runtime.any(upstream::kBreakerKeys)) entry->state->follow(context_.runtime);
   entry->kept = {deterministic_bytes(cluster), "", context_.loop.wall()};
   // Endpoints that stay keep their counters.
   const bool same_source = old != nullptr && old->spec->discovery == spec->discovery && old->spec->eds_path == spec->eds_path &&
@@ -122,6 +128,8 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   }
   if (spec->discovery == DiscoveryType::kStatic) {
     upstream::update_endpoints(*entry->state, spec->assignment);
+    const bool is_dry_run = context_.unread != nullptr;
+    if (!is_dry_run) spec->assignment = {};  // the endpoints say it all from now on
     entry->found = true;
   }
   if (spec->discovery == DiscoveryType::kOriginalDst || spec->discovery == DiscoveryType::kAggregate) entry->found = true;

@@ -119,7 +119,8 @@ class Clusters {
   std::map<std::string, stats::Registry::Registration, std::less<>> registrations_;  // by cluster
   std::vector<stats::Registry::Registration> own_registrations_;
   EntryMap active_;
-  EntryMap warming_;  // will replace the active one of the same name
+  EntryMap warming_;                            // will replace the active one of the same name
+  std::shared_ptr<const void> breaker_limits_;  // keeps them as the runtime says
 };
 
 }  // namespace weir::control

@@ -346,7 +346,7 @@ class Teller {
     route::finalize_request(table_->config(), match_, choice.entry, request_, context(), !http_->suppress_envoy_headers);
     story_.request =
         changes(before, snapshot(request_), [&](const std::string& name) { return doer(name, forward, choice.entry); });
-    if (forward.host_rewrite.kind == route::HostRewrite::Kind::kAuto) {
+    if (forward.host_rewrite->kind == route::HostRewrite::Kind::kAuto) {
       story_.request.push_back({":authority", question_.authority, "(the endpoint's host name)", "auto_host_rewrite"});
     }
     respond(choice.entry);
@@ -391,7 +391,7 @@ class Teller {
       if (entry != nullptr && entry->host_rewrite) return "host_rewrite_literal of the weighted cluster";
       constexpr const char* kNames[] = {"mutation", "host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header",
                                         "host_rewrite_path_regex"};
-      return kNames[static_cast<size_t>(forward.host_rewrite.kind)];
+      return kNames[static_cast<size_t>(forward.host_rewrite->kind)];
     }
     return level(name, entry, &route::Mutations::request);
   }
@@ -406,8 +406,8 @@ class Teller {
       if (does) result += (result.empty() ? "" : ", ") + std::string(what);
     };
     if (entry != nullptr) ask("weighted cluster", entry->mutations);
-    ask("route", match_.route->mutations);
-    ask("virtual host", match_.virtual_host->mutations);
+    ask("route", *match_.route->mutations);
+    ask("virtual host", *match_.virtual_host->mutations);
     ask("route configuration", table_->config().mutations);
     return result;
   }
@@ -429,8 +429,8 @@ class Teller {
       }
     };
     if (entry != nullptr) removals(entry->mutations);
-    removals(match_.route->mutations);
-    removals(match_.virtual_host->mutations);
+    removals(*match_.route->mutations);
+    removals(*match_.virtual_host->mutations);
     removals(table_->config().mutations);
   }
 

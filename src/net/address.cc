@@ -91,34 +91,33 @@ bool Address::is_loopback() const {
 }
 
 void Address::describe() {
-  char text[INET6_ADDRSTRLEN] = "";
+  char ip[INET6_ADDRSTRLEN] = "";
+  std::string text;
+  size_t ip_from = 0;
   if (family() == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, text, sizeof text);
-    ip_ = text;
-    text_ = ip_ + ":" + std::to_string(port());
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, ip, sizeof ip);
+    text = std::string(ip) + ":" + std::to_string(port());
   } else if (family() == AF_INET6) {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, text, sizeof text);
-    ip_ = text;
-    text_ = "[" + ip_ + "]:" + std::to_string(port());
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, ip, sizeof ip);
+    text = "[" + std::string(ip) + "]:" + std::to_string(port());
+    ip_from = 1;
   } else if (family() == AF_UNIX) {
     const auto* un = reinterpret_cast<const sockaddr_un*>(&storage_);
     const size_t offset = offsetof(sockaddr_un, sun_path);
     if (size_ > offset) {
       const size_t room = size_ - offset;
-      if (un->sun_path[0] == '\0') {
-        ip_ = "@" + std::string(un->sun_path + 1, room - 1);
-      } else {
-        ip_.assign(un->sun_path, strnlen(un->sun_path, room));
-      }
-    } else {
-      ip_.clear();
+      text = un->sun_path[0] == '\0' ? "@" + std::string(un->sun_path + 1, room - 1)
+                                     : std::string(un->sun_path, strnlen(un->sun_path, room));
     }
-    text_ = ip_;
   } else if (size_ > sizeof storage_.ss_family) {  // within this process, see internal_address.h
     const std::string_view bytes(reinterpret_cast<const char*>(&storage_), size_);
     const std::string_view named = bytes.substr(sizeof storage_.ss_family);
-    if (named.starts_with("envoy://")) text_ = ip_ = named;
+    if (named.starts_with("envoy://")) text = named;
   }
+  static_assert(sizeof storage_ <= UINT8_MAX);  // so that what follows fits
+  ip_from_ = static_cast<uint8_t>(ip_from);
+  ip_size_ = static_cast<uint8_t>(is_ip() ? std::strlen(ip) : text.size());
+  text_ = std::move(text);
 }
 
 Result<Cidr> Cidr::make(std::string_view ip, int prefix_length) {

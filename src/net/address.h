@@ -36,7 +36,7 @@ class Address {
   /// "127.0.0.1:80", "[::1]:80", "/run/app.sock", "@abstract": as Envoy prints addresses.
   const std::string& text() const { return text_; }
   /// "127.0.0.1" or "::1"; the path for unix sockets.
-  std::string_view ip() const { return ip_; }
+  std::string_view ip() const { return std::string_view(text_).substr(ip_from_, ip_size_); }
   bool is_loopback() const;
 
   friend bool operator==(const Address& a, const Address& b) { return a.text_ == b.text_; }
@@ -47,8 +47,8 @@ class Address {
 
   sockaddr_storage storage_{};
   socklen_t size_ = 0;
+  uint8_t ip_from_ = 0, ip_size_ = 0;  // where the IP is in `text_`
   std::string text_;
-  std::string ip_;
 };
 
 using AddressPtr = std::shared_ptr<const Address>;

@@ -33,7 +33,7 @@ void note_load(const upstream::Host& host, const http::HeaderMap& from, Monotoni
   if (balancing.kind != upstream::BalancerKind::kClientWeighted) [[likely]]
     return;
   const auto report = upstream::read_load_report(from);
-  const auto weight = report ? upstream::weight_of(*report, balancing.client_weighted) : std::nullopt;
+  const auto weight = report ? upstream::weight_of(*report, *balancing.client_weighted) : std::nullopt;
   if (!weight || *weight == 0) return;
   upstream::EndpointLife& life = *host.endpoint->life;
   life.reported_weight.store(*weight, std::memory_order_relaxed);

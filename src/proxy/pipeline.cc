@@ -271,7 +271,7 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (const route::VirtualCluster* group = route::virtual_cluster(*match.virtual_host, request_headers_)) {
     groups.add(group->stats, worker_.index());
     // The group of all others is only for statistics.
-    if (group != &match.virtual_host->other_virtual_cluster) info.virtual_cluster_name = group->name;
+    if (group != &*match.virtual_host->other_virtual_cluster) info.virtual_cluster_name = group->name;
   }
   groups.add(route->stats, worker_.index());
   info.attempts = 1;

@@ -140,7 +140,7 @@ void Router::on_connected() {
   groups_.count(&route::GroupStats::upstream_rq_total);
   http::HeaderMap& request = pipeline_.request;
   const std::string& hostname = attempt_->host()->endpoint->hostname;
-  if (forward_->host_rewrite.kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
+  if (forward_->host_rewrite->kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
     route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
   }
   http::Stream& stream = *attempt_->stream();

@@ -185,7 +185,9 @@ Forward forward(ConfigReader& reader, const v3::RouteAction& config, const Inher
                                     : config.cluster_not_found_response_code() == v3::RouteAction::INTERNAL_SERVER_ERROR ? 500
                                                                                                                          : 503;
   read_path_rewrites(reader, config, match, at, result);
-  result.host_rewrite = host_rewrite(reader, config, at);
+  if (HostRewrite rewrite = host_rewrite(reader, config, at); rewrite.kind != HostRewrite::Kind::kNone) {
+    result.host_rewrite = std::move(rewrite);
+  }
   result.append_x_forwarded_host = config.append_x_forwarded_host();
   read_timeouts(reader, config, at, result);
   result.priority = config.priority() == core::HIGH ? Priority::kHigh : Priority::kDefault;

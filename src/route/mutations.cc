@@ -48,8 +48,8 @@ void append_forwarded_host(HeaderMap& request, std::string_view host) {
 /// The levels in the order in which they are applied.
 template <class F>
 void for_each_level(const RouteConfig& config, const Match& match, F&& visit) {
-  std::array<const Mutations*, 3> levels = {match.route == nullptr ? nullptr : &match.route->mutations,
-                                            match.virtual_host == nullptr ? nullptr : &match.virtual_host->mutations,
+  std::array<const Mutations*, 3> levels = {match.route == nullptr ? nullptr : &*match.route->mutations,
+                                            match.virtual_host == nullptr ? nullptr : &*match.virtual_host->mutations,
                                             &config.mutations};
   if (config.most_specific_header_mutations_wins) std::swap(levels[0], levels[2]);
   for (const Mutations* level : levels) {
@@ -95,7 +95,7 @@ void rewrite_path(HeaderMap& request, const RouteMatch& match, const PathRewrite
 }
 
 void rewrite_host(HeaderMap& request, const Forward& forward, bool envoy_headers) {
-  const HostRewrite& rewrite = forward.host_rewrite;
+  const HostRewrite& rewrite = *forward.host_rewrite;
   switch (rewrite.kind) {
     case HostRewrite::Kind::kNone:
     case HostRewrite::Kind::kAuto:

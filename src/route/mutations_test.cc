@@ -50,7 +50,7 @@ TEST(Mutations, RemovalsComeFirstAndValuesSeeTheHeadersOfTheirLevel) {
   Fixture f;
   f.request.add("x-old", "1");
   f.request.add("x-gone", "2");
-  f.route.mutations.request = {
+  f.route.mutations.edit().request = {
       {add("x-copy", "%REQ(x-old)%"), add("x-old", "new", AppendAction::kOverwriteIfExistsOrAdd), add("x-late", "%REQ(x-gone)%")},
       {http::HeaderName("X-Gone")}};
   f.finalize();
@@ -64,7 +64,7 @@ TEST(Mutations, EachAppendActionLooksAtWhatIsThere) {
   Fixture f;
   f.request.add("x-there", "old");
   f.request.add("user-agent", "curl");
-  f.route.mutations.request.add = {
+  f.route.mutations.edit().request.add = {
       add("x-there", "a", AppendAction::kAddIfAbsent), add("x-none", "b", AppendAction::kAddIfAbsent),
       add("x-not-there", "c", AppendAction::kOverwriteIfExists), add("x-there", "d"), add("user-agent", "e")};
   f.finalize();
@@ -80,8 +80,8 @@ TEST(Mutations, TheRouteConfigurationHasTheLastWordUnlessTheMostSpecificShallWin
     f.config.most_specific_header_mutations_wins = specific;
     WeightedCluster entry;
     entry.mutations.request.add = {add("x-o", "cluster", AppendAction::kOverwriteIfExistsOrAdd), add("x-list", "cluster")};
-    f.route.mutations.request.add = {add("x-o", "route", AppendAction::kOverwriteIfExistsOrAdd), add("x-list", "route")};
-    f.virtual_host.mutations.request.add = {add("x-list", "host")};
+    f.route.mutations.edit().request.add = {add("x-o", "route", AppendAction::kOverwriteIfExistsOrAdd), add("x-list", "route")};
+    f.virtual_host.mutations.edit().request.add = {add("x-list", "host")};
     f.config.mutations.request.add = {add("x-o", "config", AppendAction::kOverwriteIfExistsOrAdd), add("x-list", "config")};
     f.finalize(&entry);
     EXPECT_EQ(f.get("x-o"), specific ? "route" : "config");
@@ -118,7 +118,7 @@ TEST(Rewrites, ATemplateCatchesAndRearranges) {
 TEST(Rewrites, AReplacedHostMayBeRememberedOnce) {
   Fixture f;
   f.forward().append_x_forwarded_host = true;
-  f.forward().host_rewrite = {.kind = HostRewrite::Kind::kLiteral, .literal = "inside"};
+  f.forward().host_rewrite = HostRewrite{.kind = HostRewrite::Kind::kLiteral, .literal = "inside"};
   f.request.add(HeaderId::kForwardedHost, "outer");
   f.finalize();
   EXPECT_EQ(f.request.authority(), "inside");

@@ -37,7 +37,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const std::string& vi
   result.name = config.name();
   result.match = reader.route_match(config.match(), {&at, "match"});
   result.action = reader.action(config, inherited, result.match.path, max_body_size, at);
-  result.mutations = reader.mutations(config, at);
+  if (Mutations mutations = reader.mutations(config, at); !mutations.empty()) result.mutations = std::move(mutations);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   result.metadata = format::read_static_metadata(config.metadata());
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !config.stat_prefix().empty())
@@ -115,15 +115,15 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
   for (int i = 0; i < config.virtual_clusters_size(); ++i) {
     result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));
   }
-  result.other_virtual_cluster.name = "other";
+  if (!result.virtual_clusters.empty()) result.other_virtual_cluster.edit().name = "other";
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !result.virtual_clusters.empty()) {
     for (VirtualCluster& each : result.virtual_clusters) each.stats = stats->virtual_cluster(result.name, each.name);
-    result.other_virtual_cluster.stats = stats->virtual_cluster(result.name, "other");
+    result.other_virtual_cluster.edit().stats = stats->virtual_cluster(result.name, "other");
   }
   result.require_tls = config.require_tls() == v3::VirtualHost::ALL             ? TlsRequirement::kAll
                        : config.require_tls() == v3::VirtualHost::EXTERNAL_ONLY ? TlsRequirement::kExternalOnly
                                                                                 : TlsRequirement::kNone;
-  result.mutations = reader.mutations(config, at);
+  if (Mutations mutations = reader.mutations(config, at); !mutations.empty()) result.mutations = std::move(mutations);
   result.filters = reader.filter_overrides(config.typed_per_filter_config(), {&at, "typed_per_filter_config"});
   result.include_request_attempt_count = config.include_request_attempt_count();
   result.include_attempt_count_in_response = config.include_attempt_count_in_response();

@@ -109,7 +109,7 @@ bool same(const QueryMatcher& a, const QueryMatcher& b) {
   return a.text ? same(*a.text, *b.text) : a.present == b.present;
 }
 
-bool fraction_covers(const std::optional<Fraction>& outer, const std::optional<Fraction>& inner) {
+bool fraction_covers(const Boxed<Fraction>& outer, const Boxed<Fraction>& inner) {
   if (!outer) return true;
   if (inner && outer->numerator == inner->numerator && outer->denominator == inner->denominator &&
       outer->runtime_key == inner->runtime_key)

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/names.h"
 #include "format/formatter.h"
 #include "format/lb_criteria.h"
@@ -46,7 +47,7 @@ struct RouteMatch {
   std::vector<HeaderMatcher> headers;
   std::vector<QueryMatcher> query_parameters;
   bool grpc = false;
-  std::optional<Fraction> runtime_fraction;
+  Boxed<Fraction> runtime_fraction;
   std::optional<bool> tls_presented;  // whether the client showed a certificate
   std::optional<bool> tls_validated;  // whether it was verified
   std::vector<MetadataMatcher> dynamic_metadata;
@@ -76,6 +77,8 @@ struct HeaderMutations {
 struct Mutations {
   HeaderMutations request;
   HeaderMutations response;
+
+  bool empty() const { return request.empty() && response.empty(); }
 };
 
 // --- what is said to filters ---
@@ -232,7 +235,7 @@ struct Forward {
   std::string prefix_rewrite;  // "": none
   std::optional<RegexRewrite> regex_rewrite;
   std::optional<TemplateRewrite> template_rewrite;
-  HostRewrite host_rewrite;
+  Rare<HostRewrite> host_rewrite;
   bool append_x_forwarded_host = false;
 
   uint64_t timeout_ms = 15'000;             // 0: off
@@ -250,7 +253,7 @@ struct Forward {
   std::shared_ptr<const format::LbCriteria> criteria;  // metadata_match; null: none
   std::vector<MirrorPolicy> mirror_policies;           // the route's, else the virtual host's, else the configuration's
   std::vector<UpgradeConfig> upgrades;
-  std::optional<InternalRedirectPolicy> internal_redirects;
+  Boxed<InternalRedirectPolicy> internal_redirects;
   std::vector<RateLimit> rate_limits;   // what filters of rate limits ask for
   bool include_vh_rate_limits = false;  // the virtual host's, too, though there are some here
 };
@@ -283,7 +286,7 @@ struct Route {
   format::StaticMetadataPtr metadata;  // null: none
   RouteMatch match;
   Action action;
-  Mutations mutations;
+  Rare<Mutations> mutations;
   FilterOverrides filters;
   GroupCells stats;  // of its stat_prefix; null: none
   std::string decorator_operation;
@@ -317,9 +320,9 @@ struct VirtualHost {
   format::MatcherTree matcher;                // if there is one, it leads to the routes; its actions are numbers of
   std::vector<MatcherRoutes> matcher_routes;  // these
   std::vector<VirtualCluster> virtual_clusters;
-  VirtualCluster other_virtual_cluster;  // for requests that fit none of them, if there are any
+  Rare<VirtualCluster> other_virtual_cluster;  // for requests that fit none of them, if there are any
   TlsRequirement require_tls = TlsRequirement::kNone;
-  Mutations mutations;
+  Rare<Mutations> mutations;
   FilterOverrides filters;
   bool include_request_attempt_count = false;
   bool include_attempt_count_in_response = false;

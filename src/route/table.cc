@@ -204,7 +204,7 @@ const VirtualCluster* virtual_cluster(const VirtualHost& virtual_host, const Hea
     const bool fits = std::ranges::all_of(cluster.headers, [&](const HeaderMatcher& header) { return header.matches(request); });
     if (fits) return &cluster;
   }
-  return &virtual_host.other_virtual_cluster;
+  return &*virtual_host.other_virtual_cluster;
 }
 
 }  // namespace weir::route

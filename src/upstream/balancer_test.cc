@@ -97,7 +97,7 @@ TEST_F(Balancers, AnEndpointOfLittleWeightIsNotForgotten) {
 
 TEST_F(Balancers, ClientSideWeightsAreThoseThatEndpointsReportAndOthersGetTheMedian) {
   endpoints({1, 1, 1});
-  spec_.client_weighted.blackout_ms = 0;
+  spec_.client_weighted.edit().blackout_ms = 0;
   const MonotonicNs now = monotonic_now();
   for (const auto& [index, weight] : {std::pair<size_t, uint32_t>{0, 300}, {1, 100}}) {
     EndpointLife& life = *set_.endpoints[index]->life;

@@ -207,7 +207,7 @@ class Reader {
   void client_weighted(const policies::client_side_weighted_round_robin::v3::ClientSideWeightedRoundRobin& from,
                        const FieldPath& at) {
     spec_.kind = BalancerKind::kClientWeighted;
-    ClientWeighted& into = spec_.client_weighted;
+    ClientWeighted& into = spec_.client_weighted.edit();
     if (from.enable_oob_load_report().value()) {
       error(FieldPath{&at, "enable_oob_load_report"}, "only reports in answers are read", "remove it");
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/runtime.h"
 #include "format/lb_criteria.h"
 
@@ -83,7 +84,7 @@ struct BalancingSpec {
   double active_request_bias = 1;
   RuntimeKey active_request_bias_key;
 
-  ClientWeighted client_weighted;
+  Rare<ClientWeighted> client_weighted;
 
   // ring hash and Maglev
   uint64_t minimum_ring_size = 1024;
@@ -93,7 +94,7 @@ struct BalancingSpec {
   bool use_hostname = false;
   uint32_t balance_factor = 0;  // percent of the average that an endpoint may have under way; 0: no bound
 
-  std::optional<SubsetSpec> subsets;
+  Boxed<SubsetSpec> subsets;
   std::vector<OverrideSource> override_sources;
 
   bool hashes() const { return kind == BalancerKind::kRingHash || kind == BalancerKind::kMaglev; }

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <utility>
+#include <string>
 
+#include "base/runtime.h"
 #include "upstream/spec.h"
 
 namespace weir::upstream {
@@ -13,11 +14,11 @@ namespace weir::upstream {
 /// How many of something may exist at once. From any thread. Racing takers may overshoot by their number, as in Envoy.
 class Budget {
  public:
-  /// `runtime` may replace the limit.
-  explicit Budget(uint32_t limit, RuntimeKey runtime = {}) : limit_(limit), runtime_(std::move(runtime)) {}
+  explicit Budget(uint64_t limit) : limit_(limit) {}
 
   bool open() const { return static_cast<uint64_t>(used()) >= limit(); }
-  uint64_t limit() const { return runtime_.integer(limit_); }
+  uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
   bool used_ever() const { return used_ever_.load(std::memory_order_relaxed); }
   /// Never negative.
   int64_t used() const { return std::max<int64_t>(used_.load(std::memory_order_relaxed), 0); }
@@ -55,8 +56,7 @@ class Budget {
   }
 
  private:
-  const uint32_t limit_;
-  const RuntimeKey runtime_;
+  std::atomic<uint64_t> limit_;
   std::atomic<int64_t> used_ = 0;
   std::atomic<bool> used_ever_ = false;
 };
@@ -64,18 +64,32 @@ class Budget {
 /// The circuit breakers of one cluster for one routing priority.
 struct CircuitBreakers {
   explicit CircuitBreakers(const Thresholds& thresholds)
-      : connections(thresholds.max_connections, thresholds.connections_key),
-        pending_requests(thresholds.max_pending_requests, thresholds.pending_requests_key),
-        requests(thresholds.max_requests, thresholds.requests_key),
-        retries(thresholds.max_retries, thresholds.retries_key),
-        pools(thresholds.max_connection_pools, thresholds.connection_pools_key),
-        retry_budget(thresholds.retry_budget) {}
+      : connections(thresholds.max_connections),
+        pending_requests(thresholds.max_pending_requests),
+        requests(thresholds.max_requests),
+        retries(thresholds.max_retries),
+        pools(thresholds.max_connection_pools),
+        has_retry_budget(thresholds.retry_budget.has_value()) {
+    if (has_retry_budget) set_retry_budget(*thresholds.retry_budget);
+  }
+  /// Limits that the runtime has under `prefix` (circuit_breakers.<cluster>.<priority>.) take the place of `thresholds`.
+  void follow(const RuntimeValues& runtime, const std::string& prefix, const Thresholds& thresholds);
+
   Budget connections, pending_requests, requests, retries, pools;
-  const std::optional<Thresholds::RetryBudget> retry_budget;
+  const bool has_retry_budget;
 
   /// How many retries there may be at once.
   uint64_t retry_limit() const;
   bool retries_open() const { return static_cast<uint64_t>(retries.used()) >= retry_limit(); }
+
+ private:
+  void set_retry_budget(const Thresholds::RetryBudget& budget) {
+    retry_percent_.store(budget.percent, std::memory_order_relaxed);
+    min_retries_.store(budget.min_concurrency, std::memory_order_relaxed);
+  }
+
+  std::atomic<double> retry_percent_ = 0;
+  std::atomic<uint32_t> min_retries_ = 0;
 };
 
 }  // namespace weir::upstream

@@ -358,20 +358,6 @@ class Reader {
       if (std::exchange(hosts_seen[priority], true)) continue;
       if (from.has_max_connections()) spec_->thresholds[priority].max_connections_per_host = from.max_connections().value();
     }
-    RuntimeValues* const runtime = sources_.runtime;
-    if (runtime == nullptr) return;
-    for (const size_t priority : {0, 1}) {
-      const std::string prefix = "circuit_breakers." + spec_->name + (priority == 0 ? ".default." : ".high.");
-      Thresholds& into = spec_->thresholds[priority];
-      into.connections_key = runtime->key(prefix + "max_connections");
-      into.pending_requests_key = runtime->key(prefix + "max_pending_requests");
-      into.requests_key = runtime->key(prefix + "max_requests");
-      into.retries_key = runtime->key(prefix + "max_retries");
-      into.connection_pools_key = runtime->key(prefix + "max_connection_pools");
-      if (!into.retry_budget) continue;
-      into.retry_budget->percent_key = runtime->key(prefix + "retry_budget.budget_percent");
-      into.retry_budget->min_concurrency_key = runtime->key(prefix + "retry_budget.min_retry_concurrency");
-    }
   }
 
   void protocol() {

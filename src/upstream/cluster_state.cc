@@ -94,6 +94,12 @@ void begin_watching(const ClusterState& cluster, const EndpointSet& set, const E
 
 }  // namespace
 
+void ClusterState::follow(const RuntimeValues& runtime) {
+  const std::string prefix = std::string(kBreakerKeys) + spec->name;
+  breakers[0].follow(runtime, prefix + ".default.", spec->thresholds[0]);
+  breakers[1].follow(runtime, prefix + ".high.", spec->thresholds[1]);
+}
+
 void count_health(ClusterState& cluster) {
   if (const EndpointSetPtr set = cluster.endpoints.load()) count_members(cluster, *set);
 }

@@ -37,6 +37,9 @@ struct OutlierRates {
 
 class DnsCache;
 
+/// How keys of the runtime begin that replace limits of circuit breakers.
+inline constexpr std::string_view kBreakerKeys = "circuit_breakers.";
+
 struct ClusterState {
   /// `counts`: those of the cluster that this one replaces, or null.
   ClusterState(std::shared_ptr<const ClusterSpec> spec, size_t workers, std::shared_ptr<ClusterCounts> counts = nullptr)
@@ -69,6 +72,10 @@ struct ClusterState {
   /// often in a row; an endpoint asked not to be used.
   std::function<void(const EndpointPtr&, OutlierKind)> tell_outlier;
   std::function<void(const EndpointPtr&)> tell_failed_check;
+
+  /// Takes the limits of the circuit breakers that the runtime has now (circuit_breakers.<cluster>.<priority>.max_connections and
+  /// so on). Main thread.
+  void follow(const RuntimeValues& runtime);
 
   CircuitBreakers& breakers_for(Priority priority) const { return breakers[static_cast<size_t>(priority)]; }
   size_t workers() const { return stats.workers(); }

@@ -257,7 +257,7 @@ class ClientWeightedRoundRobin final : public ListBalancer {
   uint32_t given_weight(uint32_t host) const override { return weights_[host]; }
 
   void update(MonotonicNs now) {
-    const ClientWeighted& spec = world_.spec.client_weighted;
+    const ClientWeighted& spec = *world_.spec.client_weighted;
     next_update_ = now + spec.update_ms * kNsPerMs;
     std::vector<uint32_t> weights(endpoint_count()), known;
     for (uint32_t host = 0; host < weights.size(); ++host) {
@@ -274,7 +274,7 @@ class ClientWeightedRoundRobin final : public ListBalancer {
   }
   /// 0 if nothing counts.
   uint32_t reported(EndpointLife& life, MonotonicNs now) const {
-    const ClientWeighted& spec = world_.spec.client_weighted;
+    const ClientWeighted& spec = *world_.spec.client_weighted;
     const MonotonicNs first = life.reported_first.load(std::memory_order_relaxed);
     if (first == 0) return 0;
     if (life.reported_last.load(std::memory_order_relaxed) < now - spec.expiry_ms * kNsPerMs) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/boxed.h"
 #include "format/static_metadata.h"
 #include "http/codec.h"
 #include "net/address.h"
@@ -34,11 +35,8 @@ struct Thresholds {
   struct RetryBudget {
     double percent = 20;
     uint32_t min_concurrency = 3;
-    RuntimeKey percent_key, min_concurrency_key;
   };
-  std::optional<RetryBudget> retry_budget;
-  /// May replace the limits: circuit_breakers.<cluster>.<priority>.max_connections and so on.
-  RuntimeKey connections_key, pending_requests_key, requests_key, retries_key, connection_pools_key;
+  Boxed<RetryBudget> retry_budget;
 };
 
 enum class DiscoveryType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst, kAggregate, kDynamicForwardProxy };
@@ -175,9 +173,9 @@ struct ClusterSpec {
   bool wait_for_warm = true;
 
   BalancingSpec balancing;
-  uint32_t wanted_health = 1 << 0 | 1 << 1;     // Health values with which a session's endpoint is still good
-  std::optional<OriginalDstSpec> original_dst;  // of an ORIGINAL_DST cluster
-  std::optional<ForwardProxySpec> forward_proxy;
+  uint32_t wanted_health = 1 << 0 | 1 << 1;  // Health values with which a session's endpoint is still good
+  Boxed<OriginalDstSpec> original_dst;       // of an ORIGINAL_DST cluster
+  Boxed<ForwardProxySpec> forward_proxy;
   std::vector<std::string> members;              // of an aggregate cluster: those that it stands for, the best first
   std::vector<uint32_t> member_ids;              // their numbers; the caller of the reader sets them
   std::shared_ptr<const Locality> own_locality;  // where the proxy itself is; null if it does not know
@@ -201,7 +199,7 @@ struct ClusterSpec {
   uint32_t first_family_count = 1;  // how many of it are tried before one of the other
 
   std::vector<HealthCheckSpec> health_checks;  // the first one counts
-  std::optional<OutlierSpec> outlier;
+  Boxed<OutlierSpec> outlier;
   int64_t update_merge_window_ms = 1000;            // how long later changes of health may wait; 0: they do not
   bool ignore_new_hosts_until_first_check = false;  // they count for nothing until then
 

@@ -158,7 +158,7 @@ void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const 
     // Envoy shows its own "no limit" as 2^64-1.
     visitor.gauge("remaining_cx_pools", limits.max_connection_pools == UINT32_MAX ? -1 : breakers.pools.remaining());
     visitor.gauge("remaining_pending", breakers.pending_requests.remaining());
-    visitor.gauge("remaining_retries", breakers.retry_budget ? 0 : breakers.retries.remaining());
+    visitor.gauge("remaining_retries", breakers.has_retry_budget ? 0 : breakers.retries.remaining());
     visitor.gauge("remaining_rq", breakers.requests.remaining());
   }
   visitor.gauge("rq_open", open(breakers.requests));
