@@ -10,6 +10,7 @@
 #include "main/features.h"
 #include "main/options.h"
 #include "main/server.h"
+#include "net/tls/openssl_memory.h"
 
 int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
@@ -22,5 +23,6 @@ int main(int argc, char** argv) {
 
   const weir::main::ParsedOptions parsed = weir::main::parse_options(argc, argv);
   if (parsed.exit_status) return *parsed.exit_status;
+  weir::net::keep_record_buffers();
   return weir::main::run_server(parsed.options);
 }
