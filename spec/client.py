@@ -161,6 +161,7 @@ class H2Connection:
         self.c.initiate_connection()
         self.s.sendall(self.c.data_to_send())
         self.goaways = []  # of (last stream id, error code)
+        self.withholding = False
         self.ended = False
 
     def close(self):
@@ -169,6 +170,7 @@ class H2Connection:
     def request(self, q):
         sid, r, start = self.c.get_next_available_stream_id(), Response(version='HTTP/2'), time.monotonic()
         body, trailers = q.get('body'), pairs(q.get('trailers'))
+        self.withholding = q.get('withhold', False)
         if isinstance(body, int):
             body = 'x' * body
         headers = pairs(q.get('headers'))
@@ -252,7 +254,8 @@ class H2Connection:
                 r.headers = [(k, v) for k, v in e.headers if k != ':status']
             elif isinstance(e, h2.events.DataReceived):
                 r.body += text(e.data)
-                self.c.acknowledge_received_data(e.flow_controlled_length, e.stream_id)
+                if not self.withholding:
+                    self.c.acknowledge_received_data(e.flow_controlled_length, e.stream_id)
             elif isinstance(e, h2.events.TrailersReceived):
                 r.trailers = [(k, v) for k, v in e.headers]
             elif isinstance(e, h2.events.StreamEnded):

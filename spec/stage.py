@@ -374,7 +374,7 @@ class Stage:
         if not seen:
             raise Mismatch('no upstream saw a request')
         s = seen[-1]
-        for k in ('method', 'path', 'body', 'protocol', 'reset', 'head'):
+        for k in ('method', 'path', 'body', 'protocol', 'reset', 'head', 'proxy'):
             if k in want:
                 check('upstream ' + k, '' if want[k] is None else want[k], s.get(k, ''))
         if 'name' in want:

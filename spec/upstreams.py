@@ -232,6 +232,25 @@ class H1Upstream(Upstream):
         s.sendall(data)
 
 
+class ProxiedUpstream(H1Upstream):
+    """Wants a PROXY header in front of every connection; `proxy` in the record is what it said: the line of version 1, or the
+    hexadecimal of what follows the signature of version 2."""
+
+    def serve(self, s):
+        head = b''
+        while not head.endswith(b'\r\n') or head == b'\r\n' or head == b'\r\n\r\n' or head == b'\r\n\r\n\0\r\n':
+            if not (d := s.recv(1)):
+                return
+            head += d
+            if head.endswith(b'QUIT\n'):
+                rest = s.recv(4, socket.MSG_WAITALL)
+                rest += s.recv(int.from_bytes(rest[2:], 'big'), socket.MSG_WAITALL) if rest[2:] != b'\0\0' else b''
+                self.local.facts = {'proxy': rest.hex()}
+                return super().serve(s)
+        self.local.facts = {'proxy': text(head).strip()}
+        super().serve(s)
+
+
 class H2Upstream(Upstream):
     def serve(self, s):
         c = h2.connection.H2Connection(
@@ -457,6 +476,7 @@ def start(name, spec, port):
         'h1s': H1TlsUpstream,
         'h2s': H2TlsUpstream,
         'h1': H1Upstream,
+        'proxied': ProxiedUpstream,
         'h2': H2Upstream,
         'tcp': TcpUpstream,
         'nginx': NginxUpstream,

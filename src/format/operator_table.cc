@@ -42,6 +42,12 @@ Value connection_text(Values, Context c, Scratch&) {
   return c.info.connection == nullptr ? Value() : Value::of_nonempty(c.info.connection->*kField);
 }
 
+template <std::string ConnectionExtras::*kField>
+Value fingerprint(Values, Context c, Scratch&) {
+  const bool known = c.info.connection != nullptr && c.info.connection->extras != nullptr;
+  return known ? Value::of_nonempty(c.info.connection->extras.get()->*kField) : Value();
+}
+
 template <MonotonicNs StreamInfo::*kFrom, MonotonicNs StreamInfo::*kTo>
 Value milliseconds(Values, Context c, Scratch&) {
   const MonotonicNs from = c.info.*kFrom;
@@ -183,8 +189,8 @@ constexpr OperatorEntry kOperators[] = {
     {"START_TIME", Syntax::kTimeUtc, values::start_time},
     {"START_TIME_LOCAL", Syntax::kTimeLocal, values::start_time},
     {"STREAM_ID", Syntax::kNothing, values::stream_id},
-    {"TLS_JA3_FINGERPRINT", Syntax::kNothing, values::missing},
-    {"TLS_JA4_FINGERPRINT", Syntax::kNothing, values::missing},
+    {"TLS_JA3_FINGERPRINT", Syntax::kNothing, fingerprint<&ConnectionExtras::ja3>},
+    {"TLS_JA4_FINGERPRINT", Syntax::kNothing, fingerprint<&ConnectionExtras::ja4>},
     {"TRACE_ID", Syntax::kNothing, values::missing},
     {"TRAILER", Syntax::kHeader, values::trailer},
     {"TYPED_CEL", Syntax::kExpression, values::missing},

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -80,6 +82,17 @@ class ResponseFlags {
   ResponseFlag order_[kMost] = {};
 };
 
+/// What few connections have.
+struct ConnectionExtras {
+  /// Of the PROXY header in front, for the metadata of a connection.
+  struct Note {
+    std::string name_space, key, text;
+  };
+  std::vector<Note> notes;
+  std::vector<std::pair<uint8_t, std::string>> tlvs;  // of the PROXY header: those that may be passed on
+  std::string ja3, ja4;                               // fingerprints of the ClientHello, if asked for
+};
+
 /// Facts about the downstream connection; they outlive its requests.
 struct ConnectionInfo {
   uint64_t id = 0;
@@ -94,7 +107,9 @@ struct ConnectionInfo {
   std::string_view filter_chain_name;
   const StaticMetadata* listener_metadata = nullptr;  // of its listener
   bool tls = false;
-  std::shared_ptr<const net::TlsInfo> tls_info;  // null on a plain connection
+  bool client_told = true;                         // to upstreams that want to know for whom we connect
+  std::shared_ptr<const net::TlsInfo> tls_info;    // null on a plain connection
+  std::shared_ptr<const ConnectionExtras> extras;  // null without
 };
 
 /// Everything text-like lives in the request's arena or in configuration that outlives the request.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct Http1Options {
   bool forward_reason_phrase = false;  // with preserve_case
   /// A request that is refused with 400 although it could be read does not end its connection.
   bool keep_open_after_refusal = false;
+  bool send_fully_qualified_url = false;  // client: the target is absolute
+  /// Server: which protocols that a request asks to switch to are passed over as if it had not asked; empty: none.
+  std::function<bool(std::string_view)> ignores_upgrade;
 };
 
 /// Limits and choices of HTTP/2 (Http2ProtocolOptions); the defaults are Envoy's.
@@ -51,6 +55,7 @@ struct Http2Options {
 
 struct CodecLimits {
   uint32_t max_headers_kb = 60;
+  uint32_t max_response_headers_kb = 0;  // client; 0: the codec's own
   uint32_t max_headers_count = 100;
   /// What to do with names that hold '_'.
   enum class Underscores : uint8_t { kAllow, kReject, kDrop } underscores = Underscores::kAllow;
@@ -148,6 +153,8 @@ class ClientCodec {
   virtual void receive_end() = 0;
   virtual void connection_lost(Reset reason, std::string_view details) = 0;
   virtual size_t active_streams() const = 0;
+  /// HTTP/1: whether the connection is the tunnel of a CONNECT.
+  virtual bool carries_tunnel() const { return false; }
   /// How many more streams could be opened now.
   virtual size_t free_streams() const = 0;
   virtual void before_flush() {}

@@ -17,6 +17,7 @@ Http1Options read_http1_options(const core::Http1ProtocolOptions& options, bool 
   result.allow_absolute_url = !options.has_allow_absolute_url() || options.allow_absolute_url().value();
   result.allow_chunked_length = options.allow_chunked_length();
   result.allow_custom_methods = options.allow_custom_methods();
+  result.send_fully_qualified_url = options.send_fully_qualified_url();
   result.proper_case = options.header_key_format().has_proper_case_words();
   PreserveCase preserve;
   if (options.header_key_format().stateful_formatter().typed_config().UnpackTo(&preserve)) {
@@ -63,8 +64,9 @@ Http2Options read_http2_options(const core::Http2ProtocolOptions& options, bool 
 
 void declare_protocol_options(config::SupportTable& table) {
   table.message<core::Http1ProtocolOptions>()
-      .fields({"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "header_key_format", "enable_trailers",
-               "allow_chunked_length", "allow_custom_methods", "override_stream_error_on_invalid_http_message"})
+      .fields({"allow_absolute_url", "send_fully_qualified_url", "accept_http_10", "default_host_for_http_10",
+               "header_key_format", "enable_trailers", "allow_chunked_length", "allow_custom_methods", "ignore_http_11_upgrade",
+               "override_stream_error_on_invalid_http_message"})
       .harmless({"use_balsa_parser"});
   constexpr std::string_view kFormatters = "envoy.http.stateful_header_formatters";
   table.message<core::Http1ProtocolOptions::HeaderKeyFormat>()
@@ -78,12 +80,12 @@ void declare_protocol_options(config::SupportTable& table) {
                "max_consecutive_inbound_frames_with_empty_payload", "max_inbound_priority_frames_per_stream",
                "max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging",
                "override_stream_error_on_invalid_http_message", "connection_keepalive"})
-      .harmless({"allow_metadata", "use_oghttp2_codec"});
+      .harmless({"allow_metadata", "max_metadata_size", "use_oghttp2_codec"});
   table.message<core::KeepaliveSettings>().all_fields();
   table.message<envoy::type::v3::Percent>().all_fields();
   table.message<core::HttpProtocolOptions>().fields({"idle_timeout", "max_connection_duration", "max_headers_count",
                                                      "max_stream_duration", "headers_with_underscores_action",
-                                                     "max_requests_per_connection"});
+                                                     "max_requests_per_connection", "max_response_headers_kb"});
 }
 
 }  // namespace weir::http

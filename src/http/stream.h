@@ -93,6 +93,10 @@ class Stream {
   /// Gives the stream up; no event follows.
   virtual void reset(Reset reason) = 0;
 
+  /// Before send_headers(), client side: the request and its answer are the two directions of a tunnel. Over HTTP/1 the end of
+  /// either ends the connection.
+  virtual void carry_tunnel() {}
+
   /// Stops and continues the coming of on_body(). At most what one read brings is still delivered after pause().
   virtual void pause() = 0;
   virtual void resume() = 0;

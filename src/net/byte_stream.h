@@ -78,6 +78,10 @@ class ByteStream : public loop::TurnEnd, public loop::NextTurn, public loop::Dis
   virtual void pause() = 0;
   virtual void resume() = 0;
 
+  /// Before start() by a new handler: bytes that the last one read and that are the new one's. Only of streams that were
+  /// accepted.
+  virtual void unread(std::string) {}
+
   /// Sends what is queued, then tells the peer that no more will come (half-close).
   virtual void finish() = 0;
   /// Ends both directions now; what was not sent is lost. The handler hears nothing more.

@@ -77,7 +77,8 @@ void PairedStream::on_next_turn() {
     paused_ = false;
     handler_->on_connected();
   }
-  while (!closed_ && !paused_ && !inbox_.empty()) {
+  if (!paused_ && !unread_.empty()) handler_->on_bytes(std::exchange(unread_, {}));
+  while (!closed_ && !paused_ && unread_.empty() && !inbox_.empty()) {
     const std::string_view part = inbox_.front();
     bytes_received_ += part.size();
     handler_->on_bytes(part);
@@ -85,7 +86,7 @@ void PairedStream::on_next_turn() {
   }
   if (closed_) return;
   if (inbox_.size() < buffer_ && peer_ != nullptr && !peer_->out_.empty()) peer_->want_flush();
-  if (paused_ || !inbox_.empty()) return;
+  if (paused_ || !unread_.empty() || !inbox_.empty()) return;
   if (broken_) {
     close();
     return handler_->on_failure({StreamFailure::Kind::kReset, "Connection reset by peer"});

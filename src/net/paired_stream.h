@@ -21,6 +21,7 @@ class PairedStream final : public ByteStream {
   ~PairedStream() override { close(); }
 
   void start() override;
+  void unread(std::string bytes) override { unread_ = std::move(bytes); }
   void write(std::string_view bytes) override;
   void flush() override;
   void pause() override { paused_ = true; }
@@ -41,6 +42,7 @@ class PairedStream final : public ByteStream {
 
   PairedStream* peer_ = nullptr;  // null once it is closed
   ByteQueue inbox_;               // what the peer sent
+  std::string unread_;            // before that
   AddressPtr local_, remote_;
   const size_t buffer_;
   bool connecting_ = false;

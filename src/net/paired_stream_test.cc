@@ -48,6 +48,19 @@ TEST_F(PairedStreamTest, ConnectsInALaterTurnAndKnowsItsAddresses) {
   EXPECT_EQ(internal_listener(*pair_.client->remote_address()), "inner");
 }
 
+TEST_F(PairedStreamTest, WhatOneHandlerLeavesTheNextGetsFirst) {
+  pair_.server->pause();
+  pair_.client->write("second");
+  turn();
+  Ear next;
+  pair_.server->set_handler(next);
+  pair_.server->unread("first ");
+  pair_.server->start();
+  turn();
+  EXPECT_EQ(next.heard, "first second");
+  EXPECT_EQ(server_.heard, "");
+}
+
 TEST_F(PairedStreamTest, BytesGoBothWaysAndAreCounted) {
   pair_.client->write("question");
   pair_.server->write("answer");

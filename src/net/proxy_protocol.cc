@@ -132,4 +132,37 @@ ProxyHeaderFound read_proxy_header(std::string_view bytes, ProxyHeader& header) 
   return Found::kNo;
 }
 
+std::string proxy_header1(const Address& source, const Address& destination) {
+  std::string line = source.family() == AF_INET6 ? "PROXY TCP6 " : "PROXY TCP4 ";
+  ((line += source.ip()) += ' ') += destination.ip();
+  return line + ' ' + std::to_string(source.port()) + ' ' + std::to_string(destination.port()) + "\r\n";
+}
+
+std::string proxy_header2(const Address& source, const Address& destination, const std::vector<ProxyTlv>& tlvs) {
+  std::string rest;
+  const auto append = [&rest](const auto& field) { rest.append(reinterpret_cast<const char*>(&field), sizeof field); };
+  const bool v6 = source.family() == AF_INET6;
+  if (v6) {
+    const auto &from = *reinterpret_cast<const sockaddr_in6*>(source.get()),
+               &to = *reinterpret_cast<const sockaddr_in6*>(destination.get());
+    append(from.sin6_addr), append(to.sin6_addr), append(from.sin6_port), append(to.sin6_port);
+  } else {
+    const auto &from = *reinterpret_cast<const sockaddr_in*>(source.get()),
+               &to = *reinterpret_cast<const sockaddr_in*>(destination.get());
+    append(from.sin_addr), append(to.sin_addr), append(from.sin_port), append(to.sin_port);
+  }
+  for (const auto& [type, value] : tlvs) {
+    if (rest.size() + 3 + value.size() > UINT16_MAX) continue;
+    append(type), append(htons(static_cast<uint16_t>(value.size())));
+    rest += value;
+  }
+  std::string header(kVersion2);
+  header += '\x21';  // version 2, on somebody's behalf
+  header += v6 ? '\x21' : '\x11';
+  const uint16_t size = htons(static_cast<uint16_t>(rest.size()));
+  return header.append(reinterpret_cast<const char*>(&size), sizeof size) + rest;
+}
+
+std::string proxy_header2_local() { return std::string(kVersion2) + std::string("\x20\0\0\0", 4); }
+
 }  // namespace weir::net

@@ -48,5 +48,32 @@ TEST(ProxyProtocolTest, Version2HasAddressesAndExtensions) {
   EXPECT_EQ(read_proxy_header(kSignature + std::string("\x31\x11\x00\x0c", 4), header), Found::kBroken);  // version 3
 }
 
+TEST(ProxyProtocolTest, WhatIsWrittenIsReadBack) {
+  for (const auto& [from, to] : {std::pair("1.2.3.4", "5.6.7.8"), std::pair("2001:db8::1", "::2")}) {
+    const Address source = *Address::from_ip(from, 1000), destination = *Address::from_ip(to, 80);
+    const std::vector<ProxyTlv> tlvs{{2, "host"}, {234, std::string("\0x", 2)}, {5, ""}};
+    for (const std::string& bytes : {proxy_header1(source, destination), proxy_header2(source, destination, tlvs)}) {
+      ProxyHeader header;
+      ASSERT_EQ(read_proxy_header(bytes + "GET", header), Found::kYes);
+      EXPECT_EQ(header.size, bytes.size());
+      EXPECT_EQ(header.source->text(), source.text());
+      EXPECT_EQ(header.destination->text(), destination.text());
+      if (header.version == 2) EXPECT_EQ(header.tlvs, tlvs);
+    }
+  }
+  ProxyHeader header;
+  ASSERT_EQ(read_proxy_header(proxy_header2_local(), header), Found::kYes);
+  EXPECT_EQ(header.source, nullptr);
+}
+
+TEST(ProxyProtocolTest, WhatDoesNotFitIsLeftOut) {
+  const Address address = *Address::from_ip("1.2.3.4", 1000);
+  const std::vector<ProxyTlv> tlvs{{1, std::string(40'000, 'a')}, {2, std::string(40'000, 'b')}, {3, "c"}};
+  ProxyHeader header;
+  ASSERT_EQ(read_proxy_header(proxy_header2(address, address, tlvs), header), Found::kYes);
+  ASSERT_EQ(header.tlvs.size(), 2u);
+  EXPECT_EQ(header.tlvs[1].second, "c");
+}
+
 }  // namespace
 }  // namespace weir::net

@@ -29,8 +29,7 @@ class TcpStream final : public ByteStream, private loop::Source {
                                                 std::function<void(int fd)> prepare);
 
   void start() override;
-  /// Bytes that were read and belong to the next handler: it gets them first.
-  void unread(std::string bytes) { unread_ = std::move(bytes); }
+  void unread(std::string bytes) override { unread_ = std::move(bytes); }
   void write(std::string_view bytes) override;
   void flush() override;
   void pause() override { paused_ = true; }

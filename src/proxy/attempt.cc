@@ -49,7 +49,8 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   request_ = &request;
   if (!choose_host(cluster, priority)) return;
   grpc_ = http::is_grpc(request);
-  pool_ = serving_->pool(*host_, downstream, priority, connection_wishes(serving_->spec(), request));
+  pool_ = serving_->pool(*host_, downstream, priority,
+                         connection_wishes(serving_->spec(), *host_->endpoint, &request, info_.connection));
   if (pool_ == nullptr) return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
@@ -87,7 +88,7 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   return true;
 }
 
-void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority) {
+void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority, int proxy_header_version) {
   request_ = nullptr;
   if (!choose_host(cluster, priority)) return;
   const upstream::CircuitBreakers& breakers = serving_->state()->breakers_for(priority);
@@ -98,7 +99,11 @@ void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priori
   }
   TunnelEvents& maker = *this;
   http::StreamEvents& user = *this;
-  tunnel_ = std::make_unique<ConnectTunnel>(*serving_, *host_, priority, maker, user);
+  const auto wishes = connection_wishes(serving_->spec(), *host_->endpoint, nullptr, info_.connection);
+  tunnel_ = std::make_unique<ConnectTunnel>(*serving_, *host_, priority, wishes, maker, user);
+  if (proxy_header_version != 0 && info_.connection != nullptr) {
+    tunnel_->begin_with(proxy_header({.version = proxy_header_version, .passed = {}, .added = {}}, *info_.connection));
+  }
   info_.upstream_connect_start = tunnel_->connect_start();
 }
 

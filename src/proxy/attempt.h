@@ -62,8 +62,9 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   /// Chooses an endpoint and asks for a connection; on_connected() or on_failure() follows, perhaps before this returns.
   /// `downstream` decides how clusters that follow it are spoken to; the request's host may decide about the connection.
   void start(upstream::Cluster& cluster, upstream::Priority priority, http::Protocol downstream, const http::HeaderMap& request);
-  /// The same, but what is sent goes over a TCP connection as it is: the request is a CONNECT that ends here.
-  void start_tunnel(upstream::Cluster& cluster, upstream::Priority priority);
+  /// The same, but what is sent goes over a TCP connection as it is: the request is a CONNECT that ends here. With a version the
+  /// PROXY header that tells of the client goes before it.
+  void start_tunnel(upstream::Cluster& cluster, upstream::Priority priority, int proxy_header_version);
   /// The stream to the endpoint; null before there is one and after it ended.
   http::Stream* stream() { return stream_; }
   upstream::Cluster* cluster() { return cluster_; }

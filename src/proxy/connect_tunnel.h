@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "http/stream.h"
 #include "loop/event_loop.h"
@@ -28,12 +30,14 @@ class ConnectTunnel final : public http::Stream,
                             private net::ByteStream::Handler,
                             private loop::NextTurn {
  public:
-  ConnectTunnel(upstream::Cluster& cluster, const upstream::Host& host, upstream::Priority priority, TunnelEvents& maker,
-                http::StreamEvents& events);
+  ConnectTunnel(upstream::Cluster& cluster, const upstream::Host& host, upstream::Priority priority,
+                const upstream::ConnectionWishes& wishes, TunnelEvents& maker, http::StreamEvents& events);
 
   const net::AddressPtr& local_address() { return connection_.stream().local_address(); }
   uint64_t connection_id() const { return connection_.id(); }
   MonotonicNs connect_start() const { return connection_.connect_start(); }
+  /// Bytes that go before the payload.
+  void begin_with(std::string bytes) { beginning_ = std::move(bytes); }
   /// Nothing more is told.
   void close();
 
@@ -60,6 +64,7 @@ class ConnectTunnel final : public http::Stream,
   TunnelEvents& maker_;
   http::StreamEvents& events_;
   upstream::TcpConnection connection_;
+  std::string beginning_;
   bool open_ = false;
 };
 

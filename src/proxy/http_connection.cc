@@ -23,6 +23,7 @@ HttpConnection::HttpConnection(Worker& worker, Accepted accepted, std::shared_pt
       idle_timer_(loop::Timer::calling<&HttpConnection::on_idle>(worker.loop().timers(), *this)),
       idle_since_(worker.loop().now()),
       opened_at_(idle_since_) {
+  info_.client_told = spec_->tells_upstreams_of_client;
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();
   if (info_.tls) {
@@ -117,8 +118,17 @@ void HttpConnection::make_codec(http::Protocol protocol) {
   if (state_ == State::kDraining) codec_->announce_shutdown();
 }
 
+/// As in Envoy, the first byte begins a request; what does not say that it is HTTP/2 is HTTP/1.
+bool HttpConnection::requests_begun() {
+  if (codec_ == nullptr && !preface_.empty()) {
+    make_codec(http::Protocol::kHttp11);
+    codec_->receive(std::exchange(preface_, {}));
+  }
+  return !exchanges_.empty() || (codec_ != nullptr && codec_->head_pending());
+}
+
 void HttpConnection::on_end() {
-  const bool active = !exchanges_.empty();
+  const bool active = requests_begun();
   if (codec_ != nullptr) codec_->receive_end();
   gone(true, active);
 }
@@ -127,7 +137,7 @@ void HttpConnection::on_failure(const net::StreamFailure& failure) {
   using Kind = net::StreamFailure::Kind;
   if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
   if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
-  const bool active = !exchanges_.empty();
+  const bool active = requests_begun();
   if (codec_ != nullptr) codec_->connection_lost();
   gone(true, active);
 }
@@ -229,6 +239,9 @@ void HttpConnection::on_idle() {
 
 void HttpConnection::on_max_duration() {
   stats_.downstream_cx_max_duration_reached.add();
+  if (spec_->http1_waits_for_response && codec_ != nullptr && codec_->protocol() != http::Protocol::kHttp2) {
+    return codec_->announce_shutdown();
+  }
   drain();
 }
 

@@ -66,6 +66,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   void on_head_timeout();
   void choose_codec(std::string_view bytes);
   void make_codec(http::Protocol protocol);
+  /// The connection is over: whether it cuts off requests.
+  bool requests_begun();
   void begin_close(bool linger);
   void on_idle();
   void on_max_duration();

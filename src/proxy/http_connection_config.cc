@@ -5,6 +5,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "filter/catalog.h"
+#include "format/matcher_config.h"
 #include "http/options_config.h"
 #include "net/cidr_config.h"
 #include "proxy/access_logs_config.h"
@@ -76,6 +77,10 @@ class Reader {
     if (from_.codec_type() == HttpConnectionManager::HTTP2) spec_->codec = CodecKind::kHttp2;
     spec_->http1 = http::read_http1_options(from_.http_protocol_options(), from_.stream_error_on_invalid_http_message().value());
     spec_->http2 = http::read_http2_options(from_.http2_protocol_options(), from_.stream_error_on_invalid_http_message().value());
+    ignored_upgrades();
+    spec_->tells_upstreams_of_client =
+        !from_.has_add_proxy_protocol_connection_state() || from_.add_proxy_protocol_connection_state().value();
+    spec_->http1_waits_for_response = from_.http1_safe_max_connection_duration();
     spec_->client_cert_mode = static_cast<ClientCertMode>(from_.forward_client_cert_details());
     const auto& details = from_.set_current_client_cert_details();
     spec_->client_cert_details = {.subject = details.subject().value(),
@@ -86,6 +91,18 @@ class Reader {
     spec_->proxy_100_continue = from_.proxy_100_continue();
     spec_->scheme_to_overwrite = from_.scheme_header_transformation().scheme_to_overwrite();
     spec_->scheme_matches_upstream = from_.scheme_header_transformation().match_upstream() && spec_->scheme_to_overwrite.empty();
+  }
+
+  void ignored_upgrades() {
+    const FieldPath options{&at_, "http_protocol_options"}, list{&options, "ignore_http_11_upgrade"};
+    const auto& from = from_.http_protocol_options().ignore_http_11_upgrade();
+    std::vector<format::TextMatcher> matchers;
+    format::MatcherReader reader{diagnostics_};
+    for (int i = 0; i < from.size(); ++i) matchers.push_back(reader.text(from[i], FieldPath{&list, {}, i}));
+    if (matchers.empty()) return;
+    spec_->http1.ignores_upgrade = [matchers = std::move(matchers)](std::string_view protocol) {
+      return std::ranges::any_of(matchers, [&](const format::TextMatcher& matcher) { return matcher.matches(protocol); });
+    };
   }
 
   void runtime_paths() {
@@ -143,6 +160,8 @@ class Reader {
     take(common.has_max_connection_duration(), common.max_connection_duration(), spec_->max_connection_duration_ms);
     take(common.has_max_stream_duration(), common.max_stream_duration(), spec_->max_stream_duration_ms);
     take(from_.has_stream_idle_timeout(), from_.stream_idle_timeout(), spec_->stream_idle_timeout_ms);
+    spec_->stream_flush_timeout_ms = spec_->stream_idle_timeout_ms;
+    take(from_.has_stream_flush_timeout(), from_.stream_flush_timeout(), spec_->stream_flush_timeout_ms);
     take(from_.has_request_timeout(), from_.request_timeout(), spec_->request_timeout_ms);
     take(from_.has_request_headers_timeout(), from_.request_headers_timeout(), spec_->request_headers_timeout_ms);
     take(from_.has_drain_timeout(), from_.drain_timeout(), spec_->drain_timeout_ms);
@@ -312,12 +331,15 @@ void declare_http_connections(config::SupportTable& table) {
                "scheme_header_transformation",
                "max_request_headers_kb",
                "stream_idle_timeout",
+               "stream_flush_timeout",
                "request_timeout",
                "request_headers_timeout",
                "drain_timeout",
                "delayed_close_timeout",
                "access_log",
                "use_remote_address",
+               "add_proxy_protocol_connection_state",
+               "http1_safe_max_connection_duration",
                "xff_num_trusted_hops",
                "skip_xff_append",
                "via",
@@ -334,8 +356,8 @@ void declare_http_connections(config::SupportTable& table) {
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request", "access_log_options"})
-      .harmless({"tracing", "http3_protocol_options", "add_proxy_protocol_connection_state", "append_local_overload",
-                 "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
+      .harmless(
+          {"tracing", "http3_protocol_options", "append_local_overload", "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
   table.message<HttpConnectionManager::HcmAccessLogOptions>()
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request"})
       .harmless({"flush_log_on_tunnel_successfully_established"});

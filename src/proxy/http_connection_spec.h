@@ -78,11 +78,13 @@ struct HttpConnectionSpec {
 
   int64_t idle_timeout_ms = 3'600'000;
   int64_t stream_idle_timeout_ms = 300'000;
+  int64_t stream_flush_timeout_ms = 300'000;  // until an HTTP/2 client has taken all of an answer
   int64_t request_timeout_ms = 0;
   int64_t request_headers_timeout_ms = 0;
   int64_t drain_timeout_ms = 5000;
   int64_t delayed_close_timeout_ms = 1000;
   int64_t max_connection_duration_ms = 0;
+  bool http1_waits_for_response = false;  // then an HTTP/1 connection lasts until it has said that it will close
   int64_t max_stream_duration_ms = 0;
   uint32_t max_requests_per_connection = 0;
 
@@ -90,6 +92,7 @@ struct HttpConnectionSpec {
   std::shared_ptr<route::TableSource> routes;
   std::shared_ptr<route::ScopeSource> scopes;  // if there are no `routes`: each request has a table by its key
   std::vector<ConfiguredFilter> filters;       // without the router, which is the pipeline itself
+  bool tells_upstreams_of_client = true;       // those that want a PROXY header
   bool suppress_envoy_headers = false;         // Router.suppress_envoy_headers
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
   bool log_new_requests = false;  // also when a request has been routed, not only at its end

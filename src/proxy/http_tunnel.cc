@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "proxy/connection_wishes.h"
 #include "proxy/uuid.h"
 #include "route/mutations.h"
 
@@ -56,7 +57,8 @@ HttpTunnel::HttpTunnel(upstream::Cluster& cluster, upstream::Host& host, const T
 HttpTunnel::~HttpTunnel() { close(); }
 
 bool HttpTunnel::open() {
-  pool_ = cluster_.pool(host_, http::Protocol::kHttp11, upstream::Priority::kDefault);
+  const auto wishes = connection_wishes(cluster_.spec(), *host_.endpoint, nullptr, info_.connection);
+  pool_ = cluster_.pool(host_, http::Protocol::kHttp11, upstream::Priority::kDefault, wishes);
   bool overflow = pool_ == nullptr;
   upstream::ClientConnection* ready = overflow ? nullptr : pool_->acquire(*this, overflow);
   if (overflow) {
@@ -77,6 +79,7 @@ void HttpTunnel::on_pool_ready(upstream::ClientConnection& connection) {
   received_before_ = connection.bytes_received();
   active_.begin(cluster_, host_.endpoint, host_.stats, upstream::Priority::kDefault);
   stream_ = &connection.open_stream(*this);
+  stream_->carry_tunnel();
   make_head();
   stream_->send_headers(request_, false);
 }

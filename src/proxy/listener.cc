@@ -259,12 +259,13 @@ void ActiveListener::open_connection(int fd, net::AddressPtr local, net::Address
   info.id = worker_.next_connection_id();
   info.local_address = info.direct_local_address = std::move(local);
   info.remote_address = info.direct_remote_address = std::move(remote);
-  filter_connection(std::move(stream), std::move(info), false);
+  filter_connection(std::move(stream), fd, std::move(info), false);
 }
 
-void ActiveListener::filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over) {
+void ActiveListener::filter_connection(std::unique_ptr<net::ByteStream> stream, int fd, format::ConnectionInfo info,
+                                       bool handed_over) {
   if (spec().filters.empty()) return choose_chain(std::move(stream), std::move(info), nullptr);
-  auto pending = std::make_unique<PendingConnection>(*this, worker_.loop(), std::move(stream), std::move(info), handed_over);
+  auto pending = std::make_unique<PendingConnection>(*this, worker_.loop(), std::move(stream), fd, std::move(info), handed_over);
   stats_.downstream_pre_cx_active.add();
   PendingConnection& started = *pending.release();  // owned by the list: on_filtered() and on_pending_gone() dispose of it
   pending_.push_back(started);
@@ -291,7 +292,7 @@ void ActiveListener::on_next_turn() {
     info.id = worker_.next_connection_id();
     info.local_address = info.direct_local_address = stream->local_address();
     info.remote_address = info.direct_remote_address = stream->remote_address();
-    choose_chain(std::move(stream), std::move(info), nullptr);
+    filter_connection(std::move(stream), -1, std::move(info), false);
   }
 }
 
@@ -302,23 +303,23 @@ void ActiveListener::on_pending_gone(PendingConnection& pending) {
   worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
 }
 
-void ActiveListener::on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+void ActiveListener::on_filtered(PendingConnection& pending, std::unique_ptr<net::ByteStream> stream, format::ConnectionInfo info,
                                  const ListenerFindings& findings) {
   stats_.downstream_pre_cx_active.subtract();
   pending.ListNode<PendingConnection>::unlink();
   const bool may_leave = spec().hands_over && findings.destination_restored && !pending.handed_over();
   if (ActiveListener* other = may_leave ? worker_.listener_at(*info.local_address) : nullptr) {
     uncount_for_balance();
-    other->take_over(std::move(stream), std::move(info));
+    other->take_over(std::move(stream), pending.fd(), std::move(info));
   } else {
     choose_chain(std::move(stream), std::move(info), &findings);
   }
   worker_.loop().dispose(std::unique_ptr<loop::Disposable>(&pending));
 }
 
-void ActiveListener::take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info) {
+void ActiveListener::take_over(std::unique_ptr<net::ByteStream> stream, int fd, format::ConnectionInfo info) {
   if (!state_->balance_among.empty()) state_->connections_of_worker[worker_.index()].fetch_add(1);
-  filter_connection(std::move(stream), std::move(info), true);
+  filter_connection(std::move(stream), fd, std::move(info), true);
 }
 
 bool ActiveListener::serves(const net::Address& destination, bool any) const {

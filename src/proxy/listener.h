@@ -105,13 +105,13 @@ class ActiveListener final : private loop::NextTurn {
   /// A socket that was accepted, here or by another worker on our behalf.
   void take_socket(int fd);
   /// A connection that another listener accepted and that is meant for this one (use_original_dst).
-  void take_over(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info);
+  void take_over(std::unique_ptr<net::ByteStream> stream, int fd, format::ConnectionInfo info);
   /// A connection from within the process, to `address`, which names this listener; what is returned is its other end.
   std::unique_ptr<net::ByteStream> connect_internal(const net::AddressPtr& address);
   /// `info`: what is known of it as a stream of its own, where it is one.
   void on_connection_gone(const Connection& connection, MonotonicNs opened_at, const format::StreamInfo* info = nullptr);
   /// The listener filters are through with a connection, or have given it up.
-  void on_filtered(PendingConnection& pending, std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info,
+  void on_filtered(PendingConnection& pending, std::unique_ptr<net::ByteStream> stream, format::ConnectionInfo info,
                    const ListenerFindings& findings);
   void on_pending_gone(PendingConnection& pending);
 
@@ -127,7 +127,7 @@ class ActiveListener final : private loop::NextTurn {
            const format::StreamInfo* known = nullptr);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);
   /// `handed_over`: another listener accepted it and found that it was meant for this one.
-  void filter_connection(std::unique_ptr<net::TcpStream> stream, format::ConnectionInfo info, bool handed_over);
+  void filter_connection(std::unique_ptr<net::ByteStream> stream, int fd, format::ConnectionInfo info, bool handed_over);
   void uncount_for_balance();
   void on_next_turn() override;
   void choose_chain(std::unique_ptr<net::ByteStream> stream, format::ConnectionInfo info, const ListenerFindings* findings);

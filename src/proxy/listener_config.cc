@@ -102,9 +102,6 @@ class Reader {
       return wrong(here, "internal listeners need an extension of the bootstrap",
                    "add envoy.bootstrap.internal_listener to bootstrap_extensions");
     }
-    if (!from_.listener_filters().empty()) {
-      return wrong(FieldPath{&at_, "listener_filters"}, "not implemented yet for internal listeners", "remove them");
-    }
     spec_->internal = true;
     spec_->internal_buffer = context_.internal_buffer;
     auto address = net::make_internal_address(spec_->name, "");

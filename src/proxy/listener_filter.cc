@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "net/proxy_protocol.h"
 #include "net/tls/client_hello.h"
 #include "stats/table.h"
@@ -57,7 +58,7 @@ constexpr auto kProxyProtocolErrors = stats::table<Stats>({{"proxy_proto_error",
 /// Where the connection was going before it was redirected here (iptables REDIRECT); with TPROXY that is its local address
 /// anyway.
 void original_destination(int fd, ListenerFindings& findings) {
-  if (!findings.local_address->is_ip()) return;
+  if (fd < 0 || !findings.local_address->is_ip()) return;
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   const bool v6 = findings.local_address->family() == AF_INET6;
@@ -66,6 +67,52 @@ void original_destination(int fd, ListenerFindings& findings) {
   if (got != 0) return;
   findings.local_address = std::make_shared<const net::Address>(net::Address::from_sockaddr(storage, size));
   findings.destination_restored = true;
+}
+
+/// The size of the UTF-8 sequence that the text begins with; 0 if there is none (RFC 3629).
+size_t utf8_length(std::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+  const uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if (byte(i) >> 6 != 2) return 0;
+  }
+  if (first == 0xe0 && byte(1) < 0xa0) return 0;
+  if (first == 0xed && byte(1) > 0x9f) return 0;
+  if (first == 0xf0 && byte(1) < 0x90) return 0;
+  if (first == 0xf4 && byte(1) > 0x8f) return 0;
+  return size;
+}
+
+/// Text as JSON and protobuf can hold it: a byte that is not part of valid UTF-8 becomes '!'.
+std::string valid_utf8(std::string_view bytes) {
+  std::string text(bytes);
+  for (size_t at = 0; at < text.size();) {
+    const size_t size = utf8_length(std::string_view(text).substr(at));
+    if (size == 0) text[at] = '!';
+    at += std::max<size_t>(size, 1);
+  }
+  return text;
+}
+
+format::ConnectionExtras& extras_of(ListenerFindings& findings) {
+  if (findings.extras == nullptr) findings.extras = std::make_shared<format::ConnectionExtras>();
+  return *findings.extras;
+}
+
+void keep_tlvs(const ListenerFilterSpec& filter, const net::ProxyHeader& header, ListenerFindings& findings) {
+  for (const auto& [type, value] : header.tlvs) {
+    if (filter.passed_tlvs.test(type)) extras_of(findings).tlvs.emplace_back(type, value);
+    for (const ListenerFilterSpec::TlvRule& rule : filter.rules) {
+      if (rule.type != type) continue;
+      auto& notes = extras_of(findings).notes;
+      const bool known = std::ranges::any_of(
+          notes, [&](const auto& note) { return note.name_space == rule.name_space && note.key == rule.key; });
+      if (!known) notes.push_back({rule.name_space, rule.key, valid_utf8(value)});
+    }
+  }
 }
 
 FilterResult proxy_protocol(const ListenerFilterSpec& filter, Stats& stats, std::string_view bytes, ListenerFindings& findings,
@@ -93,6 +140,7 @@ FilterResult proxy_protocol(const ListenerFilterSpec& filter, Stats& stats, std:
   }
   (header.version == 1 ? stats.v1_found : stats.v2_found).add();
   taken = header.size;
+  keep_tlvs(filter, header, findings);
   if (header.source != nullptr) {
     findings.remote_address = std::move(header.source);
     findings.destination_restored |= !(*header.destination == *findings.local_address);
@@ -101,10 +149,10 @@ FilterResult proxy_protocol(const ListenerFilterSpec& filter, Stats& stats, std:
   return FilterResult::kGoOn;
 }
 
-FilterResult inspect_tls(Stats& stats, std::string_view bytes, ListenerFindings& findings) {
+FilterResult inspect_tls(const ListenerFilterSpec& filter, Stats& stats, std::string_view bytes, ListenerFindings& findings) {
   if (bytes.empty()) return FilterResult::kMore;
   net::ClientHello hello;
-  const net::Sniff found = net::read_client_hello(bytes, hello);
+  const net::Sniff found = net::read_client_hello(bytes, hello, filter.fingerprints);
   if (found == net::Sniff::kMore) return FilterResult::kMore;
   stats.bytes_processed.record(found == net::Sniff::kOther ? kRecordHead : bytes.size());
   switch (found) {
@@ -114,6 +162,7 @@ FilterResult inspect_tls(Stats& stats, std::string_view bytes, ListenerFindings&
     case net::Sniff::kFound:
       break;
     default:
+      if (filter.closes_broken) return FilterResult::kRefuse;
       stats.tls_not_found.add();
       return FilterResult::kGoOn;
   }
@@ -122,6 +171,10 @@ FilterResult inspect_tls(Stats& stats, std::string_view bytes, ListenerFindings&
   (hello.alpn.empty() ? stats.alpn_not_found : stats.alpn_found).add();
   findings.transport_protocol = "tls";
   findings.server_name = std::move(hello.server_name);
+  if (filter.fingerprints != net::Fingerprints::kNone) {
+    extras_of(findings).ja3 = std::move(hello.ja3);
+    extras_of(findings).ja4 = std::move(hello.ja4);
+  }
   findings.application_protocols = std::move(hello.alpn);
   return FilterResult::kGoOn;
 }
@@ -183,7 +236,7 @@ FilterResult run_listener_filter(const ListenerFilterSpec& filter, size_t worker
     case Kind::kProxyProtocol:
       return proxy_protocol(filter, filter.stats->mine(worker), bytes, findings, taken);
     case Kind::kTlsInspector:
-      return inspect_tls(filter.stats->mine(worker), bytes, findings);
+      return inspect_tls(filter, filter.stats->mine(worker), bytes, findings);
     case Kind::kHttpInspector:
       return inspect_http(filter.stats->mine(worker), bytes, findings);
     case Kind::kLocalRateLimit:

@@ -1,6 +1,7 @@
 // Listener filters: what is found out about a connection before a filter chain is chosen for it.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,7 +11,9 @@
 
 #include "base/runtime.h"
 #include "base/token_bucket.h"
+#include "format/stream_info.h"
 #include "net/address.h"
+#include "net/tls/client_hello.h"
 #include "stats/cell.h"
 #include "stats/visitor.h"
 
@@ -48,6 +51,16 @@ struct ListenerFilterSpec {
   std::shared_ptr<TokenBucket> bucket;
   bool enabled = true;
   RuntimeKey enabled_key;
+  std::bitset<256> passed_tlvs;  // types of those that are passed on
+  /// What a TLV becomes in the metadata.
+  struct TlvRule {
+    uint8_t type;
+    std::string name_space, key;
+  };
+  std::vector<TlvRule> rules;
+  // of the TLS inspector
+  net::Fingerprints fingerprints = net::Fingerprints::kNone;
+  bool closes_broken = false;                                  // what begins like TLS and is none
   std::shared_ptr<stats::Sharded<ListenerFilterStats>> stats;  // null: it counts nothing (original_dst)
 };
 
@@ -58,6 +71,7 @@ struct ListenerFindings {
   std::string server_name;                        // lower case
   std::string transport_protocol = "raw_buffer";
   std::vector<std::string> application_protocols;
+  std::shared_ptr<format::ConnectionExtras> extras;  // null without
 };
 
 enum class FilterResult : uint8_t {
@@ -68,7 +82,7 @@ enum class FilterResult : uint8_t {
 };
 
 /// Asks one filter. `bytes` are all that came and was not taken yet; `taken` says how many of them are the filter's own and
-/// nobody else will see. `fd` is the socket, `worker` who counts.
+/// nobody else will see. `fd` is the socket (-1 within the process), `worker` who counts.
 FilterResult run_listener_filter(const ListenerFilterSpec& filter, size_t worker, int fd, std::string_view bytes,
                                  ListenerFindings& findings, size_t& taken);
 

@@ -20,6 +20,7 @@ using config::FieldPath;
 using Kind = ListenerFilterSpec::Kind;
 using LocalRateLimit = filters::local_ratelimit::v3::LocalRateLimit;
 using ProxyProtocol = filters::proxy_protocol::v3::ProxyProtocol;
+using TlsInspector = filters::tls_inspector::v3::TlsInspector;
 
 namespace {
 
@@ -58,6 +59,24 @@ void read_proxy_protocol(const ProxyProtocol& from, ListenerFilterSpec& filter) 
     if (version == envoy::config::core::v3::ProxyProtocolConfig::V1) filter.version1_allowed = false;
     if (version == envoy::config::core::v3::ProxyProtocolConfig::V2) filter.version2_allowed = false;
   }
+  if (from.has_pass_through_tlvs()) {
+    const auto& passed = from.pass_through_tlvs();
+    if (passed.match_type() == envoy::config::core::v3::ProxyProtocolPassThroughTLVs::INCLUDE_ALL) filter.passed_tlvs.set();
+    for (const uint32_t type : passed.tlv_type()) filter.passed_tlvs.set(type);
+  }
+  for (const ProxyProtocol::Rule& rule : from.rules()) {
+    const ProxyProtocol::KeyValuePair& note = rule.on_tlv_present();
+    const auto type = static_cast<uint8_t>(rule.tlv_type());
+    std::erase_if(filter.rules, [type](const auto& earlier) { return earlier.type == type; });  // the last one counts
+    const std::string& name_space = note.metadata_namespace();
+    filter.rules.push_back({type, name_space.empty() ? "envoy.filters.listener.proxy_protocol" : name_space, note.key()});
+  }
+}
+
+void read_tls_inspector(const TlsInspector& from, ListenerFilterSpec& filter) {
+  const int ja3 = from.enable_ja3_fingerprinting().value() ? 1 : 0, ja4 = from.enable_ja4_fingerprinting().value() ? 2 : 0;
+  filter.fingerprints = static_cast<net::Fingerprints>(ja3 | ja4);
+  filter.closes_broken = from.close_connection_on_client_hello_parsing_errors();
 }
 
 constexpr auto kRateLimited = stats::table<ListenerFilterStats>({{"rate_limited", &ListenerFilterStats::rate_limited}});
@@ -92,7 +111,9 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
     if (from.has_filter_disabled()) filter.disabled = read_predicate(from.filter_disabled());
     ProxyProtocol proxy_protocol;
     LocalRateLimit rate_limit;
-    if (from.typed_config().Is<filters::tls_inspector::v3::TlsInspector>()) {
+    TlsInspector tls_inspector;
+    if (from.typed_config().UnpackTo(&tls_inspector)) {
+      read_tls_inspector(tls_inspector, filter);
       filter.kind = Kind::kTlsInspector;
       filter.stats = stats.listener_filter("tls_inspector");
     } else if (from.typed_config().Is<filters::http_inspector::v3::HttpInspector>()) {
@@ -125,13 +146,16 @@ void declare_listener_filters(config::SupportTable& table) {
   table.message<v3::ListenerFilterChainMatchPredicate>().all_fields();
   table.message<v3::ListenerFilterChainMatchPredicate::MatchSet>().all_fields();
   table.message<envoy::type::v3::Int32Range>().all_fields();
-  table.extension<filters::tls_inspector::v3::TlsInspector>(kCategory, "envoy.filters.listener.tls_inspector")
+  table.extension<TlsInspector>(kCategory, "envoy.filters.listener.tls_inspector")
+      .fields({"enable_ja3_fingerprinting", "enable_ja4_fingerprinting", "close_connection_on_client_hello_parsing_errors"})
       .harmless({"initial_read_buffer_size"});
   table.extension<filters::http_inspector::v3::HttpInspector>(kCategory, "envoy.filters.listener.http_inspector");
   table.extension<filters::original_dst::v3::OriginalDst>(kCategory, "envoy.filters.listener.original_dst");
   table.extension<LocalRateLimit>(kCategory, "envoy.filters.listener.local_ratelimit").all_fields();
-  table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol")
-      .fields({"allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"});
+  table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol").all_fields();
+  table.message<ProxyProtocol::Rule>().all_fields();
+  table.message<ProxyProtocol::KeyValuePair>().all_fields();
+  table.message<envoy::config::core::v3::ProxyProtocolPassThroughTLVs>().all_fields();
 }
 
 }  // namespace weir::proxy

@@ -10,11 +10,12 @@ namespace {
 constexpr size_t kMaxBytes = 128 * 1024;  // no filter needs more; a read brings at most half of it
 }
 
-PendingConnection::PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::TcpStream> stream,
-                                     format::ConnectionInfo info, bool handed_over)
+PendingConnection::PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream,
+                                     int fd, format::ConnectionInfo info, bool handed_over)
     : listener_(listener),
       loop_(loop),
       stream_(std::move(stream)),
+      fd_(fd),
       info_(std::move(info)),
       timer_(loop::Timer::calling<&PendingConnection::on_timeout>(loop.timers(), *this)),
       handed_over_(handed_over) {
@@ -46,7 +47,7 @@ void PendingConnection::run_filters() {
   const auto& filters = listener_.spec().filters;
   while (next_filter_ < filters.size()) {
     size_t taken = 0;
-    switch (run_listener_filter(filters[next_filter_], listener_.worker_index(), stream_->fd(), bytes_, findings_, taken)) {
+    switch (run_listener_filter(filters[next_filter_], listener_.worker_index(), fd_, bytes_, findings_, taken)) {
       case FilterResult::kMore:
         return;
       case FilterResult::kRefuse:
@@ -69,6 +70,7 @@ void PendingConnection::finish() {
   info_.local_address = findings_.local_address;
   info_.remote_address = findings_.remote_address;
   info_.requested_server_name = findings_.server_name;
+  info_.extras = std::move(findings_.extras);
   stream_->pause();
   stream_->unread(std::move(bytes_));
   listener_.on_filtered(*this, std::move(stream_), std::move(info_), findings_);

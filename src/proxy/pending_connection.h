@@ -6,7 +6,7 @@
 
 #include "base/list.h"
 #include "loop/timer.h"
-#include "net/tcp_stream.h"
+#include "net/byte_stream.h"
 #include "proxy/connection.h"
 #include "proxy/listener_filter.h"
 
@@ -18,7 +18,8 @@ class ActiveListener;
 /// us or by the peer, or out of time.
 class PendingConnection final : public ListNode<PendingConnection>, public loop::Disposable, private net::ByteStream::Handler {
  public:
-  PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::TcpStream> stream,
+  /// `fd` is the socket under the stream, or -1.
+  PendingConnection(ActiveListener& listener, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream, int fd,
                     format::ConnectionInfo info, bool handed_over);
   ~PendingConnection() override;
 
@@ -26,6 +27,7 @@ class PendingConnection final : public ListNode<PendingConnection>, public loop:
   void start();
   /// Another listener accepted it; it stays with this one.
   bool handed_over() const { return handed_over_; }
+  int fd() const { return fd_; }
   /// The listener goes away.
   void close();
 
@@ -40,7 +42,8 @@ class PendingConnection final : public ListNode<PendingConnection>, public loop:
 
   ActiveListener& listener_;
   loop::EventLoop& loop_;
-  std::unique_ptr<net::TcpStream> stream_;
+  std::unique_ptr<net::ByteStream> stream_;
+  const int fd_;
   format::ConnectionInfo info_;
   ListenerFindings findings_;
   std::string bytes_;

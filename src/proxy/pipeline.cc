@@ -47,6 +47,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   const HttpConnectionSpec& spec = connection.spec();
   last_activity_ = info.start;
   idle_limit_ms_ = spec.stream_idle_timeout_ms;
+  flushing_ = false;
   if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   if (spec.request_timeout_ms > 0) {
     request_timer_ = loop::Timer::make<&Pipeline::on_request_timeout>(worker_.loop().timers(), *this);
@@ -186,7 +187,7 @@ Pipeline::Next Pipeline::find_route() {
   const HttpConnectionSpec& spec = connection_->spec();
   HttpStats& stats = connection_->stats();
   if (spec.log_new_requests) write_log(format::LogType::kDownstreamStart);
-  if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route);
+  if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route) != nullptr;
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
     if (!may_upgrade(request_headers_, spec, route)) {
       stats.downstream_rq_ws_on_non_ws_route.add();
@@ -358,6 +359,7 @@ Pipeline::Next Pipeline::deliver() {
     response_headers_.add(HeaderId::kConnection, "close");
   }
   downstream_->send_headers(response_headers_, upstream_headers_end_);
+  if (upstream_headers_end_) await_flush();
   response_lane_.open = true;
   if (!reply_body_.empty() && !upstream_headers_end_) send_response_body(reply_body_, true);
   release(response_lane_, filter_count_);

@@ -176,6 +176,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void hold(Lane& lane, uint64_t who, bool full);
 
   // --- time ---
+  void await_flush();
   void set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits);
   void on_idle_timeout();
   void on_request_timeout();
@@ -229,6 +230,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool request_dropped_ = false;  // answered here: nobody reads what still comes of it
   bool has_request_trailers_ = false;
   bool response_started_ = false;
+  bool flushing_ = false;  // all of the response was handed on: only the client has yet to take it
   bool overloaded_ = false;
   bool protocol_error_ = false;  // of the client; the flag is for the log, not for who shapes the answer
   bool close_connection_ = false;

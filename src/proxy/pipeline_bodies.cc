@@ -45,6 +45,7 @@ void Pipeline::feed_trailers(Lane& lane, size_t stage) {
     send_request_trailers();
   } else {
     downstream_->send_trailers(response_trailers_);
+    await_flush();
   }
 }
 
@@ -83,6 +84,7 @@ void Pipeline::send_request_trailers() {
 void Pipeline::send_response_body(std::string_view bytes, bool end_stream) {
   info.bytes_sent += bytes.size();
   downstream_->send_body(bytes, end_stream);
+  if (end_stream) await_flush();
   if (!end_stream && downstream_->over_limit()) hold(response_lane_, Lane::kFarEnd, true);
 }
 

@@ -29,6 +29,21 @@ void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTim
   }
 }
 
+/// What still waits for an HTTP/2 client's windows must be taken in time, however slowly it goes on being taken.
+void Pipeline::await_flush() {
+  if (protocol_ != http::Protocol::kHttp2) return;
+  flushing_ = true;
+  duration_timer_.reset();
+  touch();
+  int64_t limit_ms = connection_->spec().stream_flush_timeout_ms;
+  const route::Forward* forward = route == nullptr ? nullptr : route->forward();
+  if (forward != nullptr && forward->flush_timeout_ms) limit_ms = static_cast<int64_t>(*forward->flush_timeout_ms);
+  if (limit_ms == idle_limit_ms_) return;  // the timer that runs looks again when it fires
+  idle_limit_ms_ = limit_ms;
+  idle_timer_.cancel();
+  if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
+}
+
 void Pipeline::touch() { last_activity_ = worker_.loop().now(); }
 
 void Pipeline::on_idle_timeout() {
@@ -36,6 +51,12 @@ void Pipeline::on_idle_timeout() {
   if (idle_ms < idle_limit_ms_) {
     idle_timer_.arm(idle_limit_ms_ - idle_ms);
     return;
+  }
+  if (flushing_) {
+    connection_->stats().http2.tx_flush_timeout.add();
+    router_.abort();
+    downstream_->reset(http::Reset::kLocal);
+    return finish();
   }
   connection_->stats().downstream_rq_idle_timeout.add();
   info.flags.set(ResponseFlag::kStreamIdleTimeout);
@@ -89,7 +110,7 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
   } else {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamConnectionTermination);
-    if (!response_started_) info.response_code_details = "downstream_remote_disconnect";
+    info.response_code_details = "downstream_remote_disconnect";
   }
   router_.abort();
   finish();

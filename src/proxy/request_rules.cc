@@ -200,14 +200,14 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
-bool terminates_connect(const HeaderMap& request, const route::Route& route) {
+const route::UpgradeConfig* terminates_connect(const HeaderMap& request, const route::Route& route) {
   const route::Forward* forward = route.forward();
-  if (forward == nullptr) return false;
+  if (forward == nullptr) return nullptr;
   for (const route::UpgradeConfig& upgrade : forward->upgrades) {
     if (!upgrade.connect || !upgrade.enabled || upgrade.type != kConnect) continue;
-    return request.method() == "CONNECT" || (upgrade.allow_post && request.method() == "POST");
+    return request.method() == "CONNECT" || (upgrade.allow_post && request.method() == "POST") ? &upgrade : nullptr;
   }
-  return false;
+  return nullptr;
 }
 
 bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route) {

@@ -46,8 +46,9 @@ void prepare_response(http::HeaderMap& response, const http::HeaderMap& request,
 /// Whether a request that wants to switch to another protocol (or CONNECT) may, on that route.
 bool may_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route);
 
-/// Whether the route takes the payload out of a CONNECT (or of a POST, where that is allowed) and sends it on as bare TCP.
-bool terminates_connect(const http::HeaderMap& request, const route::Route& route);
+/// With what the route takes the payload out of a CONNECT (or of a POST, where that is allowed) and sends it on as bare TCP; null
+/// if it does not.
+const route::UpgradeConfig* terminates_connect(const http::HeaderMap& request, const route::Route& route);
 
 /// Whether the head asks for another protocol on the same connection (Connection: upgrade with Upgrade).
 bool is_upgrade(const http::HeaderMap& headers);

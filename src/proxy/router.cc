@@ -9,6 +9,7 @@
 #include "proxy/late_try.h"
 #include "proxy/local_reply.h"
 #include "proxy/pipeline.h"
+#include "proxy/request_rules.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 #include "route/request_hash.h"
@@ -87,7 +88,8 @@ void Router::try_once(upstream::Cluster& cluster) {
   pipeline_.info.attempts = ++tries_;
   const auto priority = static_cast<upstream::Priority>(forward_->priority);
   if (pipeline_.ends_connect()) {
-    attempt_->start_tunnel(cluster, priority);
+    const route::UpgradeConfig* upgrade = terminates_connect(pipeline_.request, *pipeline_.route);
+    attempt_->start_tunnel(cluster, priority, upgrade == nullptr ? 0 : upgrade->connect_proxy_header);
   } else {
     attempt_->start(cluster, priority, pipeline_.downstream_protocol(), pipeline_.request);
   }

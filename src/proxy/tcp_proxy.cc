@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "proxy/connection_wishes.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
 
@@ -23,8 +24,35 @@ TcpProxy::TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpP
   stream_info_.start = last_activity_;
   stream_info_.start_wall = worker.loop().wall();
   stream_info_.connection = &info_;
+  if (info_.extras != nullptr) note(info_.extras->notes);
   downstream_.stream = stream_.get();
   stream_->set_handler(downstream_);
+}
+
+/// What the PROXY header said becomes metadata, each name space one struct.
+void TcpProxy::note(const std::vector<format::ConnectionExtras::Note>& notes) {
+  if (notes.empty()) return;
+  arena_ = std::make_unique<Arena>();
+  for (size_t i = 0; i < notes.size(); ++i) {
+    const auto same = [&](const auto& other) { return other.name_space == notes[i].name_space; };
+    if (std::any_of(notes.begin(), notes.begin() + static_cast<ptrdiff_t>(i), same)) continue;  // all of it is there already
+    const auto count = static_cast<size_t>(std::ranges::count_if(notes, same));
+    auto* values = arena_->allocate_array<format::MetadataValue>(count);
+    auto* keys = arena_->allocate_array<std::string_view>(count);
+    size_t at = 0;
+    for (const auto& each : notes) {
+      if (!same(each)) continue;
+      values[at] = format::MetadataValue();
+      values[at].kind = format::MetadataValue::Kind::kText;
+      values[at].text = each.text;
+      keys[at++] = each.key;
+    }
+    format::MetadataValue note;
+    note.kind = format::MetadataValue::Kind::kStruct;
+    note.items = {values, count};
+    note.keys = {keys, count};
+    stream_info_.metadata.add(*arena_, notes[i].name_space, note);
+  }
 }
 
 TcpProxy::~TcpProxy() { CHECK(state_ == State::kGone); }
@@ -118,7 +146,9 @@ void TcpProxy::open_connection(upstream::Host& host) {
   stream_info_.upstream_remote_address = host.endpoint->address;
   stream_info_.upstream_host_name = host.endpoint->hostname;
   stream_info_.host_metadata = host.endpoint->metadata;
-  upstream_connection_ = std::make_unique<upstream::TcpConnection>(*serving_, host, upstream::Priority::kDefault, upstream_);
+  const auto wishes = connection_wishes(serving_->spec(), *host.endpoint, nullptr, &info_);
+  upstream_connection_ =
+      std::make_unique<upstream::TcpConnection>(*serving_, host, upstream::Priority::kDefault, wishes, upstream_);
   connect_start_ = upstream_connection_->connect_start();
 }
 
@@ -294,7 +324,7 @@ void TcpProxy::note_traffic() {
   stream_info_.bytes_sent = stream_info_.traffic.sent.wire = stream_->bytes_sent();
   http::StreamTraffic& upstream = stream_info_.upstream_traffic;
   if (upstream_connection_ != nullptr) {
-    upstream.sent.wire = upstream_connection_->stream().bytes_sent();
+    upstream.sent.wire = upstream_connection_->bytes_sent();
     upstream.received.wire = upstream_connection_->stream().bytes_received();
   } else if (tunnel_ != nullptr) {
     upstream.sent.wire = tunnel_->wire_bytes_sent();

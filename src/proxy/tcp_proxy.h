@@ -81,6 +81,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   void on_log_interval();
   void note_traffic();
   void write_log(format::LogType type);
+  void note(const std::vector<format::ConnectionExtras::Note>& notes);
 
   Worker& worker_;
   const std::shared_ptr<const TcpProxySpec> spec_;
@@ -91,7 +92,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   upstream::Cluster* serving_ = nullptr;          // whose endpoint it is: another one if cluster_ stands for several
   const format::LbCriteria* criteria_ = nullptr;  // of the cluster's endpoint
   std::unique_ptr<upstream::TcpConnection> upstream_connection_;
-  std::unique_ptr<Arena> arena_;  // only for tunnels
+  std::unique_ptr<Arena> arena_;  // only for tunnels and metadata
   std::unique_ptr<HttpTunnel> tunnel_;
   std::string failure_reason_;
   loop::Timer idle_timer_;

@@ -159,6 +159,7 @@ void read_timeouts(ConfigReader& reader, const v3::RouteAction& config, const Pa
   };
   if (config.has_timeout()) forward.timeout_ms = reader.milliseconds(config.timeout(), {&at, "timeout"});
   set(config.has_idle_timeout(), config.idle_timeout(), {&at, "idle_timeout"}, forward.idle_timeout_ms);
+  set(config.has_flush_timeout(), config.flush_timeout(), {&at, "flush_timeout"}, forward.flush_timeout_ms);
   set(config.has_max_grpc_timeout(), config.max_grpc_timeout(), {&at, "max_grpc_timeout"}, forward.max_grpc_timeout_ms);
   set(config.has_grpc_timeout_offset(), config.grpc_timeout_offset(), {&at, "grpc_timeout_offset"},
       forward.grpc_timeout_offset_ms);

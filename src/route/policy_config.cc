@@ -130,6 +130,10 @@ std::vector<UpgradeConfig> upgrades(ConfigReader& reader, const v3::RouteAction&
     UpgradeConfig value{.type = lower(upgrade.upgrade_type()), .enabled = !upgrade.has_enabled() || upgrade.enabled().value()};
     value.connect = upgrade.has_connect_config();
     value.allow_post = upgrade.connect_config().allow_post();
+    using ProxyHeader = envoy::config::core::v3::ProxyProtocolConfig;
+    if (upgrade.connect_config().has_proxy_protocol_config()) {
+      value.connect_proxy_header = upgrade.connect_config().proxy_protocol_config().version() == ProxyHeader::V2 ? 2 : 1;
+    }
     if (std::ranges::find(result, value.type, &UpgradeConfig::type) != result.end()) {
       reader.error({&here, "upgrade_type"}, "'" + upgrade.upgrade_type() + "' is listed twice");
     }

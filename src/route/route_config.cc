@@ -277,6 +277,7 @@ void declare_support(config::SupportTable& table) {
                "append_x_forwarded_host",
                "timeout",
                "idle_timeout",
+               "flush_timeout",
                "priority",
                "max_grpc_timeout",
                "grpc_timeout_offset",
@@ -285,7 +286,7 @@ void declare_support(config::SupportTable& table) {
       .extensions("path_rewrite_policy", "envoy.path.rewrite")
       .extensions("early_data_policy", "envoy.route.early_data_policy")
       .fields({"metadata_match"})
-      .harmless({"flush_timeout", "cors"});
+      .harmless({"cors"});
   table.extension<envoy::extensions::early_data::v3::DefaultEarlyDataPolicy>("envoy.route.early_data_policy",
                                                                              "envoy.route.early_data_policy.default");
   table.message<v3::RouteAction::HashPolicy>().all_fields();
@@ -297,7 +298,8 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::RouteAction::HashPolicy::FilterState>().all_fields();
   declare_rate_limits(table);
   table.message<v3::RouteAction::UpgradeConfig>().fields({"upgrade_type", "enabled", "connect_config"});
-  table.message<v3::RouteAction::UpgradeConfig::ConnectConfig>().fields({"allow_post"});
+  table.message<v3::RouteAction::UpgradeConfig::ConnectConfig>().all_fields();
+  table.message<envoy::config::core::v3::ProxyProtocolConfig>().fields({"version"});
   table.message<v3::RouteAction::MaxStreamDuration>().all_fields();
   table.message<v3::WeightedCluster>().fields(
       {"clusters", "total_weight", "header_name", "use_hash_policy", "runtime_key_prefix"});

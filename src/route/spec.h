@@ -215,6 +215,7 @@ struct UpgradeConfig {
   bool enabled = true;
   bool connect = false;  // connect_config is given: the proxy ends the CONNECT and forwards its payload
   bool allow_post = false;
+  int connect_proxy_header = 0;  // version of the PROXY header in front of the payload; 0: none
 };
 
 enum class Priority : uint8_t { kDefault, kHigh };
@@ -238,8 +239,9 @@ struct Forward {
   Rare<HostRewrite> host_rewrite;
   bool append_x_forwarded_host = false;
 
-  uint64_t timeout_ms = 15'000;             // 0: off
-  std::optional<uint64_t> idle_timeout_ms;  // 0: off; absent: the connection manager's
+  uint64_t timeout_ms = 15'000;              // 0: off
+  std::optional<uint64_t> idle_timeout_ms;   // 0: off; absent: the connection manager's
+  std::optional<uint64_t> flush_timeout_ms;  // the same
   std::optional<uint64_t> max_stream_duration_ms;
   std::optional<uint64_t> grpc_timeout_header_max_ms;     // max_stream_duration's; 0: whatever the client asks
   std::optional<uint64_t> grpc_timeout_header_offset_ms;  // max_stream_duration's

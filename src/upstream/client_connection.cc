@@ -112,11 +112,12 @@ void ClientConnection::on_bytes(std::string_view bytes) {
 
 void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
+  const bool tunnel = codec_ != nullptr && codec_->carries_tunnel();  // then it is we who end it: half of one is of no use
   stream_closed_ = false;
-  peer_ended_ = true;
+  peer_ended_ = !tunnel;
   if (codec_ != nullptr) codec_->receive_end();
   // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
-  gone(true, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
+  gone(!tunnel, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
 }
 
 void ClientConnection::on_failure(const net::StreamFailure& failure) {
@@ -146,6 +147,8 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
     pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, reason});
     return;
   }
+  // Over HTTP/1 Envoy takes a reset for an end, and what lasts until the end for complete.
+  if (protocol_ != http::Protocol::kHttp2) return on_end();
   const bool active = codec_->active_streams() != 0;
   codec_->connection_lost(http::Reset::kConnectionTermination, failure.reason);
   gone(true, active);

@@ -55,6 +55,8 @@ class ClientConnection final : public ListNode<ClientConnection>,
     if (codec_ != nullptr) codec_->on_drained();
   }
   void before_flush() override;
+  /// A tunnel over HTTP/1 has ended, and everything was sent: that is the end of the connection.
+  void on_finished() override { gone(false, active_streams() != 0); }
   // http::ClientEvents
   void on_stream_closed() override;
   void on_goaway() override;

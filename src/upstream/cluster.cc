@@ -119,7 +119,7 @@ Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
   if (spec().protocol == UpstreamProtocol::kAsDownstream && downstream == http::Protocol::kHttp2)
     protocol = http::Protocol::kHttp2;
   const size_t kind = !protocol ? 2 : *protocol == http::Protocol::kHttp2 ? 1 : 0;
-  if (!wishes.server_name.empty() || !wishes.expected_san.empty()) return named_pool(host, kind, protocol, priority, wishes);
+  if (!wishes.empty()) return named_pool(host, kind, protocol, priority, wishes);
   auto& place = host.pools[kind][static_cast<size_t>(priority)];
   if (place == nullptr) {
     if (!may_have_another_pool(priority)) return nullptr;
@@ -179,6 +179,7 @@ Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
                           const ConnectionWishes& wishes) {
   std::string key = std::to_string(kind * kPriorities + static_cast<size_t>(priority));
   for (const std::string& wish : {wishes.server_name, wishes.expected_san}) (key += '\n') += lower(wish);
+  (key += '\n') += wishes.preamble;
   // Clients choose the names: those that nobody uses any more must not pile up.
   if (host.named_pools.size() >= kMostNamedPools) {
     std::erase_if(host.named_pools, [&](const auto& item) { return item.first != key && item.second->unused(); });

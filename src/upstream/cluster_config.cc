@@ -14,6 +14,7 @@
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.pb.h"
 #include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
+#include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
@@ -438,6 +439,9 @@ class Reader {
     if (from.has_max_connection_duration()) spec_->max_connection_duration_ms = milliseconds(from.max_connection_duration());
     if (from.has_max_stream_duration()) spec_->max_stream_duration_ms = milliseconds(from.max_stream_duration());
     if (from.has_max_headers_count()) spec_->limits.max_headers_count = from.max_headers_count().value();
+    if (from.has_max_response_headers_kb()) {
+      spec_->limits.max_headers_kb = spec_->limits.max_response_headers_kb = from.max_response_headers_kb().value();
+    }
     if (from.has_max_requests_per_connection()) {
       spec_->max_requests_per_connection = from.max_requests_per_connection().value();
     }
@@ -492,7 +496,12 @@ class Reader {
     const FieldPath config{&at, "typed_config"};
     extensions::transport_sockets::tls::v3::UpstreamTlsContext tls;
     extensions::transport_sockets::internal_upstream::v3::InternalUpstreamTransport internal;
-    if (from.typed_config().UnpackTo(&internal)) {
+    extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport proxy;
+    if (from.typed_config().UnpackTo(&proxy)) {
+      transport(proxy.transport_socket(), FieldPath{&config, "transport_socket"}, into);
+      into.proxy_header = proxy_header(proxy.config());
+      spec_->writes_proxy_headers = true;
+    } else if (from.typed_config().UnpackTo(&internal)) {
       transport(internal.transport_socket(), FieldPath{&config, "transport_socket"}, into);
     } else if (!from.has_typed_config()) {
       error(at, "a transport socket is chosen by the type of its configuration", "give typed_config");
@@ -502,6 +511,18 @@ class Reader {
     } else if (!from.typed_config().Is<extensions::transport_sockets::raw_buffer::v3::RawBuffer>()) {
       error(config, "only envoy.transport_sockets.tls and envoy.transport_sockets.raw_buffer are implemented yet", "");
     }
+  }
+
+  static std::shared_ptr<const ProxyHeaderSpec> proxy_header(const core::ProxyProtocolConfig& from) {
+    auto spec = std::make_shared<ProxyHeaderSpec>();
+    spec->version = from.version() == core::ProxyProtocolConfig::V2 ? 2 : 1;
+    if (from.has_pass_through_tlvs()) {
+      const core::ProxyProtocolPassThroughTLVs& passed = from.pass_through_tlvs();
+      if (passed.match_type() == core::ProxyProtocolPassThroughTLVs::INCLUDE_ALL) spec->passed.set();
+      for (const uint32_t type : passed.tlv_type()) spec->passed.set(type);
+    }
+    for (const core::TlvEntry& tlv : from.added_tlvs()) spec->added.emplace_back(static_cast<uint8_t>(tlv.type()), tlv.value());
+    return spec;
   }
 
   void bind(const core::BindConfig& from, const FieldPath& at) {

@@ -9,6 +9,7 @@
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
 #include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
+#include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.pb.h"
@@ -128,6 +129,14 @@ void declare_connections(config::SupportTable& table) {
           kSockets, "envoy.transport_sockets.internal_upstream")
       .extensions("transport_socket", kSockets)
       .harmless({"passthrough_metadata"});  // nothing behind an internal listener reads it yet
+  table
+      .extension<extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport>(
+          kSockets, "envoy.transport_sockets.upstream_proxy_protocol")
+      .fields({"config"})
+      .extensions("transport_socket", kSockets);
+  table.message<core::ProxyProtocolConfig>().all_fields();
+  table.message<core::ProxyProtocolPassThroughTLVs>().all_fields();
+  table.message<core::TlvEntry>().fields({"type", "value"});
   table.message<core::TcpKeepalive>().all_fields();
   table.message<core::BindConfig>().fields({"source_address", "freebind", "socket_options"});
   table.message<core::SocketOption>()

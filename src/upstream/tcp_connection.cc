@@ -6,7 +6,8 @@
 
 namespace weir::upstream {
 
-TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priority, net::ByteStream::Handler& user)
+TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priority, const ConnectionWishes& wishes,
+                             net::ByteStream::Handler& user)
     : cluster_(cluster),
       endpoint_(host.endpoint),
       endpoint_stats_(host.stats),
@@ -19,7 +20,8 @@ TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priori
       pending_lease_(breakers_.pending_requests.take()),
       pending_hold_(cluster.stats().upstream_rq_pending_active) {
   const ClusterSpec& spec = cluster_.spec();
-  stream_ = connect_to(cluster_.context(), *endpoint_, spec.transport_for(endpoint_->transport_match), {}, "");
+  stream_ = connect_to(cluster_.context(), *endpoint_, spec.transport_for(endpoint_->transport_match), wishes, "");
+  preamble_bytes_ = stream_->unsent();
   stream_->set_handler(*this);
   stream_->set_buffer_limit(spec.buffer_limit);
   ClusterStats& stats = cluster_.stats();

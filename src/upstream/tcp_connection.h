@@ -1,6 +1,7 @@
 // TcpConnection: a connection to an endpoint that carries whatever its only user sends: no codec, no pool.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "loop/event_loop.h"
@@ -15,12 +16,15 @@ namespace weir::upstream {
 class TcpConnection final : public loop::Disposable, private net::ByteStream::Handler {
  public:
   /// Begins to connect. `user` hears on_connected() or on_failure(), then all that a stream tells.
-  TcpConnection(Cluster& cluster, const Host& host, Priority priority, net::ByteStream::Handler& user);
+  TcpConnection(Cluster& cluster, const Host& host, Priority priority, const ConnectionWishes& wishes,
+                net::ByteStream::Handler& user);
   ~TcpConnection() override { close(false); }
 
   net::ByteStream& stream() { return *stream_; }
   bool closed() const { return state_ == State::kClosed; }
   uint64_t id() const { return id_; }
+  /// Of what the user sent: without a PROXY header in front.
+  uint64_t bytes_sent() const { return stream_->bytes_sent() - std::min(stream_->bytes_sent(), preamble_bytes_); }
   MonotonicNs connect_start() const { return connect_start_; }
   /// Ends now; the user hears nothing more. `by_peer` is for the statistics: who ended it.
   void close(bool by_peer);
@@ -48,6 +52,7 @@ class TcpConnection final : public loop::Disposable, private net::ByteStream::Ha
   Budget::Lease connection_lease_, pending_lease_;
   ActiveRequest request_;
   stats::GaugeHold pending_hold_;
+  uint64_t preamble_bytes_ = 0;
   State state_ = State::kConnecting;
   uint64_t counted_sent_ = 0;
   uint64_t counted_received_ = 0;

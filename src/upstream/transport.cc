@@ -30,6 +30,17 @@ std::vector<net::AddressPtr> in_order(const Endpoint& endpoint, const ClusterSpe
   return result;
 }
 
+/// The PROXY header for a connection on nobody's behalf. Version 1 cannot say so; it tells of ourselves then.
+std::string own_proxy_header(const ProxyHeaderSpec& spec, const net::ByteStream& stream) {
+  if (spec.version == 2) return net::proxy_header2_local();
+  const auto* tcp = dynamic_cast<const net::TcpStream*>(&stream);
+  if (tcp == nullptr || tcp->fd() < 0) return "PROXY UNKNOWN\r\n";
+  const net::Address own = net::Address::local_of(tcp->fd());
+  const net::Address& other = *stream.remote_address();
+  if (!own.is_ip() || own.family() != other.family()) return "PROXY UNKNOWN\r\n";
+  return net::proxy_header1(own, other);
+}
+
 }  // namespace
 
 std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const Endpoint& endpoint, const Transport& transport,
@@ -71,6 +82,9 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
       };
       stream = net::TcpStream::connect_any(context.loop, in_order(endpoint, spec), spec.connect_timeout_ms, prepare_and_count);
     }
+  }
+  if (transport.proxy_header != nullptr) {
+    stream->out().append(wishes.preamble.empty() ? own_proxy_header(*transport.proxy_header, *stream) : wishes.preamble);
   }
   if (tls == nullptr) return stream;
   net::TlsTarget target;

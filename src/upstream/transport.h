@@ -1,6 +1,7 @@
 // Transport: how connections to an endpoint are made: plain or with TLS, and to which name.
 #pragma once
 
+#include <bitset>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "net/byte_stream.h"
+#include "net/proxy_protocol.h"
 #include "net/tls/tls_source.h"
 #include "net/tls/tls_stream.h"
 
@@ -16,10 +18,18 @@ namespace weir::upstream {
 struct PoolContext;
 struct Endpoint;
 
+/// The PROXY header that every connection begins with.
+struct ProxyHeaderSpec {
+  int version = 1;
+  std::bitset<256> passed;           // types of the client's TLVs that are passed on
+  std::vector<net::ProxyTlv> added;  // ours
+};
+
 /// A `transport_socket`.
 struct Transport {
   std::string name;
-  net::TlsSourcePtr tls;  // null: plain
+  net::TlsSourcePtr tls;                                          // null: plain
+  std::shared_ptr<const ProxyHeaderSpec> proxy_header = nullptr;  // null: none
 };
 
 /// Texts by key, as in the metadata `envoy.transport_socket_match`; values are compared as they are serialized.
@@ -35,7 +45,8 @@ struct TransportMatch {
 struct ConnectionWishes {
   std::string server_name;   // SNI instead of the configured one; "" for that
   std::string expected_san;  // must be in the peer's certificate; "" for no such check
-  friend bool operator==(const ConnectionWishes&, const ConnectionWishes&) = default;
+  std::string preamble;      // the PROXY header that tells of the client; "" for one that tells of nobody
+  bool empty() const { return server_name.empty() && expected_san.empty() && preamble.empty(); }
 };
 
 /// Begins to connect; the handler's on_connected() comes when TLS is done too. `alpn` (as TlsContext::alpn_wire() makes it) is

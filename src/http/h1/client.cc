@@ -33,7 +33,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
     CHECK(exchange_ == nullptr && !done_for_);
     exchange_ = &events;
     reading_ = Reading::kHead;
-    request_ended_ = response_ended_ = head_request_ = connect_request_ = false;
+    request_ended_ = response_ended_ = head_request_ = connect_request_ = carried_ = tunnel_open_ = false;
     informational_ = 0;
     paused_ = false;
     return *this;
@@ -47,6 +47,8 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
     if (exchange_ != nullptr && std::exchange(room_wanted_, false)) exchange_->on_room();
   }
   Protocol protocol() const override { return Protocol::kHttp11; }
+  void carry_tunnel() override { carried_ = true; }
+  bool carries_tunnel() const override { return exchange_ != nullptr && connect_request_ && tunnel_open_; }
 
  private:
   enum class Reading : uint8_t { kHead, kBody, kDone };
@@ -102,6 +104,8 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   bool head_request_ = false;
   bool connect_request_ = false;
   bool upgrade_request_ = false;
+  bool carried_ = false;      // the user says that it is a tunnel
+  bool tunnel_open_ = false;  // what follows the response's head is no message
   bool request_ended_ = false;
   bool response_ended_ = false;
   bool done_for_ = false;  // takes no further request
@@ -139,7 +143,9 @@ void Http1Client::process(std::string_view bytes) {
 
 size_t Http1Client::read_head(std::string_view bytes) {
   size_t size = 0;
-  switch (head_finder_.look(bytes, kMaxResponseHeadBytes, size)) {
+  const size_t most =
+      limits_.max_response_headers_kb == 0 ? kMaxResponseHeadBytes : size_t{limits_.max_response_headers_kb} * 1024;
+  switch (head_finder_.look(bytes, most, size)) {
     case h1::HeadFinder::Verdict::kComplete:
       break;
     case h1::HeadFinder::Verdict::kTooLarge:
@@ -187,7 +193,7 @@ void Http1Client::take_head() {
   if (!keep) done_for_ = true;
 
   if (status == 101 || (connect_request_ && status >= 200 && status < 300)) {
-    done_for_ = true;
+    done_for_ = tunnel_open_ = true;
     body_.begin(h1::BodyReader::Kind::kUntilEnd, 0);
   } else if (head_request_ || status == 204 || status == 304 || (facts_.has_content_length && facts_.content_length == 0)) {
     end_response().on_headers(true);
@@ -217,6 +223,7 @@ size_t Http1Client::read_body(std::string_view bytes) {
   }
   StreamEvents& exchange = end_response();
   if (step.trailers) {
+    exchange.traffic.received.headers += h1::counted_size(exchange.incoming_trailers());
     exchange.on_trailers();
   } else {
     exchange.on_body(step.body, true);
@@ -259,12 +266,12 @@ void Http1Client::receive_end() {
     broken(kCutOff);
     return;
   }
-  if (exchange_ != nullptr && reading_ == Reading::kBody && body_.kind() == h1::BodyReader::Kind::kUntilEnd) {
+  if (exchange_ != nullptr && reading_ == Reading::kBody && body_.kind() == h1::BodyReader::Kind::kUntilEnd && !tunnel_open_) {
     end_response().on_body({}, true);
     close_stream();
     return;
   }
-  if (exchange_ != nullptr && reading_ == Reading::kBody) {
+  if (exchange_ != nullptr && reading_ == Reading::kBody && !tunnel_open_) {
     broken(kCutOff);
     return;
   }
@@ -296,7 +303,8 @@ void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
     framing_ = h1::Framing::kChunked;
     framing_line = "transfer-encoding: chunked\r\n";
   }
-  count_sent(h1::write_request_head(connection_.out(), headers, framing_line, options_.proper_case));
+  count_sent(
+      h1::write_request_head(connection_.out(), headers, framing_line, options_.proper_case, options_.send_fully_qualified_url));
   connection_.want_flush();
   request_ended_ = end_stream;
 }
@@ -304,12 +312,12 @@ void Http1Client::send_headers(const HeaderMap& headers, bool end_stream) {
 void Http1Client::send_body(std::string_view bytes, bool end_stream) {
   count_sent({h1::write_body(connection_, bytes, framing_), 0});
   if (!end_stream) return;
-  if (connect_request_) connection_.finish();  // nothing else could tell where a tunnel's bytes end
   if (framing_ == h1::Framing::kChunked) {
     connection_.out().append(h1::kLastChunk);
     count_sent({h1::kLastChunk.size(), 0});
     connection_.want_flush();
   }
+  if (connect_request_ || carried_) connection_.finish();  // nothing else could tell where a tunnel's bytes end
   request_ended_ = true;
 }
 

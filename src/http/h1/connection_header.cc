@@ -41,6 +41,24 @@ Fate remove_named(HeaderMap& headers, std::string_view name) {
 
 }  // namespace
 
+void ignore_upgrades(HeaderMap& headers, HeadFacts& facts, const std::function<bool(std::string_view)>& ignored) {
+  std::string_view left;
+  bool any = false;
+  for (std::string_view rest = headers.get(HeaderId::kUpgrade); !rest.empty();) {
+    const std::string_view token = next_token(rest);
+    if (token.empty()) continue;
+    if (ignored(token)) {
+      any = true;
+    } else {
+      left = left.empty() ? token : headers.arena().join(left, ",", token);
+    }
+  }
+  if (!any) return;
+  if (!left.empty()) return headers.set(HeaderId::kUpgrade, left);
+  headers.remove(HeaderId::kUpgrade);
+  facts.connection_upgrade = false;
+}
+
 std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& facts) {
   if (!headers.has(HeaderId::kConnection)) return std::nullopt;
   if (facts.connection_upgrade && headers.has(HeaderId::kUpgrade)) {

@@ -126,6 +126,20 @@ TEST_F(Http1ServerTest, TrailersAreKeptIfAskedForAndElseOnlyChecked) {
   EXPECT_TRUE(last().ended);
 }
 
+TEST_F(Http1ServerTest, WhatAnExchangeCostsIsCounted) {
+  options.enable_trailers = true;
+  const std::string request = "POST / HTTP/1.1\r\nHost:  a \r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\n";
+  receive(request.substr(0, 10));
+  receive(request.substr(10));
+  answer(last(), 200, "hello");
+  const StreamTraffic& traffic = last().traffic;
+  EXPECT_EQ(traffic.received.wire, request.size());
+  EXPECT_EQ(traffic.received.headers, (4 + 1 + 3) + (17 + 7 + 3) + (1 + 1 + 3));
+  EXPECT_EQ(traffic.received.decompressed, (4 + 1 + 3) + (17 + 7 + 3));
+  EXPECT_EQ(traffic.sent.headers, std::string_view("content-length: 5\r\n").size());
+  EXPECT_EQ(traffic.sent.wire, std::string_view("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").size());
+}
+
 TEST_F(Http1ServerTest, ThePipelinedRequestWaitsForTheAnswerToTheFirst) {
   receive("GET /1 HTTP/1.1\r\nhost: a\r\n\r\nGET /2 HTTP/1.1\r\nhost: a\r\n\r\n");
   ASSERT_EQ(exchanges.size(), 1u);
@@ -176,6 +190,14 @@ TEST_F(Http1ServerTest, AnAnswerBeforeTheEndOfTheRequestEndsTheConnection) {
   connection.take_sent();
   EXPECT_TRUE(codec->wants_close());
   EXPECT_TRUE(last().complete);
+}
+
+TEST_F(Http1ServerTest, TheBeginningOfARequestIsOneThatWasCutOff) {
+  receive("GET / HT");
+  codec->receive_end();
+  ASSERT_EQ(exchanges.size(), 1u);
+  EXPECT_EQ(last().reset, Reset::kConnectionTermination);
+  EXPECT_EQ(last().traffic.received.wire, 8u);
 }
 
 TEST_F(Http1ServerTest, AClientThatGoesAwayResetsItsExchange) {

@@ -222,6 +222,7 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
 
   if (lines.hosts_seen) headers.set_pseudo(HeaderId::kAuthority, lines.host);
   if (!connect) {
+    if (options.ignores_upgrade && facts.connection_upgrade) ignore_upgrades(headers, facts, options.ignores_upgrade);
     if (auto error = settle_connection(headers, facts)) return error;
   }
   if (auto error = resolve_target(line.target, line.method, options, headers)) return error;
@@ -270,6 +271,12 @@ char* copy_head(HeaderMap& headers, std::string_view head) {
   std::memcpy(copy, head.data(), head.size());
   std::memset(copy + head.size(), 0, kHeadPadding);
   return copy;
+}
+
+size_t counted_size(const HeaderMap& lines) {
+  size_t size = 0;
+  for (const Header& line : lines) size += line.name.size() + line.value.size() + 3;
+  return size;
 }
 
 void keep_spelling(HeaderMap& headers, std::string_view head, const Http1Options& options) {

@@ -42,6 +42,9 @@ class HeadFinder {
 /// A copy that may be parsed, in memory that lives as long as `headers`.
 char* copy_head(HeaderMap& headers, std::string_view head);
 
+/// What lines are counted as, in bytes: each its name, its value and three more.
+size_t counted_size(const HeaderMap& lines);
+
 /// Notes in `headers` how the names of a head are written (Http1Options::preserve_case), before it is parsed. Lines that are no
 /// header lines are passed over.
 void keep_spelling(HeaderMap& headers, std::string_view head, const Http1Options& options);

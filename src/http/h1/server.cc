@@ -240,9 +240,7 @@ size_t Http1Server::read_body(std::string_view bytes) {
   }
   if (step.end) reading_ = Reading::kWait;
   if (step.trailers) {
-    for (const Header& line : exchange_->incoming_trailers()) {
-      exchange_->traffic.received.headers += line.name.size() + line.value.size() + 3;
-    }
+    exchange_->traffic.received.headers += h1::counted_size(exchange_->incoming_trailers());
     exchange_->on_trailers();
   } else if (!step.body.empty() || step.end) {
     exchange_->on_body(step.body, step.end);

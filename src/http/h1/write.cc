@@ -171,17 +171,25 @@ std::string_view reason_phrase(int status) {
   return "Unknown";
 }
 
-Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case) {
+Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case,
+                           bool absolute) {
   const std::string_view method = headers.method();
   const std::string_view authority = headers.authority();
   const bool connect = method == "CONNECT" && headers.protocol().empty();
   const std::string_view target = connect ? authority : headers.path();
   constexpr size_t kFixed = 14;  // " ", " HTTP/1.1" CRLF, and the empty line
-  const size_t bound = method.size() + target.size() + authority.size() + framing_line.size() + 32 + lines_size(headers);
+  const std::string_view scheme = absolute && !connect ? headers.scheme() : std::string_view();
+  const size_t prefix = scheme.empty() ? 0 : scheme.size() + 3 + authority.size();
+  const size_t bound = method.size() + prefix + target.size() + authority.size() + framing_line.size() + 32 + lines_size(headers);
   const NameStyle style(headers, proper_case);
   const size_t all = write_reserved(out, bound, [&](Pen& pen) {
     pen.text(method);
     pen.text(" ");
+    if (prefix != 0) {
+      pen.text(scheme);
+      pen.text("://");
+      pen.text(authority);
+    }
     pen.text(target);
     pen.text(" HTTP/1.1\r\n");
     if (headers.has_pseudo(HeaderId::kAuthority)) pen.line({"host", authority, HeaderId::kHost}, style);
@@ -189,7 +197,7 @@ Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string
     pen.made_line(framing_line, style);
     pen.text("\r\n");
   });
-  return {all, all - method.size() - target.size() - kFixed};
+  return {all, all - method.size() - prefix - target.size() - kFixed};
 }
 
 Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,

@@ -22,7 +22,9 @@ struct Written {
   size_t all = 0;
   size_t lines = 0;
 };
-Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case);
+/// `absolute`: the target in absolute form (RFC 9112 §3.2.2).
+Written write_request_head(ByteQueue& out, const HeaderMap& headers, std::string_view framing_line, bool proper_case,
+                           bool absolute = false);
 Written write_response_head(ByteQueue& out, const HeaderMap& headers, Protocol version, std::string_view connection_line,
                             std::string_view framing_line, bool proper_case);
 Written write_trailers(ByteQueue& out, const HeaderMap& trailers);

@@ -274,6 +274,7 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
   }
   if (self.server() || stream.answered_) {
     self.stats_.trailers.add();
+    stream.events_->traffic.received.decompressed += stream.events_->incoming_trailers().byte_size();
     stream.receive_trailers();
     return true;
   }

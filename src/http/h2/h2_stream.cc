@@ -67,6 +67,7 @@ void H2Stream::send_body(std::string_view bytes, bool end_stream) {
 void H2Stream::send_trailers(const HeaderMap& trailers) {
   FieldList fields;
   fields.add_trailers(trailers);
+  if (events_ != nullptr) events_->traffic.sent.decompressed += trailers.byte_size();
   if (fields.size() == 0) {
     send_body({}, true);
     return;
