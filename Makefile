@@ -35,6 +35,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/staples.py
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
 	@SUT=$(SUT) spec/prometheus.py
+	@$(if $(filter weir,$(SUT)),spec/testssl.py,true)
 	@$(if $(filter weir,$(SUT)),spec/page.py,true)
 
 DIFFERENTIAL_ARGS ?= --configs 10

@@ -58,7 +58,9 @@ TEST(ProxyProtocolTest, WhatIsWrittenIsReadBack) {
       EXPECT_EQ(header.size, bytes.size());
       EXPECT_EQ(header.source->text(), source.text());
       EXPECT_EQ(header.destination->text(), destination.text());
-      if (header.version == 2) EXPECT_EQ(header.tlvs, tlvs);
+      if (header.version == 2) {
+        EXPECT_EQ(header.tlvs, tlvs);
+      }
     }
   }
   ProxyHeader header;
