@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/stream.h"
 #include "loop/event_loop.h"
@@ -33,6 +35,8 @@ struct Http1Options {
   std::function<bool(std::string_view)> ignores_upgrade;
 };
 
+constexpr size_t kMostSettings = 32;  // that we announce beside those of fields
+
 /// Limits and choices of HTTP/2 (Http2ProtocolOptions); the defaults are Envoy's.
 struct Http2Options {
   uint32_t hpack_table_size = 4096;
@@ -51,6 +55,7 @@ struct Http2Options {
   int64_t ping_timeout_ms = 0;
   double ping_jitter_percent = 15;
   int64_t ping_after_idle_ms = 0;  // client: before a request on a connection that heard nothing for so long
+  std::vector<std::pair<uint16_t, uint32_t>> more_settings;  // SETTINGS that have no field here, at most kMostSettings
 };
 
 struct CodecLimits {

@@ -1,5 +1,8 @@
 #include "http/options_config.h"
 
+#include <map>
+#include <string>
+
 #include "config/duration.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
@@ -31,8 +34,65 @@ Http1Options read_http1_options(const core::Http1ProtocolOptions& options, bool 
   return result;
 }
 
-Http2Options read_http2_options(const core::Http2ProtocolOptions& options, bool keep_open) {
+namespace {
+
+/// What is wrong with announcing `value` (RFC 9113 §6.5.2, RFC 8441, RFC 9218), in words; "" if nothing is.
+std::string_view fault_of_setting(const core::Http2ProtocolOptions& options, uint32_t id, uint32_t value) {
+  const auto twice = [](bool named) { return named ? "this setting has a field of its own, which is given, too" : ""; };
+  switch (id) {
+    case 1:
+      return twice(options.has_hpack_table_size());
+    case 2:
+      return value == 0 ? "" : "nothing is pushed, so it cannot be promised";
+    case 3:
+      return twice(options.has_max_concurrent_streams());
+    case 4:
+      return twice(options.has_initial_stream_window_size());
+    case 5:
+      return value >= 16384 && value < 1 << 24 ? "" : "the size of frames is from 16384 to 16777215";
+    case 8:
+      return "this setting is allow_connect";
+    case 9:
+      return value <= 1 ? "" : "this setting is 0 or 1";
+    default:
+      return "";
+  }
+}
+
+void read_settings(const core::Http2ProtocolOptions& options, const config::FieldPath& at, config::Diagnostics& diagnostics,
+                   Http2Options& result) {
+  const config::FieldPath list{&at, "custom_settings_parameters"};
+  std::map<uint16_t, uint32_t> settings;
+  for (int i = 0; i < options.custom_settings_parameters_size(); ++i) {
+    const auto& from = options.custom_settings_parameters(i);
+    const config::FieldPath item{&list, {}, i};
+    const uint32_t id = from.identifier().value(), value = from.value().value();
+    if (const std::string_view fault = fault_of_setting(options, id, value); !fault.empty()) {
+      diagnostics.error({{}, item.text(), std::string(fault), "remove it"});
+      continue;
+    }
+    const auto [known, added] = settings.emplace(static_cast<uint16_t>(id), value);
+    if (!added && known->second != value) {
+      diagnostics.error({{}, item.text(), "setting " + std::to_string(id) + " has two values", "remove one"});
+    }
+    if (id == 1 || id == 3 || id == 4) {
+      diagnostics.warning({{}, item.text(), "this setting has a field of its own, whose default is announced", "use the field"});
+    }
+  }
+  for (const uint16_t named : {1, 3, 4}) settings.erase(named);
+  if (settings.size() > kMostSettings) {
+    diagnostics.error({{}, list.text(), "there are more than " + std::to_string(kMostSettings) + " settings", "remove some"});
+    return;
+  }
+  result.more_settings.assign(settings.begin(), settings.end());
+}
+
+}  // namespace
+
+Http2Options read_http2_options(const core::Http2ProtocolOptions& options, const config::FieldPath& at,
+                                config::Diagnostics& diagnostics, bool keep_open) {
   Http2Options result;
+  read_settings(options, at, diagnostics, result);
   const auto take = [](bool given, const google::protobuf::UInt32Value& value, uint32_t& into) {
     if (given) into = value.value();
   };
@@ -80,7 +140,9 @@ void declare_protocol_options(config::SupportTable& table) {
                "max_consecutive_inbound_frames_with_empty_payload", "max_inbound_priority_frames_per_stream",
                "max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging",
                "override_stream_error_on_invalid_http_message", "connection_keepalive"})
+      .fields({"custom_settings_parameters"})
       .harmless({"allow_metadata", "max_metadata_size", "use_oghttp2_codec"});
+  table.message<core::Http2ProtocolOptions::SettingsParameter>().all_fields();
   table.message<core::KeepaliveSettings>().all_fields();
   table.message<envoy::type::v3::Percent>().all_fields();
   table.message<core::HttpProtocolOptions>().fields({"idle_timeout", "max_connection_duration", "max_headers_count",

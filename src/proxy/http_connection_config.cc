@@ -1,4 +1,5 @@
 // The configuration of the HTTP connection manager.
+#include "base/text.h"
 #include "config/duration.h"
 #include "config/schema.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
@@ -9,6 +10,7 @@
 #include "http/options_config.h"
 #include "net/cidr_config.h"
 #include "proxy/access_logs_config.h"
+#include "proxy/http_filters_config.h"
 #include "proxy/listener_config.h"
 #include "proxy/local_reply_config.h"
 #include "proxy/request_options_config.h"
@@ -76,7 +78,10 @@ class Reader {
     if (from_.codec_type() == HttpConnectionManager::HTTP1) spec_->codec = CodecKind::kHttp1;
     if (from_.codec_type() == HttpConnectionManager::HTTP2) spec_->codec = CodecKind::kHttp2;
     spec_->http1 = http::read_http1_options(from_.http_protocol_options(), from_.stream_error_on_invalid_http_message().value());
-    spec_->http2 = http::read_http2_options(from_.http2_protocol_options(), from_.stream_error_on_invalid_http_message().value());
+    const size_t errors = diagnostics_.errors().size();
+    spec_->http2 = http::read_http2_options(from_.http2_protocol_options(), FieldPath{&at_, "http2_protocol_options"},
+                                            diagnostics_, from_.stream_error_on_invalid_http_message().value());
+    good_ = good_ && diagnostics_.errors().size() == errors;
     ignored_upgrades();
     spec_->tells_upstreams_of_client =
         !from_.has_add_proxy_protocol_connection_state() || from_.add_proxy_protocol_connection_state().value();
@@ -211,73 +216,27 @@ class Reader {
                             "end the list with envoy.filters.http.router"});
       return;
     }
-    const int last = from_.http_filters_size() - 1;
-    for (int i = 0; i <= last; ++i) {
-      const v3::HttpFilter& filter = from_.http_filters(i);
-      const FieldPath item{&list, {}, i};
-      if (filter.has_config_discovery() && context_.find_filter != nullptr) {
-        dynamic_filter(filter, item, i == last);
-        continue;
+    HttpFilterList read;
+    good_ &= read_http_filters(from_.http_filters(), list, from_.stat_prefix(), context_, diagnostics_, read);
+    spec_->suppress_envoy_headers = read.suppress_envoy_headers;
+    spec_->dynamic_stats = read.dynamic_stats;
+    spec_->filters = std::move(read.filters);
+    upgrade_filters();
+  }
+
+  void upgrade_filters() {
+    const FieldPath upgrades{&at_, "upgrade_configs"};
+    for (int i = 0; i < from_.upgrade_configs_size(); ++i) {
+      const HttpConnectionManager::UpgradeConfig& upgrade = from_.upgrade_configs(i);
+      if (upgrade.filters().empty()) continue;
+      const FieldPath item{&upgrades, {}, i}, list{&item, "filters"};
+      HttpFilterList read;
+      good_ &= read_http_filters(upgrade.filters(), list, from_.stat_prefix(), context_, diagnostics_, read);
+      if (read.suppress_envoy_headers != spec_->suppress_envoy_headers || read.dynamic_stats != spec_->dynamic_stats) {
+        wrong(list, "the router of an upgrade can only be like that of http_filters yet", "give it the same options");
       }
-      if (!filter.has_typed_config()) {
-        wrong(FieldPath{&item, "typed_config"}, "the filter " + config::quoted(filter.name()) + " has no configuration",
-              "the @type of typed_config chooses the filter");
-        continue;
-      }
-      const bool terminal = filter.typed_config().Is<Router>();
-      if (terminal != (i == last)) {
-        wrong(item,
-              terminal ? "the router ends every chain of filters, but others follow it"
-                       : "the last filter must be the router, but " + config::quoted(filter.name()) + " is not",
-              "put envoy.filters.http.router last");
-      } else if (terminal) {
-        router(filter, item);
-      } else {
-        http_filter(filter, item);
-      }
+      spec_->upgrade_filters.push_back({lower(upgrade.upgrade_type()), std::move(read.filters)});
     }
-  }
-
-  void router(const v3::HttpFilter& filter, const FieldPath& item) {
-    if (filter.disabled()) return wrong(FieldPath{&item, "disabled"}, "the router cannot be disabled", "remove it");
-    Router router;
-    filter.typed_config().UnpackTo(&router);
-    spec_->suppress_envoy_headers = router.suppress_envoy_headers();
-    spec_->dynamic_stats = !router.has_dynamic_stats() || router.dynamic_stats().value();
-  }
-
-  void dynamic_filter(const v3::HttpFilter& filter, const FieldPath& item, bool last) {
-    if (last) {
-      return wrong(item, "the last filter must be the router, which stands here and not elsewhere",
-                   "put envoy.filters.http.router last");
-    }
-    const FieldPath discovery{&item, "config_discovery"};
-    filter::FilterFactoryPtr factory =
-        context_.find_filter(filter.config_discovery(), filter.name(), filter_context(), discovery, diagnostics_);
-    good_ = good_ && factory != nullptr;
-    if (factory != nullptr) spec_->filters.push_back({filter.name(), std::move(factory), filter.disabled()});
-  }
-
-  filter::FilterContext filter_context() const {
-    return {.stats = context_.stats.all(),
-            .runtime = context_.runtime,
-            .stat_prefix = "http." + from_.stat_prefix() + ".",
-            .service_cluster = context_.service_cluster};
-  }
-
-  void http_filter(const v3::HttpFilter& filter, const FieldPath& item) {
-    const FieldPath typed_config{&item, "typed_config"};
-    const filter::CatalogEntry* entry = filter::find_filter(filter.typed_config().type_url());
-    if (entry == nullptr) {
-      return wrong(typed_config,
-                   "there is no HTTP filter with the configuration " + config::quoted(filter.typed_config().type_url()));
-    }
-    filter::FilterFactoryPtr factory = entry->read(filter.typed_config(), typed_config, filter_context(), diagnostics_);
-    if (factory == nullptr) {
-      good_ = false;
-      return;
-    }
-    spec_->filters.push_back({filter.name(), std::move(factory), filter.disabled()});
   }
 
   void routes() {
@@ -356,8 +315,8 @@ void declare_http_connections(config::SupportTable& table) {
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request", "access_log_options"})
-      .harmless(
-          {"tracing", "http3_protocol_options", "append_local_overload", "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
+      .harmless({"tracing", "http3_protocol_options", "path_normalization_options", "append_local_overload",
+                 "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
   table.message<HttpConnectionManager::HcmAccessLogOptions>()
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request"})
       .harmless({"flush_log_on_tunnel_successfully_established"});

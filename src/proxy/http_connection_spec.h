@@ -32,6 +32,12 @@ struct ConfiguredFilter {
   bool disabled = false;  // unless a route says something to it
 };
 
+/// The filters of requests that switch to another protocol.
+struct UpgradeFilters {
+  std::string type;  // lower case
+  std::vector<ConfiguredFilter> filters;
+};
+
 /// Times are in milliseconds; 0 means off. The defaults are Envoy's.
 struct HttpConnectionSpec {
   std::string stat_prefix;
@@ -90,10 +96,11 @@ struct HttpConnectionSpec {
 
   /// Where the route table comes from: fixed, or replaced while running (RDS).
   std::shared_ptr<route::TableSource> routes;
-  std::shared_ptr<route::ScopeSource> scopes;  // if there are no `routes`: each request has a table by its key
-  std::vector<ConfiguredFilter> filters;       // without the router, which is the pipeline itself
-  bool tells_upstreams_of_client = true;       // those that want a PROXY header
-  bool suppress_envoy_headers = false;         // Router.suppress_envoy_headers
+  std::shared_ptr<route::ScopeSource> scopes;   // if there are no `routes`: each request has a table by its key
+  std::vector<ConfiguredFilter> filters;        // without the router, which is the pipeline itself
+  std::vector<UpgradeFilters> upgrade_filters;  // of upgrades that have their own
+  bool tells_upstreams_of_client = true;        // those that want a PROXY header
+  bool suppress_envoy_headers = false;          // Router.suppress_envoy_headers
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
   bool log_new_requests = false;  // also when a request has been routed, not only at its end
   int64_t log_interval_ms = 0;    // also again and again while it lasts; 0: not

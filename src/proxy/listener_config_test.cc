@@ -219,6 +219,20 @@ TEST_F(ListenerConfig, WhatCannotWorkIsRefusedWithItsPath) {
       {with_filter(http("upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WebSocket}]")),
        "typed_config.upgrade_configs[1].upgrade_type: "},
       {with_filter("{name: envoy.filters.network.tcp_proxy}"), "filter_chains[0].filters[0].typed_config: "},
+      {with_filter(http("http2_protocol_options: {custom_settings_parameters: [{identifier: 2, value: 1}]}")),
+       "typed_config.http2_protocol_options.custom_settings_parameters[0]: "},
+      {with_filter(http("http2_protocol_options: {custom_settings_parameters: [{identifier: 5, value: 100}]}")),
+       "typed_config.http2_protocol_options.custom_settings_parameters[0]: "},
+      {with_filter(http("http2_protocol_options: {custom_settings_parameters: [{identifier: 8, value: 1}]}")),
+       "typed_config.http2_protocol_options.custom_settings_parameters[0]: "},
+      {with_filter(
+           http("http2_protocol_options: {max_concurrent_streams: 5, custom_settings_parameters: [{identifier: 3, value: 5}]}")),
+       "typed_config.http2_protocol_options.custom_settings_parameters[0]: "},
+      {with_filter(http(
+           "http2_protocol_options: {custom_settings_parameters: [{identifier: 99, value: 1}, {identifier: 99, value: 2}]}")),
+       "typed_config.http2_protocol_options.custom_settings_parameters[1]: "},
+      {with_filter(http("upgrade_configs: [{upgrade_type: websocket, filters: [{name: a}]}]")),
+       "typed_config.upgrade_configs[0].filters[0].typed_config: "},
   };
   for (const auto& [yaml, expected] : cases) {
     const std::string text = complaint(yaml);

@@ -48,6 +48,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   last_activity_ = info.start;
   idle_limit_ms_ = spec.stream_idle_timeout_ms;
   flushing_ = false;
+  configured_ = &spec.filters;
   if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   if (spec.request_timeout_ms > 0) {
     request_timer_ = loop::Timer::make<&Pipeline::on_request_timeout>(worker_.loop().timers(), *this);
@@ -194,19 +195,21 @@ Pipeline::Next Pipeline::find_route() {
       return reply_and_go_on(403, "", "upgrade_failed");
     }
     tunnel_ = true;
+    configured_ = &filters_for_upgrade(request_headers_, spec);
     stats.downstream_cx_upgrades_total.add();
     stats.downstream_cx_upgrades_active.add();
   } else if ((upgrade_ || request_headers_.method() == "CONNECT") && may_upgrade(request_headers_, spec, nullptr)) {
     // As Envoy counts, though there is nowhere to go.
     stats.downstream_cx_upgrades_total.add();
+    configured_ = &filters_for_upgrade(request_headers_, spec);
   }
-  if (!spec.filters.empty()) make_filters();
+  if (!configured_->empty()) make_filters();
   return Next::kGoOn;
 }
 
 /// Those that the request's way does not switch off.
 void Pipeline::make_filters() {
-  const std::vector<ConfiguredFilter>& configured = connection_->spec().filters;
+  const std::vector<ConfiguredFilter>& configured = *configured_;
   filters_ = memory_.allocate_array<filter::Filter*>(configured.size());
   filter_count_ = 0;
   const auto& [table, match, choice] = selection_;

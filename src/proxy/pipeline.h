@@ -204,7 +204,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   uint64_t random_value_ = 0;
   const RedirectStep* redirects_ = nullptr;
 
-  filter::Filter** filters_ = nullptr;  // in the arena, one for each of the connection manager's
+  const std::vector<ConfiguredFilter>* configured_ = nullptr;  // the connection manager's, or those of an upgrade
+  filter::Filter** filters_ = nullptr;                         // in the arena, one for each of configured_
   size_t filter_count_ = 0;
   Lane request_lane_, response_lane_;
 

@@ -127,7 +127,7 @@ void Pipeline::set_reply_body(std::string_view body) {
   request_dropped_ = true;
   if (request_lane_.holds != 0) hold(request_lane_, ~uint64_t{0}, false);
   response_lane_.clear();
-  if (filters_ == nullptr && !connection_->spec().filters.empty()) make_filters();  // they see every answer
+  if (filters_ == nullptr && !configured_->empty()) make_filters();  // they see every answer
   step_ = Step::kResponseFilters;
 }
 

@@ -8,6 +8,7 @@
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
 #include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
+#include "filter/catalog.h"
 #include "net/cidr_config.h"
 
 namespace weir::proxy {
@@ -194,7 +195,9 @@ void declare_request_options(config::SupportTable& table) {
                "proxy_status_config", "path_with_escaped_slashes_action", "upgrade_configs"})
       .extensions("original_ip_detection_extensions", kDetections)
       .extensions("early_header_mutation_extensions", kEarlyMutations);
-  table.message<HttpConnectionManager::UpgradeConfig>().fields({"upgrade_type", "enabled"});
+  table.message<HttpConnectionManager::UpgradeConfig>()
+      .fields({"upgrade_type", "enabled"})
+      .extensions("filters", filter::kHttpFilters);
   table.message<HttpConnectionManager::ProxyStatusConfig>().all_fields();
   table.extension<Xff>(kDetections, "envoy.http.original_ip_detection.xff").all_fields();
   table.message<XffTrustedCidrs>().all_fields();

@@ -194,10 +194,21 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   return std::nullopt;
 }
 
+std::string_view upgrade_type(const HeaderMap& request) {
+  return request.method() == "CONNECT" ? kConnect : request.get(HeaderId::kUpgrade);
+}
+
 }  // namespace
 
 bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
+}
+
+const std::vector<ConfiguredFilter>& filters_for_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec) {
+  for (const UpgradeFilters& own : spec.upgrade_filters) {
+    if (iequals(own.type, upgrade_type(request))) return own.filters;
+  }
+  return spec.filters;
 }
 
 const route::UpgradeConfig* terminates_connect(const HeaderMap& request, const route::Route& route) {
@@ -211,7 +222,7 @@ const route::UpgradeConfig* terminates_connect(const HeaderMap& request, const r
 }
 
 bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route) {
-  const std::string_view type = request.method() == "CONNECT" ? kConnect : request.get(HeaderId::kUpgrade);
+  const std::string_view type = upgrade_type(request);
   const auto listed = [type](const std::vector<route::UpgradeConfig>& upgrades) -> std::optional<bool> {
     for (const route::UpgradeConfig& upgrade : upgrades) {
       if (iequals(upgrade.type, type)) return upgrade.enabled;

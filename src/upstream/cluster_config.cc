@@ -384,12 +384,19 @@ class Reader {
       spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
     }
     spec_->http1 = http::read_http1_options(from_.http_protocol_options());
-    spec_->http2 = http::read_http2_options(from_.http2_protocol_options());
+    spec_->http2 = http2_options(from_.http2_protocol_options(), at_);
     if (from_.protocol_selection() == Cluster::USE_DOWNSTREAM_PROTOCOL) {
       spec_->protocol = UpstreamProtocol::kAsDownstream;
     } else if (from_.has_http2_protocol_options()) {
       spec_->protocol = UpstreamProtocol::kHttp2;
     }
+  }
+
+  http::Http2Options http2_options(const core::Http2ProtocolOptions& options, const FieldPath& at) {
+    const size_t errors = diagnostics_.errors().size();
+    http::Http2Options result = http::read_http2_options(options, FieldPath{&at, "http2_protocol_options"}, diagnostics_);
+    good_ = good_ && diagnostics_.errors().size() == errors;
+    return result;
   }
 
   void typed_protocol(const HttpOptions& options, const FieldPath& at) {
@@ -401,13 +408,13 @@ class Reader {
       }
       spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
     }
-    const auto take = [this](const auto& from) {
+    const auto take = [&](const auto& from, std::string_view name) {
       spec_->http1 = http::read_http1_options(from.http_protocol_options());
-      spec_->http2 = http::read_http2_options(from.http2_protocol_options());
+      spec_->http2 = http2_options(from.http2_protocol_options(), FieldPath{&at, name});
     };
     switch (options.upstream_protocol_options_case()) {
       case HttpOptions::kExplicitHttpConfig: {
-        take(options.explicit_http_config());
+        take(options.explicit_http_config(), "explicit_http_config");
         if (options.explicit_http_config().has_http2_protocol_options()) spec_->protocol = UpstreamProtocol::kHttp2;
         const FieldPath path{&at, "explicit_http_config"};
         if (options.explicit_http_config().has_http3_protocol_options()) {
@@ -416,11 +423,11 @@ class Reader {
         break;
       }
       case HttpOptions::kUseDownstreamProtocolConfig:
-        take(options.use_downstream_protocol_config());
+        take(options.use_downstream_protocol_config(), "use_downstream_protocol_config");
         spec_->protocol = UpstreamProtocol::kAsDownstream;
         break;
       case HttpOptions::kAutoConfig:
-        take(options.auto_config());
+        take(options.auto_config(), "auto_config");
         spec_->protocol = UpstreamProtocol::kByAlpn;
         break;
       case HttpOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET:

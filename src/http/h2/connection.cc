@@ -1,6 +1,7 @@
 // Bytes in, frames out, and the end of an HTTP/2 connection; the lives of its streams are in connection_streams.cc.
 #include "http/h2/connection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -65,14 +66,20 @@ void Connection::start() {
   const auto create = server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   CHECK(create(&session_, Callbacks::table(), this, made, &memory) == 0);
 
-  // In Envoy's order, and like Envoy also where they say what goes without saying.
-  nghttp2_settings_entry settings[5];
+  // By their numbers, as in Envoy, and like Envoy also where they say what goes without saying.
+  nghttp2_settings_entry settings[5 + kMostSettings];
   size_t count = 0;
   settings[count++] = {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options_.hpack_table_size};
   if (!server()) settings[count++] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
   settings[count++] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams};
   settings[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.initial_stream_window_size};
   settings[count++] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, options_.allow_connect};
+  if (!options_.more_settings.empty()) {
+    for (const auto& [id, value] : options_.more_settings) {
+      if (server() || id != NGHTTP2_SETTINGS_ENABLE_PUSH) settings[count++] = {id, value};
+    }
+    std::ranges::stable_sort(settings, settings + count, {}, &nghttp2_settings_entry::settings_id);
+  }
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, count);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(options_.initial_connection_window_size));

@@ -39,6 +39,16 @@ TEST(H2Wire, TheGreetingIsSettingsAndAConnectionWindow) {
   EXPECT_EQ(count(peer.greeting, kSettings), 2) << "ours, and the acknowledgement of theirs";
 }
 
+TEST(H2Wire, SettingsWithoutAFieldStandInTheirPlaces) {
+  Http2Options options;
+  options.more_settings = {{0, 3}, {5, 20000}, {0xfe03, 7}};
+  RawPeer peer(options);
+  EXPECT_EQ(peer.greeting.at(0).payload, std::string("\0\0", 2) + number(3) + std::string("\0\1", 2) + number(4096) +
+                                             std::string("\0\3", 2) + number(1024) + std::string("\0\4", 2) +
+                                             number(16 * 1024 * 1024) + std::string("\0\5", 2) + number(20000) +
+                                             std::string("\0\x8", 2) + number(0) + std::string("\xfe\3", 2) + number(7));
+}
+
 uint32_t goaway_code(const std::vector<Frame>& all) {
   for (const Frame& one : all) {
     if (one.type == kGoaway && one.payload.size() >= 8) return static_cast<unsigned char>(one.payload[7]);
