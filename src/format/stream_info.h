@@ -107,6 +107,7 @@ struct ConnectionInfo {
   std::string_view filter_chain_name;
   const StaticMetadata* listener_metadata = nullptr;  // of its listener
   bool tls = false;
+  bool proxied = false;                            // a PROXY header came first
   bool client_told = true;                         // to upstreams that want to know for whom we connect
   std::shared_ptr<const net::TlsInfo> tls_info;    // null on a plain connection
   std::shared_ptr<const ConnectionExtras> extras;  // null without

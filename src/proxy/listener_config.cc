@@ -8,6 +8,7 @@
 #include "config/schema.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -25,6 +26,7 @@ namespace core = envoy::config::core::v3;
 namespace v3 = envoy::config::listener::v3;
 using config::FieldPath;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::sni_cluster::v3::SniCluster;
 using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 
 namespace {
@@ -202,8 +204,13 @@ class Reader {
       chain.terminal = std::monostate();
       return;
     }
+    bool server_name_is_cluster = false;
     for (int i = 0; i + 1 < from.filters_size(); ++i) {
       const FieldPath item{&list, {}, i}, config{&item, "typed_config"};
+      if (from.filters(i).typed_config().Is<SniCluster>()) {
+        server_name_is_cluster = true;
+        continue;
+      }
       if (!is_connection_gate(from.filters(i).typed_config())) {
         return wrong(FieldPath{&list, {}, i + 1}, "nothing can follow a filter that ends its chain", "remove it");
       }
@@ -225,6 +232,7 @@ class Reader {
       filter.typed_config().UnpackTo(&proxy);
       auto tcp = read_tcp_proxy(proxy, config, context_, diagnostics_);
       good_ = good_ && tcp != nullptr;
+      if (tcp != nullptr) tcp->server_name_is_cluster = server_name_is_cluster && !proxy.has_weighted_clusters();
       chain.terminal = std::shared_ptr<const TcpProxySpec>(std::move(tcp));
     } else {
       wrong(filter.has_typed_config() ? config : item,

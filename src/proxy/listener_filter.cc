@@ -140,6 +140,7 @@ FilterResult proxy_protocol(const ListenerFilterSpec& filter, Stats& stats, std:
   }
   (header.version == 1 ? stats.v1_found : stats.v2_found).add();
   taken = header.size;
+  findings.proxied = true;
   keep_tlvs(filter, header, findings);
   if (header.source != nullptr) {
     findings.remote_address = std::move(header.source);

@@ -69,6 +69,7 @@ struct ListenerFindings {
   net::AddressPtr local_address, remote_address;  // as they are from now on
   bool destination_restored = false;              // local_address is where the client meant to go, not where it arrived
   std::string server_name;                        // lower case
+  bool proxied = false;
   std::string transport_protocol = "raw_buffer";
   std::vector<std::string> application_protocols;
   std::shared_ptr<format::ConnectionExtras> extras;  // null without

@@ -70,6 +70,7 @@ void PendingConnection::finish() {
   info_.local_address = findings_.local_address;
   info_.remote_address = findings_.remote_address;
   info_.requested_server_name = findings_.server_name;
+  info_.proxied = findings_.proxied;
   info_.extras = std::move(findings_.extras);
   stream_->pause();
   stream_->unread(std::move(bytes_));

@@ -25,6 +25,12 @@ TcpProxy::TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpP
   stream_info_.start_wall = worker.loop().wall();
   stream_info_.connection = &info_;
   if (info_.extras != nullptr) note(info_.extras->notes);
+  if (!spec_->tlvs.empty() && !info_.proxied) {
+    auto extras = std::make_shared<format::ConnectionExtras>();
+    if (info_.extras != nullptr) *extras = *info_.extras;
+    extras->tlvs = spec_->tlvs;
+    info_.extras = std::move(extras);
+  }
   downstream_.stream = stream_.get();
   stream_->set_handler(downstream_);
 }
@@ -91,6 +97,12 @@ std::optional<uint64_t> TcpProxy::hash() {
 }
 
 void TcpProxy::choose_cluster() {
+  if (spec_->server_name_is_cluster && !info_.requested_server_name.empty()) {
+    cluster_ = worker_.cluster(info_.requested_server_name);
+    criteria_ = spec_->clusters.front().criteria.get();
+    if (cluster_ != nullptr) enter_cluster();
+    return;
+  }
   uint64_t point = spec_->clusters.size() > 1 ? worker_.loop().random().below(spec_->total_weight) : 0;
   for (const TcpProxySpec::WeightedCluster& candidate : spec_->clusters) {
     if (point >= candidate.weight) {
@@ -101,7 +113,10 @@ void TcpProxy::choose_cluster() {
     criteria_ = candidate.criteria.get();
     break;
   }
-  if (cluster_ == nullptr) return;
+  if (cluster_ != nullptr) enter_cluster();
+}
+
+void TcpProxy::enter_cluster() {
   ++cluster_->users;
   stream_info_.upstream_cluster = cluster_->spec().stat_name;
   stream_info_.upstream_cluster_raw = cluster_->spec().name;

@@ -81,6 +81,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   void on_log_interval();
   void note_traffic();
   void write_log(format::LogType type);
+  void enter_cluster();
   void note(const std::vector<format::ConnectionExtras::Note>& notes);
 
   Worker& worker_;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "config/duration.h"
+#include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "format/lb_criteria_config.h"
@@ -29,6 +30,7 @@ class Reader {
   std::shared_ptr<TcpProxySpec> read() {
     spec_->stat_prefix = from_.stat_prefix();
     clusters();
+    for (const auto& tlv : from_.proxy_protocol_tlvs()) spec_->tlvs.emplace_back(static_cast<uint8_t>(tlv.type()), tlv.value());
     hash();
     times();
     attempts();
@@ -150,9 +152,11 @@ void declare_tcp_proxies(config::SupportTable& table) {
       .fields({"stat_prefix", "cluster", "weighted_clusters", "idle_timeout", "access_log", "max_connect_attempts",
                "backoff_options", "max_downstream_connection_duration", "max_downstream_connection_duration_jitter_percentage",
                "tunneling_config", "access_log_options", "access_log_flush_interval", "flush_access_log_on_connected",
-               "hash_policy", "metadata_match"})
+               "hash_policy", "metadata_match", "proxy_protocol_tlvs"})
       // The two timeouts are not implemented by Envoy either.
       .harmless({"downstream_idle_timeout", "upstream_idle_timeout"});
+  table.extension<envoy::extensions::filters::network::sni_cluster::v3::SniCluster>("envoy.filters.network",
+                                                                                    "envoy.filters.network.sni_cluster");
   table.message<envoy::type::v3::HashPolicy>().all_fields();
   table.message<envoy::type::v3::HashPolicy::SourceIp>();
   table.message<envoy::type::v3::HashPolicy::FilterState>().all_fields();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format/formatter.h"
@@ -54,6 +55,8 @@ struct TcpProxySpec {
   std::string stat_prefix;
   std::vector<WeightedCluster> clusters;  // one, or several by weight
   uint64_t total_weight = 1;
+  bool server_name_is_cluster = false;                // where the client gives one; then `clusters` is for those that do not
+  std::vector<std::pair<uint8_t, std::string>> tlvs;  // for upstreams' PROXY headers, of clients that came without one
   Hash hash = Hash::kNone;
   std::string hash_key;  // of the filter state's object
   std::optional<TunnelSpec> tunnel;
