@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "net/tls/tls_info.h"
+
 namespace weir::format {
 
 namespace {
@@ -86,6 +88,27 @@ InputValue protocols(const std::vector<std::string>* list, Scratch& scratch) {
   return there({to, static_cast<size_t>(at - to)});
 }
 
+InputValue joined(const std::vector<std::string>& names, Scratch& scratch) {
+  if (names.size() <= 1) return names.empty() ? InputValue() : there(names.front());
+  size_t size = 0;
+  for (const std::string& name : names) size += name.size() + 1;
+  char* const to = scratch.room(size);
+  char* at = to;
+  for (const std::string& name : names) {
+    if (at != to) *at++ = ',';
+    at = put(at, name);
+  }
+  return there({to, static_cast<size_t>(at - to)});
+}
+
+/// Missing without TLS, and of clients without a certificate.
+InputValue peer(Kind kind, const ConnectionInfo& connection, Scratch& scratch) {
+  if (connection.tls_info == nullptr) return {};
+  const net::CertificateFacts& facts = connection.tls_info->peer();
+  if (kind == Kind::kPeerSubject) return unless_empty(facts.subject);
+  return joined(kind == Kind::kPeerUriSan ? facts.uri_sans : facts.dns_sans, scratch);
+}
+
 bool same_host(const ConnectionInfo& connection) {
   const net::AddressPtr& from = connection.remote_address;
   if (from == nullptr) return false;
@@ -153,6 +176,10 @@ InputValue MatchInput::get(const MatchData& data, Scratch& scratch) const {
       return same_host(*connection) ? there("local") : InputValue();
     case Kind::kServerName:
       return unless_empty(connection->requested_server_name);
+    case Kind::kPeerUriSan:
+    case Kind::kPeerDnsSan:
+    case Kind::kPeerSubject:
+      return peer(kind_, *connection, scratch);
     default:
       return {};
   }
@@ -188,6 +215,12 @@ std::string MatchInput::description() const {
       return "transport protocol";
     case Kind::kApplicationProtocol:
       return "application protocol";
+    case Kind::kPeerUriSan:
+      return "client's URI SAN";
+    case Kind::kPeerDnsSan:
+      return "client's DNS SAN";
+    case Kind::kPeerSubject:
+      return "client's subject";
     case Kind::kFilterState:
       return "filter state " + name_;
     case Kind::kDynamicMetadata: {

@@ -51,6 +51,9 @@ class MatchInput {
     kServerName,
     kTransportProtocol,
     kApplicationProtocol,  // as Envoy writes lists: 'h2','http/1.1'
+    kPeerUriSan,           // of the client's certificate; several with commas between
+    kPeerDnsSan,
+    kPeerSubject,
     kFilterState,
     kDynamicMetadata,
     kFixed,  // the same for every request, such as an environment variable

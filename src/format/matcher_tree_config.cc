@@ -11,6 +11,7 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/extensions/matching/common_inputs/environment_variable/v3/input.pb.h"
 #include "envoy/extensions/matching/common_inputs/network/v3/network_inputs.pb.h"
+#include "envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs.pb.h"
 #include "envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing.pb.h"
 #include "envoy/extensions/matching/input_matchers/ip/v3/ip.pb.h"
 #include "envoy/extensions/matching/input_matchers/metadata/v3/metadata.pb.h"
@@ -42,6 +43,7 @@ using Node = MatcherTree::Node;
 namespace xds = ::xds::type::matcher::v3;
 namespace http_inputs = envoy::type::matcher::v3;
 namespace network_inputs = envoy::extensions::matching::common_inputs::network::v3;
+namespace ssl_inputs = envoy::extensions::matching::common_inputs::ssl::v3;
 namespace conditions = envoy::extensions::matching::input_matchers;
 using Variable = envoy::extensions::matching::common_inputs::environment_variable::v3::Config;
 
@@ -201,6 +203,9 @@ class TreeReader {
     if (any.Is<network_inputs::SourceTypeInput>()) return MatchInput(Kind::kSourceType, "");
     if (any.Is<network_inputs::ServerNameInput>()) return MatchInput(Kind::kServerName, "");
     if (any.Is<network_inputs::TransportProtocolInput>()) return MatchInput(Kind::kTransportProtocol, "");
+    if (any.Is<ssl_inputs::UriSanInput>()) return MatchInput(Kind::kPeerUriSan, "");
+    if (any.Is<ssl_inputs::DnsSanInput>()) return MatchInput(Kind::kPeerDnsSan, "");
+    if (any.Is<ssl_inputs::SubjectInput>()) return MatchInput(Kind::kPeerSubject, "");
     if (any.Is<network_inputs::ApplicationProtocolInput>()) return MatchInput(Kind::kApplicationProtocol, "");
     return std::nullopt;
   }
@@ -446,6 +451,9 @@ void declare_matcher_trees(config::SupportTable& table) {
   table.extension<network_inputs::ServerNameInput>(kInputs, "envoy.matching.inputs.server_name");
   table.extension<network_inputs::TransportProtocolInput>(kInputs, "envoy.matching.inputs.transport_protocol");
   table.extension<network_inputs::ApplicationProtocolInput>(kInputs, "envoy.matching.inputs.application_protocol");
+  table.extension<ssl_inputs::UriSanInput>(kInputs, "envoy.matching.inputs.uri_san");
+  table.extension<ssl_inputs::DnsSanInput>(kInputs, "envoy.matching.inputs.dns_san");
+  table.extension<ssl_inputs::SubjectInput>(kInputs, "envoy.matching.inputs.subject");
   table.extension<network_inputs::FilterStateInput>(kInputs, "envoy.matching.inputs.filter_state").all_fields();
   table.extension<network_inputs::DynamicMetadataInput>(kInputs, "envoy.matching.inputs.dynamic_metadata").all_fields();
   table.message<network_inputs::DynamicMetadataInput::PathSegment>().all_fields();

@@ -172,6 +172,7 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
 
 /// For those who decode what they recorded (NSS key log format); one write a line, so that lines of different threads stay whole.
 void on_key(const SSL* ssl, const char* line) {
+  if (!TlsHandshake::of(ssl).logs_keys) return;
   const std::string text = std::string(line) + "\n";
   [[maybe_unused]] const ssize_t written = write(TlsHandshake::of(ssl).context.impl().key_log, text.data(), text.size());
 }

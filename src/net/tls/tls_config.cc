@@ -6,6 +6,7 @@
 #include "config/schema.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
+#include "net/cidr_config.h"
 #include "net/tls/certificate.h"
 #include "net/tls/key_reader.h"
 
@@ -302,6 +303,11 @@ class Reader {
       }
     }
     spec.key_log = from.key_log().path();
+    const FieldPath log{&at, "key_log"};
+    good_ &= read_cidrs(from.key_log().local_address_range(), FieldPath{&log, "local_address_range"}, diagnostics_,
+                        spec.key_log_local);
+    good_ &= read_cidrs(from.key_log().remote_address_range(), FieldPath{&log, "remote_address_range"}, diagnostics_,
+                        spec.key_log_remote);
     validation(from, at, spec);
   }
 
@@ -522,7 +528,7 @@ void declare_tls(config::SupportTable& table) {
   table.message<v3::CommonTlsContext>().fields({"tls_params", "tls_certificates", "tls_certificate_sds_secret_configs",
                                                 "validation_context", "validation_context_sds_secret_config",
                                                 "combined_validation_context", "alpn_protocols", "key_log"});
-  table.message<v3::TlsKeyLog>().fields({"path"});
+  table.message<v3::TlsKeyLog>().all_fields();
   table.message<v3::CommonTlsContext::CombinedCertificateValidationContext>().fields(
       {"default_validation_context", "validation_context_sds_secret_config"});
   table.message<v3::TlsParameters>().fields(

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "net/address.h"
+
 namespace weir::net {
 
 enum class TlsVersion : uint8_t { kAuto, k1_0, k1_1, k1_2, k1_3 };
@@ -66,7 +68,8 @@ struct TlsCommonSpec {
   std::vector<TlsIdentityPtr> identities;
   TlsTrustPtr trust;  // null: nobody is checked
   std::vector<std::string> alpn;
-  std::string key_log;  // a file; "" for none
+  std::string key_log;                              // a file; "" for none
+  std::vector<Cidr> key_log_local, key_log_remote;  // of whose connections; empty: of all
 };
 
 /// DownstreamTlsContext.

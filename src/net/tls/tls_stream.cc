@@ -74,7 +74,7 @@ struct TlsStream::Session {
       : stream(stream),
         context(std::move(context)),
         info(std::make_shared<TlsInfo>()),
-        handshake{*this->context, stats, *info, {}, {}},
+        handshake{*this->context, stats, *info, {}, {}, false},
         ssl(SSL_new(this->context->impl().ssl.get())) {
     CHECK(ssl != nullptr);
     BIO* bio = BIO_new(method());
@@ -126,6 +126,17 @@ struct TlsStream::Session {
     return made;
   }
 
+  /// Both addresses are known.
+  void choose_key_log() {
+    if (context->impl().key_log < 0) return;
+    const auto among = [](const std::vector<Cidr>& ranges, const AddressPtr& address) {
+      return ranges.empty() || std::ranges::any_of(ranges, [&](const Cidr& range) { return range.contains(*address); });
+    };
+    const TlsCommonSpec& spec = context->common();
+    handshake.logs_keys =
+        among(spec.key_log_local, stream.local_address()) && among(spec.key_log_remote, stream.remote_address());
+  }
+
   TlsStream& stream;
   const TlsContextPtr context;
   const std::shared_ptr<TlsInfo> info;
@@ -148,6 +159,7 @@ std::unique_ptr<TlsStream> TlsStream::accept(loop::EventLoop& loop, std::unique_
                                              TlsStats& stats, int64_t timeout_ms) {
   std::unique_ptr<TlsStream> stream(new TlsStream(loop, std::move(below), std::move(context), stats));
   SSL_set_accept_state(stream->session_->ssl.get());
+  stream->session_->choose_key_log();
   if (timeout_ms > 0) {
     stream->timer_ = loop::Timer::make<&TlsStream::on_timeout>(loop.timers(), *stream);
     stream->timer_->arm(timeout_ms);
@@ -194,6 +206,7 @@ void TlsStream::start() {
 void TlsStream::on_connected() {
   state_ = State::kHandshake;
   paused_ = false;
+  session_->choose_key_log();
   shake_hands();
 }
 
