@@ -53,6 +53,7 @@ upstream::ConnectionWishes connection_wishes(const upstream::ClusterSpec& cluste
     const upstream::Transport& transport = cluster.transport_for(endpoint.transport_match);
     if (transport.proxy_header != nullptr) wishes.preamble = proxy_header(*transport.proxy_header, *client);
   }
+  if (cluster.pool_per_client && client != nullptr) wishes.client = client->id;
   return wishes;
 }
 

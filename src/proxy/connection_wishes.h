@@ -8,8 +8,8 @@
 
 namespace weir::proxy {
 
-/// auto_sni and auto_san_validation, and the PROXY header that tells of the client: nothing for clusters without them. `request`
-/// as it goes upstream; null where there is none.
+/// auto_sni and auto_san_validation, the PROXY header that tells of the client, and whose the connection is: nothing for clusters
+/// without them. `request` as it goes upstream; null where there is none.
 upstream::ConnectionWishes connection_wishes(const upstream::ClusterSpec& cluster, const upstream::Endpoint& endpoint,
                                              const http::HeaderMap* request, const format::ConnectionInfo* client);
 

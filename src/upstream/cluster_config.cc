@@ -465,6 +465,7 @@ class Reader {
     spec_->v4_first = order.first_address_family_version() == Options::V4;
     spec_->v6_first = order.first_address_family_version() == Options::V6;
     if (order.has_first_address_family_count()) spec_->first_family_count = order.first_address_family_count().value();
+    spec_->pool_per_client = from_.connection_pool_per_downstream_connection();
     const Cluster::PreconnectPolicy& preconnect = from_.preconnect_policy();
     if (preconnect.has_per_upstream_preconnect_ratio())
       spec_->preconnect_ratio = preconnect.per_upstream_preconnect_ratio().value();

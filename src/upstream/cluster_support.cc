@@ -68,6 +68,7 @@ void declare_cluster(config::SupportTable& table) {
                "upstream_connection_options",
                "transport_socket_matches",
                "preconnect_policy",
+               "connection_pool_per_downstream_connection",
                "metadata",
                "track_timeout_budgets",
                "track_cluster_stats"})

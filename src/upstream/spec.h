@@ -205,6 +205,7 @@ struct ClusterSpec {
 
   Transport transport;
   std::vector<TransportMatch> transport_matches;  // the first that fits an endpoint wins over `transport`
+  bool pool_per_client = false;                   // no two downstream connections share one to an endpoint
   bool writes_proxy_headers = false;              // at least one of the transports does
   bool auto_sni = false;                          // SNI is the request's host
   bool auto_san_validation = false;               // … and must be in the certificate

@@ -46,7 +46,8 @@ struct ConnectionWishes {
   std::string server_name;   // SNI instead of the configured one; "" for that
   std::string expected_san;  // must be in the peer's certificate; "" for no such check
   std::string preamble;      // the PROXY header that tells of the client; "" for one that tells of nobody
-  bool empty() const { return server_name.empty() && expected_san.empty() && preamble.empty(); }
+  uint64_t client = 0;       // the downstream connection that alone may use it; 0: whoever
+  bool empty() const { return server_name.empty() && expected_san.empty() && preamble.empty() && client == 0; }
 };
 
 /// Begins to connect; the handler's on_connected() comes when TLS is done too. `alpn` (as TlsContext::alpn_wire() makes it) is
