@@ -16,6 +16,7 @@ import sut
 
 SECRET = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret'
 METHOD = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets'
+DELTA_METHOD = '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets'
 
 
 # --- protobuf, as far as it is needed (https://protobuf.dev/programming-guides/encoding) ---
@@ -88,7 +89,8 @@ class Server(grpc.GenericRpcHandler):
         self.grpc.start()
 
     def service(self, details):
-        return grpc.stream_stream_rpc_method_handler(self.stream) if details.method == METHOD else None
+        behaviour = {METHOD: self.stream, DELTA_METHOD: self.changes}.get(details.method)
+        return behaviour and grpc.stream_stream_rpc_method_handler(behaviour)
 
     def set(self, name, secret):
         with self.lock:
@@ -97,8 +99,9 @@ class Server(grpc.GenericRpcHandler):
             for stream in self.streams:
                 stream.put(('changed', name))
 
-    def stream(self, requests, context):
-        news, wanted = queue.Queue(), set()
+    def news_of(self, requests):
+        """What is asked and what changes, until the stream ends."""
+        news = queue.Queue()
 
         def read():
             try:
@@ -111,16 +114,34 @@ class Server(grpc.GenericRpcHandler):
         threading.Thread(target=read, daemon=True).start()
         with self.lock:
             self.streams.append(news)
-        nonces = 0
         while True:
             kind, what = news.get()
             if kind == 'over':
                 with self.lock:
                     self.streams.remove(news)
                 return
-            names = [what]
             if kind == 'asked':
                 self.requests.put(what)
+            yield kind, what
+
+    def changes(self, requests, context):
+        wanted, nonces = set(), 0
+        for kind, what in self.news_of(requests):
+            names = [what]
+            if kind == 'asked':
+                wanted |= {name.decode() for name in what.get(3, [])}
+                names = [name.decode() for name in what.get(3, [])]
+            for name in names:
+                if name in wanted and name in self.secrets:
+                    nonces += 1
+                    secret = field(1, 'v%d' % self.version) + field(2, field(1, SECRET) + field(2, self.secrets[name])) + field(3, name)
+                    yield field(1, str(self.version)) + field(2, secret) + field(4, SECRET) + field(5, 'n%d' % nonces)
+
+    def stream(self, requests, context):
+        wanted, nonces = set(), 0
+        for kind, what in self.news_of(requests):
+            names = [what]
+            if kind == 'asked':
                 if 5 in what:  # the answer to an answer
                     continue
                 wanted |= {name.decode() for name in what.get(3, [])}
@@ -164,7 +185,7 @@ static_resources:
                 resource_api_version: V3
                 initial_fetch_timeout: {wait}s
                 api_config_source:
-                  api_type: GRPC
+                  api_type: {kind}
                   transport_api_version: V3
                   grpc_services: [{{envoy_grpc: {{cluster_name: secrets}}}}]
             {trust}
@@ -192,7 +213,7 @@ TRUST = '''validation_context_sds_secret_config: {name: trust, sds_config: *sds}
 
 
 class Stage:
-    def __init__(self, over='pipe', with_trust=False, wait=10, lds=False):
+    def __init__(self, over='pipe', with_trust=False, wait=10, lds=False, delta=False):
         self.proxy = sut.Sut(os.environ.get('SUT', 'weir'))
         self.admin, self.front = sut.free_port(), sut.free_port()
         if over == 'pipe':
@@ -202,7 +223,8 @@ class Stage:
             self.address = '127.0.0.1:%d' % port
             where = '{socket_address: {address: 127.0.0.1, port_value: %d}}' % port
         self.server = Server(self.address)
-        text = CONFIG.format(admin=self.admin, front=self.front, address=where, wait=wait, trust=TRUST if with_trust else '')
+        text = CONFIG.format(admin=self.admin, front=self.front, address=where, wait=wait, trust=TRUST if with_trust else '',
+                             kind='DELTA_GRPC' if delta else 'GRPC')
         self.config = yaml.safe_load(text)
         if lds:
             self.listener = self.config['static_resources'].pop('listeners')[0]
@@ -394,6 +416,31 @@ def a_changed_listener_waits_while_the_old_one_serves(stage, one, two):
     assert stage.statistic('listener_manager.listener_modified') == '1'
 
 
+def only_changes_may_be_told(stage, one, two):
+    asked = lambda: stage.server.requests.get(timeout=5)
+    stage.server.set('server', one.secret('server'))
+    stage.server.set('other', two.secret('other'))
+    stage.start()
+    eventually(stage.shown, one.fingerprint)
+    first, taken = asked(), asked()
+    assert (first[3], first.get(5), first.get(6)) == ([b'server'], None, None), first
+    assert (taken.get(3), taken[6], taken.get(7)) == (None, [b'n1'], None), taken
+    stage.server.set('other', one.secret('other'))
+    stage.server.set('server', certificate('server', 'no certificate', one.key))
+    refused = asked()
+    assert refused[6] == [b'n2'] and 7 in refused, refused
+    assert stage.shown() == one.fingerprint
+    stage.server.set('server', two.secret('server'))
+    eventually(stage.shown, two.fingerprint)
+    assert asked()[6] == [b'n3']
+    assert stage.statistic('sds.server.update_success') == '2'
+    stage.server.stop()
+    stage.server = Server(stage.address)
+    again = stage.server.requests.get(timeout=15)
+    assert again[3] == [b'server'] and fields(again[5][0]) == {1: [b'server'], 2: [b'v5']}, again
+    assert stage.shown() == two.fingerprint, 'what is known stays'
+
+
 SCENES = {
     the_listener_waits_for_its_certificate: {},
     a_new_certificate_is_for_new_connections: {},
@@ -402,6 +449,7 @@ SCENES = {
     a_server_that_was_away_is_asked_again: {},
     over_tcp_it_is_the_same: {'over': 'tcp'},
     whom_to_trust_comes_from_the_server_and_changes: {'with_trust': True},
+    only_changes_may_be_told: {'delta': True},
     an_answer_that_does_not_come_is_not_waited_for_any_longer: {'wait': 1},
     a_changed_listener_waits_while_the_old_one_serves: {'lds': True},
 }

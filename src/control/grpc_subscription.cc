@@ -10,6 +10,8 @@ namespace weir::control {
 
 using config::FieldPath;
 using envoy::config::core::v3::ApiConfigSource;
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
@@ -51,8 +53,9 @@ std::optional<GrpcSource> read_grpc_source(const Context& context, const ApiConf
     return std::nullopt;
   };
   const FieldPath services{&at, "grpc_services"};
-  if (source.api_type() != ApiConfigSource::GRPC)
-    return refuse(FieldPath{&at, "api_type"}, "only GRPC is implemented yet", "set GRPC");
+  const bool delta = source.api_type() == ApiConfigSource::DELTA_GRPC;
+  if (source.api_type() != ApiConfigSource::GRPC && !delta)
+    return refuse(FieldPath{&at, "api_type"}, "only GRPC and DELTA_GRPC are implemented yet", "set one of them");
   const auto spoken = source.transport_api_version();
   if (spoken != envoy::config::core::v3::V3 && spoken != envoy::config::core::v3::AUTO)
     return refuse(FieldPath{&at, "transport_api_version"}, "only V3 is spoken", "set V3");
@@ -64,7 +67,8 @@ std::optional<GrpcSource> read_grpc_source(const Context& context, const ApiConf
   GrpcSource result{.cluster = from.envoy_grpc().cluster_name(),
                     .authority = from.envoy_grpc().authority(),
                     .metadata = {},
-                    .node_once = source.set_node_on_first_message_only()};
+                    .node_once = source.set_node_on_first_message_only(),
+                    .delta = delta};
   for (const auto& header : from.initial_metadata()) result.metadata.emplace_back(header.key(), header.value());
   if (from.envoy_grpc().has_retry_policy()) {
     const auto& back_off = from.envoy_grpc().retry_policy().retry_back_off();
@@ -102,14 +106,34 @@ void GrpcSubscription::connect() {
   if (set == nullptr || set->endpoints.empty()) return on_closed(14, "no healthy upstream");
   introduced_ = false;
   upstream::GrpcStreamEvents& events = *this;
-  const upstream::GrpcTarget target{question_.method, source_.authority, source_.metadata};
+  const upstream::GrpcTarget target{source_.delta ? question_.delta_method : question_.method, source_.authority,
+                                    source_.metadata};
   const upstream::EndpointPtr& endpoint = set->endpoints[endpoint_ % set->endpoints.size()];
   stream_ = std::make_unique<upstream::GrpcStream>(context_.loop, *cluster, endpoint, target, events);
   plane_.connected_state.set(1);
   ask({}, nullptr);
 }
 
+/// The first request of a stream says what is wanted and what is known, the others only what became of an answer.
+void GrpcSubscription::ask_for_changes(std::string_view nonce, const config::Diagnostics* refused) {
+  DeltaDiscoveryRequest request;
+  if (!introduced_) {
+    for (const std::string& name : question_.names) request.add_resource_names_subscribe(name);
+    for (const auto& [name, version] : versions_) (*request.mutable_initial_resource_versions())[name] = version;
+  }
+  if (!introduced_ || !source_.node_once) request.mutable_node()->ParseFromString(context_.node);
+  introduced_ = true;
+  request.set_type_url(question_.type_url);
+  request.set_response_nonce(std::string(nonce));
+  if (refused != nullptr) {
+    request.mutable_error_detail()->set_code(13);  // INTERNAL
+    request.mutable_error_detail()->set_message(refused->text());
+  }
+  stream_->send(request.SerializeAsString());
+}
+
 void GrpcSubscription::ask(std::string_view nonce, const config::Diagnostics* refused) {
+  if (source_.delta) return ask_for_changes(nonce, refused);
   DiscoveryRequest request;
   request.set_version_info(version_);
   if (!introduced_ || !source_.node_once) request.mutable_node()->ParseFromString(context_.node);
@@ -124,15 +148,37 @@ void GrpcSubscription::ask(std::string_view nonce, const config::Diagnostics* re
   stream_->send(request.SerializeAsString());
 }
 
+/// Changes become an answer that has only what changed; a secret that is gone stays in use.
+bool GrpcSubscription::read(std::string_view message, DiscoveryResponse& response) const {
+  if (!source_.delta) return response.ParseFromArray(message.data(), static_cast<int>(message.size()));
+  DeltaDiscoveryResponse changes;
+  if (!changes.ParseFromArray(message.data(), static_cast<int>(message.size()))) return false;
+  response.set_version_info(changes.system_version_info());
+  response.set_type_url(changes.type_url());
+  response.set_nonce(changes.nonce());
+  if (changes.has_control_plane()) *response.mutable_control_plane() = changes.control_plane();
+  for (const auto& resource : changes.resources()) response.add_resources()->PackFrom(resource);
+  return true;
+}
+
+/// What was taken, for the next stream.
+void GrpcSubscription::remember(const DiscoveryResponse& response) {
+  version_ = response.version_info();
+  envoy::service::discovery::v3::Resource wrapper;
+  for (const auto& resource : response.resources()) {
+    if (source_.delta && resource.UnpackTo(&wrapper)) versions_[wrapper.name()] = wrapper.version();
+  }
+}
+
 void GrpcSubscription::on_message(std::string_view message) {
   const MonotonicNs begin = monotonic_now();
   failures_ = 0;
   Update update;
   update.arena = config::make_arena();
   update.message = google::protobuf::Arena::CreateMessage<DiscoveryResponse>(update.arena.get());
-  if (!update.message->ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+  if (!read(message, *update.message)) {
     stream_ = nullptr;
-    return on_closed(13, "the answer is no DiscoveryResponse");
+    return on_closed(13, "the answer cannot be read");
   }
   DiscoveryResponse& response = *update.message;
   if (response.has_control_plane()) plane_.identifier = response.control_plane().identifier();
@@ -149,7 +195,7 @@ void GrpcSubscription::on_message(std::string_view message) {
   config::check_resource(context_.schema, context_.dynamic_unknown_fields, &context_.support, response, update.diagnostics);
   const bool taken = deliver(update, source_.cluster, begin);
   stats_.update_attempt.add();
-  if (taken) version_ = response.version_info();
+  if (taken) remember(response);
   ask(nonce, taken ? nullptr : &update.diagnostics);
   first_is_over();
 }

@@ -1,8 +1,9 @@
-// GrpcSubscription: resources from a management server, over a stream of gRPC (xDS, state of the world).
+// GrpcSubscription: resources from a management server, over a stream of gRPC (xDS, the state of the world or its changes).
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,13 +16,14 @@
 
 namespace weir::control {
 
-/// An `api_config_source` of type GRPC.
+/// An `api_config_source` of type GRPC or DELTA_GRPC.
 struct GrpcSource {
   std::string cluster;
   std::string authority;
   std::vector<std::pair<std::string, std::string>> metadata;
   int64_t first_retry_ms = 500, longest_retry_ms = 30'000;
   bool node_once = false;  // set_node_on_first_message_only
+  bool delta = false;      // only changes are told
 };
 
 /// Nothing after reporting an error, for example a cluster that the bootstrap does not have.
@@ -30,7 +32,8 @@ std::optional<GrpcSource> read_grpc_source(const Context& context, const envoy::
 
 /// What is asked for.
 struct DiscoveryQuestion {
-  std::string method;  // "/package.Service/Method"
+  std::string method;        // "/package.Service/Method"
+  std::string delta_method;  // the one that tells changes
   std::string type_url;
   std::vector<std::string> names;
 };
@@ -56,6 +59,9 @@ class GrpcSubscription final : public Subscription, private upstream::GrpcStream
  private:
   void connect();
   void ask(std::string_view nonce, const config::Diagnostics* refused);
+  void ask_for_changes(std::string_view nonce, const config::Diagnostics* refused);
+  bool read(std::string_view message, envoy::service::discovery::v3::DiscoveryResponse& response) const;
+  void remember(const envoy::service::discovery::v3::DiscoveryResponse& response);
   void on_message(std::string_view message) override;
   void on_closed(int status, std::string_view why) override;
   void on_no_answer();
@@ -70,10 +76,11 @@ class GrpcSubscription final : public Subscription, private upstream::GrpcStream
   std::function<void()> on_first_;  // empty once it was called
   std::unique_ptr<upstream::GrpcStream> stream_;
   loop::Timer retry_timer_, first_timer_;
-  std::string version_;      // of the last answer that was acknowledged
-  uint32_t failures_ = 0;    // in a row
-  size_t endpoint_ = 0;      // whose turn it is
-  bool introduced_ = false;  // the stream knows who asks
+  std::string version_;                          // of the last answer that was acknowledged
+  std::map<std::string, std::string> versions_;  // of resources, if only changes are told
+  uint32_t failures_ = 0;                        // in a row
+  size_t endpoint_ = 0;                          // whose turn it is
+  bool introduced_ = false;                      // the stream knows who asks
 };
 
 }  // namespace weir::control

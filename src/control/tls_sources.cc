@@ -124,6 +124,7 @@ bool TlsSources::subscribe(Entry& entry, const SecretConfig& config, const Field
   entry.subscription = std::make_unique<GrpcSubscription>(
       context_, std::move(*source),
       DiscoveryQuestion{"/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets",
+                        "/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets",
                         "type.googleapis.com/" + Secret::descriptor()->full_name(),
                         {entry.name}},
       wait_ms, entry.stats, *entry.plane, std::move(on_update), [this, &entry] { first_answer(entry); });
