@@ -1,7 +1,6 @@
 // The configuration of the HTTP connection manager.
 #include "config/duration.h"
 #include "config/schema.h"
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "filter/catalog.h"
@@ -11,6 +10,7 @@
 #include "proxy/listener_config.h"
 #include "proxy/local_reply_config.h"
 #include "proxy/request_options_config.h"
+#include "proxy/router_config.h"
 #include "proxy/scoped_routes_config.h"
 
 namespace weir::proxy {
@@ -19,7 +19,6 @@ namespace core = envoy::config::core::v3;
 namespace v3 = envoy::extensions::filters::network::http_connection_manager::v3;
 using config::FieldPath;
 using v3::HttpConnectionManager;
-using Router = envoy::extensions::filters::http::router::v3::Router;
 using UuidRequestIdConfig = envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
 namespace {
@@ -205,7 +204,7 @@ class Reader {
               "the @type of typed_config chooses the filter");
         continue;
       }
-      const bool terminal = filter.typed_config().Is<Router>();
+      const bool terminal = is_router(filter.typed_config());
       if (terminal != (i == last)) {
         wrong(item,
               terminal ? "the router ends every chain of filters, but others follow it"
@@ -221,10 +220,7 @@ class Reader {
 
   void router(const v3::HttpFilter& filter, const FieldPath& item) {
     if (filter.disabled()) return wrong(FieldPath{&item, "disabled"}, "the router cannot be disabled", "remove it");
-    Router router;
-    filter.typed_config().UnpackTo(&router);
-    spec_->suppress_envoy_headers = router.suppress_envoy_headers();
-    spec_->dynamic_stats = !router.has_dynamic_stats() || router.dynamic_stats().value();
+    good_ &= read_router(filter.typed_config(), FieldPath{&item, "typed_config"}, context_, diagnostics_, *spec_);
   }
 
   void dynamic_filter(const v3::HttpFilter& filter, const FieldPath& item, bool last) {
@@ -349,9 +345,7 @@ void declare_http_connections(config::SupportTable& table) {
   table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
       .fields({"pack_trace_reason"})
       .harmless({"use_request_id_for_trace_sampling"});  // there is no tracing yet
-  table.extension<Router>(filter::kHttpFilters, "envoy.filters.http.router")
-      .fields({"suppress_envoy_headers", "dynamic_stats"})
-      .harmless({"start_child_span", "upstream_log", "upstream_log_options", "suppress_grpc_request_failure_code_stats"});
+  declare_router(table);
   declare_request_options(table);
   declare_scoped_routes(table);
   declare_local_replies(table);

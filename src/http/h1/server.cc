@@ -287,7 +287,10 @@ void Http1Server::before_flush() {
   }
   std::exchange(exchange_, nullptr)->on_complete();
   if (reading_ == Reading::kWait) reading_ = Reading::kHead;
-  if (wants_close_) return;
+  if (wants_close_) {
+    kept_.clear();  // nobody reads it
+    return;
+  }
   paused_ = false;
   connection_.resume();
   if (!kept_.empty()) loop_.at_next_turn(*this);
