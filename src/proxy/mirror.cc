@@ -15,8 +15,7 @@ using http::HeaderId;
 /// "a.test:81" becomes "a.test-shadow:81".
 std::string_view shadow_host(std::string_view host, Arena& arena) {
   const size_t colon = host.rfind(':');
-  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos &&
-                        (host.find(':') == colon || host.starts_with('['));
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
   return has_port ? arena.join(host.substr(0, colon), "-shadow", host.substr(colon)) : arena.join(host, "-shadow");
 }
 

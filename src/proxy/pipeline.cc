@@ -77,7 +77,7 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   touch();
   if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
-  if (end_stream) request_complete();
+  if (end_stream && !pending_reply_) request_complete();  // an answer to a part of it comes before its end
   if (!request_dropped_) feed(request_lane_, 0, bytes, end_stream);
 }
 

@@ -244,8 +244,10 @@ size_t Http1Server::read_body(std::string_view bytes) {
       exchange_->traffic.received.headers += line.name.size() + line.value.size() + 3;
     }
     exchange_->on_trailers();
-  } else if (!step.body.empty() || step.end) {
-    exchange_->on_body(step.body, step.end);
+  } else {
+    // The end is told by itself, as Envoy does: who answers because of the body answers before the request has ended.
+    if (!step.body.empty()) exchange_->on_body(step.body, false);
+    if (step.end && exchange_ != nullptr) exchange_->on_body({}, true);
   }
   if (step.end && response_ended_) connection_.want_flush();  // the exchange is over: before_flush() says so
   return step.used;
