@@ -158,6 +158,7 @@ class H2Connection:
         )  # fmt: skip
         self.c = h2.connection.H2Connection(config)
         self.c.state_machine = Patient()
+        self.c.decoder.max_header_list_size = 1 << 24  # heads that python-h2 would not take, but others do
         self.c.initiate_connection()
         self.s.sendall(self.c.data_to_send())
         self.goaways = []  # of (last stream id, error code)

@@ -163,6 +163,7 @@ class Options(Routes):
     def without_overrides(self, config):
         for v in config['virtual_hosts']:
             v.pop('typed_per_filter_config', None)
+            config.pop('typed_per_filter_config', None)
             for r in v['routes'] + v.get('led_to', []):
                 r.pop('typed_per_filter_config', None)
 
@@ -175,10 +176,10 @@ class Options(Routes):
             'common_http_protocol_options': self.common_http, 'http_protocol_options': self.http1, 'local_reply_config': self.local_reply,
             'original_ip_detection_extensions': lambda: [self.detection() for _ in range(self.r.randint(1, 2))], 'http_filters': self.filters,
             'early_header_mutation_extensions': lambda: [self.extension('http.early_header_mutation.header_mutation.v3.HeaderMutation', mutations=self.changes(OPERATORS))],
-            'request_id_extension': lambda: {'typed_config': {'@type': TYPE + 'request_id.uuid.v3.UuidRequestIdConfig', 'pack_trace_reason': self.maybe()}},
+            'request_id_extension': lambda: {} if self.maybe(0.1) else {'typed_config': {'@type': TYPE + 'request_id.uuid.v3.UuidRequestIdConfig', 'pack_trace_reason': self.maybe()}},
         }  # fmt: skip
         for k, make in made.items():
-            if self.maybe(0.25 if k in ('http_protocol_options', 'common_http_protocol_options', 'http_filters') else 0.12):
+            if self.maybe(0.25 if k in ('http_protocol_options', 'common_http_protocol_options', 'http_filters') else 0.12) or (k == 'http_filters' and self.planned):
                 h[k] = make()
         if 'strip_matching_host_port' in h:
             h.pop('strip_any_host_port', None)

@@ -257,6 +257,7 @@ class H2Upstream(Upstream):
             h2.config.H2Configuration(client_side=False, header_encoding='latin-1', validate_outbound_headers=False)
         )
         c.local_settings[h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
+        c.decoder.max_header_list_size = 1 << 24
         c.initiate_connection()
         s.sendall(c.data_to_send())
         number, streams = self.connections, {}

@@ -3,8 +3,9 @@
 
     tools/corpus_mutate.py OUT --count 400 --seed 1 [FOLDER]
 
-A mutant is a good configuration with a field dropped, renamed, doubled, emptied or set to something else, or with one added that
-does not fit. What broke it is its first line. The same seed makes the same mutants. tools/corpus.py --mutants asks about them."""
+A mutant is a good configuration with a field dropped, renamed, doubled, emptied or set to something else (also to what a field of
+its name is known to be wrong with: corpus_values.py), with one added that does not fit, or with a mistake in its text. What broke it
+is its first line. The same seed makes the same mutants. tools/corpus.py --mutants asks about them."""
 import argparse
 import copy
 import glob
@@ -13,6 +14,7 @@ import random
 import re
 import sys
 
+import corpus_values
 import yaml
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -218,7 +220,56 @@ def add(rng, tree):
     return '%s.%s is %r' % (named(path), name, value)
 
 
-MUTATIONS = [(drop, 20), (change, 30), (misspell, 6), (double, 8), (empty, 8), (retype, 3), (move, 4), (add, 40)]
+def special(rng, tree):
+    """A value that is of interest where a field of that name stands."""
+    names = {path[-1] for path, _ in places(tree) if path and path[-1] in corpus_values.VALUES}
+    if not names:
+        return None
+    name = rng.choice(sorted(names))  # rare names as often as frequent ones
+    path = rng.choice([path for path, _ in places(tree) if path and path[-1] == name])
+    value = copy.deepcopy(rng.choice(corpus_values.VALUES[name]))
+    at(tree, path[:-1])[name] = value
+    return '%s is %s' % (named(path), short(value))
+
+
+def short(value):
+    text = repr(value)
+    return text if len(text) < 200 else text[:200] + '...'
+
+
+def alternative(rng, tree):
+    """Another field of a group of which one may stand: in its place or beside it."""
+    found = []
+    for path, node in places(tree):
+        if isinstance(node, dict):
+            found += [(path, name, group) for group in corpus_values.ALTERNATIVES for name in group if name in node]
+    if not found:
+        return None
+    path, name, group = rng.choice(found)
+    other = rng.choice([n for n in group if n != name])
+    node = at(tree, path)
+    node[other] = copy.deepcopy(group[other])
+    if rng.random() < 0.4:
+        del node[name]
+        return '%s.%s instead of %s' % (named(path), other, name)
+    return '%s.%s beside %s' % (named(path), other, name)
+
+
+def same_name(rng, tree):
+    """Two siblings get one name."""
+    found = []
+    for path, node in places(tree):
+        if isinstance(node, list) and len(node) > 1 and all(isinstance(n, dict) and 'name' in n for n in node):
+            found.append(path)
+    if not found:
+        return None
+    items = at(tree, path := rng.choice(found))
+    one, other = rng.sample(items, 2)
+    other['name'] = one['name']
+    return 'two of %s have one name' % named(path)
+
+
+MUTATIONS = [(special, 90), (alternative, 25), (same_name, 5), (drop, 20), (change, 30), (misspell, 6), (double, 8), (empty, 8), (retype, 3), (move, 4), (add, 40)]
 
 
 def spec_bootstraps():
@@ -267,9 +318,13 @@ def make(out, count, seed, folder=None):
             what = rng.choices(functions, weights)[0](rng, tree)
             if what:
                 words.append(what)
-        with open(os.path.join(out, '%04d.yaml' % made), 'w') as f:
+        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+        if rng.random() < 0.08:
+            word, text = corpus_values.spoil(rng, text)
+            words.append(word)
+        with open(os.path.join(out, '%04d.yaml' % made), 'w', errors='surrogatepass') as f:
             f.write('# %s: %s\n' % (name, ascii('; '.join(words) or 'as it was')))
-            yaml.safe_dump(tree, f, sort_keys=False, allow_unicode=True)
+            f.write(text)
         made += 1
 
 

@@ -151,12 +151,13 @@ class SupportWalk {
     diagnostics_.error({{}, path.text(), std::move(message), "remove it"});
   }
 
-  /// An extension without a configuration: its name is a label and chooses nothing.
+  /// An extension without a configuration: its name is a label and chooses nothing. Where the configuration may be left out, its
+  /// field has no oneof around it.
   void chosen(const pb::Message& message, const FieldPath& path) {
     const FieldDescriptor* config = message.GetDescriptor()->FindFieldByName("typed_config");
     if (config == nullptr || message.GetReflection()->HasField(message, config)) return;
     const pb::OneofDescriptor* oneof = config->containing_oneof();
-    if (oneof != nullptr && message.GetReflection()->HasOneof(message, oneof)) return;
+    if (oneof == nullptr || message.GetReflection()->HasOneof(message, oneof)) return;
     diagnostics_.error({{},
                         FieldPath{&path, "typed_config"}.text(),
                         "is missing: its @type chooses the extension, the name is only a label",

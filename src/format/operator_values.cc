@@ -399,11 +399,12 @@ Value metadata(const Parameters& parameters, const FormatContext& context, Scrat
   return metadata_at(static_cast<MetadataSource>(parameters.choice), parameters.text, context, scratch);
 }
 
-/// A request's id; what is no request has one made of its connection's number and its time.
+/// A request's id; what is no request has one made of its connection's number and its time. The router's tries have none.
 Value stream_id(const Parameters&, const FormatContext& context, Scratch& scratch) {
-  if (context.request != nullptr) return Value::of_nonempty(context.request->get(HeaderId::kRequestId));
   const StreamInfo& info = context.info;
-  if (info.connection == nullptr || info.start == 0) return {};
+  if (info.connection == nullptr) return {};
+  if (context.request != nullptr) return Value::of_nonempty(context.request->get(HeaderId::kRequestId));
+  if (info.start == 0) return {};
   uint64_t words[2] = {static_cast<uint64_t>(info.start) * 0x9e3779b97f4a7c15, (info.connection->id + 1) * 0xbf58476d1ce4e5b9};
   words[0] = (words[0] & ~uint64_t{0xf000}) | 0x4000;  // version 4 and its variant (RFC 9562 §5.4)
   words[1] = (words[1] & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "proxy/connection_wishes.h"
+#include "proxy/local_reply.h"
 #include "upstream/load_report.h"
 
 namespace weir::proxy {
@@ -85,6 +86,9 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   info_.upstream_host_name = host_->endpoint->hostname;
   info_.host_metadata = host_->endpoint->metadata;
   info_.upstream_local_address = nullptr;
+  if (logging_ != nullptr) [[unlikely]] {
+    log_ = std::make_unique<TryLog>(*logging_, info_, cluster.spec(), body_sent_, body_received_, traffic, loop_);
+  }
   return true;
 }
 
@@ -111,6 +115,8 @@ void Attempt::on_tunnel_open() {
   info_.upstream_connect_complete = info_.upstream_request_start = loop_.now();
   info_.upstream_local_address = tunnel_->local_address();
   info_.upstream_connection_id = tunnel_->connection_id();
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_connected();
   stream_ = tunnel_.get();
   events_->on_connected();
 }
@@ -144,6 +150,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   report(upstream::OutlierResult::kConnected);
   stream_ = &connection.open_stream(*this);
   info_.upstream_protocol = stream_->protocol();
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_connected();
   events_->on_connected();
 }
 
@@ -167,6 +175,8 @@ void Attempt::on_headers(bool end_stream) {
   const http::HeaderMap& response = events_->response_headers();
   note_load(*host_, response, loop_.now());
   answered_ = true;
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_head(response);
   if (measuring_) [[unlikely]] {
     response_lines_ = static_cast<uint32_t>(lines_of(response));
     response_bytes_ = static_cast<uint32_t>(response.byte_size());
@@ -201,6 +211,8 @@ void Attempt::on_trailers() {
     judge(is_good(parse_number<uint32_t>(events_->response_trailers().get(http::HeaderId::kGrpcStatus))));
   }
   note_load(*host_, events_->response_trailers(), loop_.now());
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_trailers(events_->response_trailers());
   end_of_response();
   events_->on_trailers();
 }
@@ -225,6 +237,8 @@ void Attempt::on_reset(http::Reset reason, std::string_view) {
 }
 
 void Attempt::fail(const UpstreamFailure& failure) {
+  if (log_ != nullptr) [[unlikely]]
+    log_->on_failure(describe(failure.reason).flag, failure.transport_reason);
   release();
   events_->on_failure(failure);
 }
@@ -245,7 +259,7 @@ void Attempt::for_each_group(F&& f) {
 void Attempt::count_answer(int status) {
   if (cluster_ == nullptr || !counts_codes_) return;
   upstream::ClusterStats& stats = cluster_->stats();
-  stats.codes.count(status);
+  if (counts_codes_of_cluster_) stats.codes.count(status);
   stats.upstream_rq_completed.add();
   for_each_group([&](upstream::AnswerStats& group) { group.codes.count(status); });
 }
@@ -326,6 +340,7 @@ void Attempt::abort() {
 /// Gives back what was held.
 void Attempt::release() {
   if (std::exchange(measuring_, false)) measure();
+  log_.reset();
   pool_ = nullptr;
   if (tunnel_ != nullptr) {
     tunnel_->close();

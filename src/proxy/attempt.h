@@ -9,6 +9,7 @@
 #include "http/stream.h"
 #include "loop/event_loop.h"
 #include "proxy/connect_tunnel.h"
+#include "proxy/try_log.h"
 #include "stats/cell.h"
 #include "upstream/cluster.h"
 #include "upstream/outlier_report.h"
@@ -72,6 +73,14 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
 
   /// From now on: whether status codes and times are counted.
   void count_codes(bool wanted) { counts_codes_ = wanted; }
+  /// From now on: whether they are counted for the cluster as a whole, too.
+  void count_codes_of_cluster(bool wanted) { counts_codes_of_cluster_ = wanted; }
+  /// From now on: tries are written about; null: they are not.
+  void log_to(const TryLogContext* logging) { logging_ = logging; }
+  /// Its log line shall have this flag.
+  void note(format::ResponseFlag flag) {
+    if (log_ != nullptr) log_->note(flag);
+  }
   /// From now on: answers are counted once more under this name, which outlives the request; "" for no other.
   void count_as(std::string_view alternative) { alternative_ = alternative; }
   /// So much of the request's body was given to the stream.
@@ -147,13 +156,15 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   bool deferred_ = false;       // of gRPC: trailers will say whether it went well
   bool canary_ = false;
   bool refused_ = false;
-  bool counts_codes_ = true;
+  bool counts_codes_ = true, counts_codes_of_cluster_ = true;
   std::string_view alternative_;
   bool measuring_ = false;
   bool measures_try_time_ = true;
   uint32_t response_lines_ = 0, response_bytes_ = 0;  // of its head, as it came
   MonotonicNs started_at_ = 0;
   const http::HeaderMap* request_ = nullptr;
+  const TryLogContext* logging_ = nullptr;
+  std::unique_ptr<TryLog> log_;
   uint64_t body_sent_ = 0, body_received_ = 0;
 };
 

@@ -16,7 +16,7 @@ void for_each_override(const route::RouteTable* table, const route::Match& match
       if (change.filter == filter) use(change);
     }
   };
-  if (table == nullptr || match.route == nullptr) return;
+  if (table == nullptr || match.route == nullptr || match.tls_required) return;  // the redirect to https is nobody's route
   look(table->config().filters);
   look(match.virtual_host->filters);
   look(match.route->filters);

@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include "config/duration.h"
 #include "config/schema.h"
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "filter/catalog.h"
@@ -14,6 +13,7 @@
 #include "proxy/listener_config.h"
 #include "proxy/local_reply_config.h"
 #include "proxy/request_options_config.h"
+#include "proxy/router_config.h"
 #include "proxy/scoped_routes_config.h"
 
 namespace weir::proxy {
@@ -22,7 +22,6 @@ namespace core = envoy::config::core::v3;
 namespace v3 = envoy::extensions::filters::network::http_connection_manager::v3;
 using config::FieldPath;
 using v3::HttpConnectionManager;
-using Router = envoy::extensions::filters::http::router::v3::Router;
 using UuidRequestIdConfig = envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
 namespace {
@@ -218,13 +217,14 @@ class Reader {
     }
     HttpFilterList read;
     good_ &= read_http_filters(from_.http_filters(), list, from_.stat_prefix(), context_, diagnostics_, read);
-    spec_->suppress_envoy_headers = read.suppress_envoy_headers;
-    spec_->dynamic_stats = read.dynamic_stats;
     spec_->filters = std::move(read.filters);
-    upgrade_filters();
+    if (read.router == nullptr) return;
+    const FieldPath last{&list, {}, from_.http_filters_size() - 1};
+    good_ &= read_router(*read.router, FieldPath{&last, "typed_config"}, context_, diagnostics_, *spec_);
+    upgrade_filters(*read.router);
   }
 
-  void upgrade_filters() {
+  void upgrade_filters(const google::protobuf::Any& router) {
     const FieldPath upgrades{&at_, "upgrade_configs"};
     for (int i = 0; i < from_.upgrade_configs_size(); ++i) {
       const HttpConnectionManager::UpgradeConfig& upgrade = from_.upgrade_configs(i);
@@ -232,7 +232,7 @@ class Reader {
       const FieldPath item{&upgrades, {}, i}, list{&item, "filters"};
       HttpFilterList read;
       good_ &= read_http_filters(upgrade.filters(), list, from_.stat_prefix(), context_, diagnostics_, read);
-      if (read.suppress_envoy_headers != spec_->suppress_envoy_headers || read.dynamic_stats != spec_->dynamic_stats) {
+      if (read.router != nullptr && read.router->value() != router.value()) {
         wrong(list, "the router of an upgrade can only be like that of http_filters yet", "give it the same options");
       }
       spec_->upgrade_filters.push_back({lower(upgrade.upgrade_type()), std::move(read.filters)});
@@ -330,9 +330,7 @@ void declare_http_connections(config::SupportTable& table) {
   table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
       .fields({"pack_trace_reason"})
       .harmless({"use_request_id_for_trace_sampling"});  // there is no tracing yet
-  table.extension<Router>(filter::kHttpFilters, "envoy.filters.http.router")
-      .fields({"suppress_envoy_headers", "dynamic_stats"})
-      .harmless({"start_child_span", "upstream_log", "upstream_log_options", "suppress_grpc_request_failure_code_stats"});
+  declare_router(table);
   declare_request_options(table);
   declare_scoped_routes(table);
   declare_local_replies(table);

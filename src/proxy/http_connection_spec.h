@@ -23,6 +23,8 @@
 
 namespace weir::proxy {
 
+struct TryLogSpec;
+
 enum class CodecKind : uint8_t { kAuto, kHttp1, kHttp2 };
 enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
 
@@ -75,8 +77,7 @@ struct HttpConnectionSpec {
   std::string scheme_to_overwrite;
   bool scheme_matches_upstream = false;  // what the upstream connection really is
 
-  bool dynamic_stats = true;  // of the router
-  bool has_router = true;     // without one nothing could answer a request but ourselves
+  bool has_router = true;  // without one nothing could answer a request but ourselves
   std::optional<ProxyStatusRules> proxy_status;
   std::shared_ptr<const LocalReplyRules> local_replies;  // null: answers are as they are made
 
@@ -100,7 +101,15 @@ struct HttpConnectionSpec {
   std::vector<ConfiguredFilter> filters;        // without the router, which is the pipeline itself
   std::vector<UpgradeFilters> upgrade_filters;  // of upgrades that have their own
   bool tells_upstreams_of_client = true;        // those that want a PROXY header
-  bool suppress_envoy_headers = false;          // Router.suppress_envoy_headers
+
+  // --- of the router ---
+  bool suppress_envoy_headers = false;
+  bool dynamic_stats = true;
+  bool counts_codes_of_grpc = true;        // in the counters of the whole cluster
+  bool respects_expected_timeout = false;  // x-envoy-expected-rq-timeout-ms of an internal request
+  std::vector<http::HeaderId> strict_headers;
+  std::shared_ptr<const TryLogSpec> try_log;  // null: none
+
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
   bool log_new_requests = false;  // also when a request has been routed, not only at its end
   int64_t log_interval_ms = 0;    // also again and again while it lasts; 0: not

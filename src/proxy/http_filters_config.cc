@@ -1,15 +1,14 @@
 #include "proxy/http_filters_config.h"
 
 #include "config/schema.h"
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "filter/catalog.h"
+#include "proxy/router_config.h"
 
 namespace weir::proxy {
 
 namespace v3 = envoy::extensions::filters::network::http_connection_manager::v3;
 using config::FieldPath;
-using Router = envoy::extensions::filters::http::router::v3::Router;
 
 namespace {
 
@@ -24,7 +23,7 @@ class Reader {
       return wrong(FieldPath{&item, "typed_config"}, "the filter " + config::quoted(filter.name()) + " has no configuration",
                    "the @type of typed_config chooses the filter");
     }
-    const bool terminal = filter.typed_config().Is<Router>();
+    const bool terminal = is_router(filter.typed_config());
     if (terminal != last) {
       return wrong(item,
                    terminal ? "the router ends every chain of filters, but others follow it"
@@ -44,10 +43,7 @@ class Reader {
 
   void router(const v3::HttpFilter& filter, const FieldPath& item) {
     if (filter.disabled()) return wrong(FieldPath{&item, "disabled"}, "the router cannot be disabled", "remove it");
-    Router router;
-    filter.typed_config().UnpackTo(&router);
-    result_.suppress_envoy_headers = router.suppress_envoy_headers();
-    result_.dynamic_stats = !router.has_dynamic_stats() || router.dynamic_stats().value();
+    result_.router = &filter.typed_config();
   }
 
   void dynamic_filter(const v3::HttpFilter& filter, const FieldPath& item, bool last) {

@@ -18,8 +18,8 @@ namespace weir::proxy {
 /// What one list says.
 struct HttpFilterList {
   std::vector<ConfiguredFilter> filters;  // without the router, which ends every list
-  bool suppress_envoy_headers = false;    // the router's
-  bool dynamic_stats = true;              // the router's
+  /// The router's configuration, within what was read; null where the list does not end with one.
+  const google::protobuf::Any* router = nullptr;
 };
 
 /// False after reporting an error. `stat_prefix` is the connection manager's.

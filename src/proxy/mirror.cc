@@ -1,6 +1,6 @@
 #include "proxy/mirror.h"
 
-#include <memory>
+#include <utility>
 
 #include "proxy/client_address.h"
 #include "proxy/local_reply.h"
@@ -15,15 +15,16 @@ using http::HeaderId;
 /// "a.test:81" becomes "a.test-shadow:81".
 std::string_view shadow_host(std::string_view host, Arena& arena) {
   const size_t colon = host.rfind(':');
-  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos &&
-                        (host.find(':') == colon || host.starts_with('['));
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
   return has_port ? arena.join(host.substr(0, colon), "-shadow", host.substr(colon)) : arena.join(host, "-shadow");
 }
 
 }  // namespace
 
-Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit)
+Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit,
+               std::shared_ptr<const TryLogSpec> log)
     : worker_(worker),
+      log_(std::move(log)),
       attempt_(*this, info_, worker.loop()),
       body_(worker.loop().blocks()),
       buffer_limit_(buffer_limit),
@@ -37,19 +38,25 @@ Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shado
   request_.set(HeaderId::kEnvoyInternal, "true");
   if (const net::AddressPtr& own = worker.identity().address) append_forwarded_for(request_, own->ip());
   info_.internal_request = true;
+  if (log_ != nullptr) [[unlikely]] {
+    logging_.emplace(*log_, request_, nullptr, memory_, worker.index());
+    attempt_.log_to(&*logging_);
+  }
 }
 
 void Mirror::start(upstream::Cluster& cluster, bool end_stream) {
   worker_.mirror_stats().rq_total.add();
+  ends_with_head_ = end_stream;
   if (end_stream) request_complete();
   attempt_.start(cluster, upstream::Priority::kDefault, http::Protocol::kHttp11, request_);
 }
 
 void Mirror::on_connected() {
   http::Stream& stream = *attempt_.stream();
-  const bool body_follows = !request_ended_ || !body_.empty() || has_trailers_;
-  stream.send_headers(request_, !body_follows);
+  stream.send_headers(request_, ends_with_head_);
+  if (ends_with_head_) return;
   size_t left = body_.size();
+  if (left == 0 && request_ended_ && !has_trailers_) stream.send_body({}, true);
   body_.for_each_piece([&](std::string_view piece) {
     left -= piece.size();
     stream.send_body(piece, left == 0 && request_ended_ && !has_trailers_);

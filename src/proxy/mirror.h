@@ -1,6 +1,8 @@
 // Mirror: a copy of a request that is sent to another cluster and whose answer nobody waits for (request_mirror_policies).
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/arena.h"
@@ -23,8 +25,9 @@ struct Copying;
 /// the router's.
 class Mirror final : public loop::Disposable, public ListNode<Mirror>, public ListNode<Copying>, private AttemptEvents {
  public:
-  /// `timeout_ms` counts from the end of the request; 0: none.
-  Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit);
+  /// `timeout_ms` counts from the end of the request; 0: none. `log`: what is written about it, or null.
+  Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit,
+         std::shared_ptr<const TryLogSpec> log);
 
   /// Sends the head on its way. The mirror may have ended before this returns.
   void start(upstream::Cluster& cluster, bool end_stream);
@@ -59,11 +62,14 @@ class Mirror final : public loop::Disposable, public ListNode<Mirror>, public Li
   Arena memory_;
   http::HeaderMap request_{memory_}, request_trailers_{memory_}, response_{memory_}, trailers_{memory_};
   format::StreamInfo info_;
+  const std::shared_ptr<const TryLogSpec> log_;
+  std::optional<TryLogContext> logging_;
   Attempt attempt_;
   ByteQueue body_;  // while there is no connection
   const size_t buffer_limit_;
   const int64_t timeout_ms_;
   loop::Timer timer_;
+  bool ends_with_head_ = false;
   bool request_ended_ = false;
   bool has_trailers_ = false;
   bool ended_ = false;

@@ -10,6 +10,7 @@
 #include "proxy/filter_overrides.h"
 #include "proxy/grpc_call.h"
 #include "proxy/http_connection.h"
+#include "proxy/strict_headers.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -78,7 +79,7 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   touch();
   if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
-  if (end_stream) request_complete();
+  if (end_stream && !pending_reply_) request_complete();  // an answer to a part of it comes before its end
   if (!request_dropped_) feed(request_lane_, 0, bytes, end_stream);
 }
 
@@ -278,6 +279,8 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
     if (group != &*match.virtual_host->other_virtual_cluster) info.virtual_cluster_name = group->name;
   }
   groups.add(route->stats, worker_.index());
+  if (const http::Header* bad = first_invalid(connection_->spec().strict_headers, request_headers_)) [[unlikely]]
+    return refuse_header(*bad);
   info.attempts = 1;
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName));
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
@@ -291,10 +294,17 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   return Next::kGoOn;  // it may have failed already, and have made an answer
 }
 
+Pipeline::Next Pipeline::refuse_header(const http::Header& bad) {
+  info.flags.set(ResponseFlag::kInvalidEnvoyRequestHeaders);
+  return reply_and_go_on(400, memory_.join("invalid header '", bad.name, "' with value '", bad.value, "'"),
+                         memory_.join("request_headers_failed_strict_check{", bad.name, "}"));
+}
+
 /// After the changes of the configuration, which may speak of tries and timeouts.
 RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedges) {
   if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  const RequestTimeouts limits = request_timeouts(forward, hedges, request_headers_);
+  const RequestTimeouts limits =
+      request_timeouts(forward, hedges, connection_->spec().respects_expected_timeout, request_headers_);
   set_stream_limits(forward, limits);
   if (forward.grpc_timeout_header_max_ms && grpc_ && !parse_grpc_timeout(request_headers_.get(HeaderId::kGrpcTimeout))) {
     // There is no deadline to pass on, but how long the stream may last is one.
@@ -399,6 +409,10 @@ upstream::Cluster* Pipeline::chosen_cluster() {
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
+
+bool Pipeline::counts_codes_of_cluster() const { return !grpc_ || connection_->spec().counts_codes_of_grpc; }
+
+const std::shared_ptr<const TryLogSpec>& Pipeline::try_log() const { return connection_->spec().try_log; }
 
 bool Pipeline::counts_codes() const { return connection_->spec().dynamic_stats && !info.health_check; }
 

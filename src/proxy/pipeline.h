@@ -115,7 +115,11 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool envoy_headers() const;
   /// Whether the answer's status and time are counted for its cluster, virtual cluster and route.
   bool counts_codes() const;
+  /// Of those, the ones of the whole cluster: not for every configuration those of gRPC.
+  bool counts_codes_of_cluster() const;
   void count_cut_off_grpc();
+  /// What is written about the router's tries; null: nothing.
+  const std::shared_ptr<const TryLogSpec>& try_log() const;
   /// The request is a CONNECT whose payload goes on as bare TCP.
   bool ends_connect() const { return ends_connect_; }
   /// The scheme that the upstream is told; "" for what the request has.
@@ -157,6 +161,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next respond_directly(const route::DirectResponse& response);
   bool drops(upstream::Cluster& cluster);
   Next start_upstream(const route::Forward& forward);
+  Next refuse_header(const http::Header& bad);
 
   // --- answers made here ---
   Next reply_and_go_on(int status, std::string_view body, std::string_view details, Answerer answerer = Answerer::kPipeline);

@@ -185,6 +185,9 @@ void Pipeline::start_over() {
   begin(*connection_, *downstream_);
   step_ = Step::kRoute;  // the connection manager has seen to the request's head already
   request_complete();
+  request_lane_.waiting.append(router_.take_body());
+  request_lane_.end_waits = !request_lane_.waiting.empty();
+  request_ended_with_head_ = request_passed_ = !request_lane_.end_waits;
   info.client_address = first.client_address;
   info.internal_request = first.internal_request;
   info.bytes_received = first.bytes_received;

@@ -55,7 +55,7 @@ void tell_stream_limit(const route::Forward& forward, http::HeaderMap& request) 
 
 }  // namespace
 
-RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, http::HeaderMap& request) {
+RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, bool heeds_expected, http::HeaderMap& request) {
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
   if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
@@ -91,9 +91,11 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, htt
                              ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
                              : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
   }
-  if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamTimeoutMs))) limits.response_ms = *asked;
+  const bool expects = heeds_expected && request.has(HeaderId::kEnvoyExpectedTimeoutMs);
+  const HeaderId timeout = expects ? HeaderId::kEnvoyExpectedTimeoutMs : HeaderId::kEnvoyUpstreamTimeoutMs;
+  if (const auto asked = parse_number<int64_t>(request.get(timeout))) limits.response_ms = *asked;
   if (const auto asked = parse_number<int64_t>(request.get(HeaderId::kEnvoyUpstreamPerTryTimeoutMs))) limits.try_ms = *asked;
-  request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
+  if (!expects) request.remove(HeaderId::kEnvoyUpstreamTimeoutMs);
   request.remove(HeaderId::kEnvoyUpstreamPerTryTimeoutMs);
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
   // A try whose time is up is still waited for, where tries are hedged.

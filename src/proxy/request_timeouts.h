@@ -22,7 +22,8 @@ struct RequestTimeouts {
 };
 
 /// Also takes the headers that ask for timeouts out of the request, and rewrites grpc-timeout where the route caps it.
-RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, http::HeaderMap& request);
+/// `heeds_expected`: what an earlier proxy told us to expect (x-envoy-expected-rq-timeout-ms) is the time that we have.
+RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, bool heeds_expected, http::HeaderMap& request);
 
 /// A grpc-timeout value ("5S", "100m") in milliseconds, rounded up (gRPC over HTTP/2, Requests); nothing if it is none.
 std::optional<int64_t> parse_grpc_timeout(std::string_view text);

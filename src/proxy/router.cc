@@ -41,6 +41,8 @@ std::unique_ptr<Attempt> Router::make_attempt() {
   auto attempt = std::make_unique<Attempt>(events, pipeline_.info, pipeline_.loop);
   attempt->count_codes(counts_codes_);
   attempt->count_as(alternative_);
+  attempt->count_codes_of_cluster(counts_codes_of_cluster_);
+  attempt->log_to(logging_ ? &*logging_ : nullptr);
   return attempt;
 }
 
@@ -57,7 +59,13 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
   retry_.begin(forward.retry_policy.get(), forward.hedge_policy.get(), pipeline_.request);
   keeps_body_ = retry_.enabled() || forward.internal_redirects;
   counts_codes_ = pipeline_.counts_codes();
+  counts_codes_of_cluster_ = pipeline_.counts_codes_of_cluster();
   attempt_->count_codes(counts_codes_);
+  attempt_->count_codes_of_cluster(counts_codes_of_cluster_);
+  if (const TryLogSpec* log = pipeline_.try_log().get()) [[unlikely]] {
+    logging_.emplace(*log, pipeline_.request, &pipeline_.traffic, pipeline_.arena, pipeline_.worker().index());
+    attempt_->log_to(&*logging_);
+  }
   try_once(cluster);
   if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
 }
@@ -72,8 +80,8 @@ void Router::start_mirrors() {
         fixed != nullptr ? worker.cluster(fixed->id)
                          : worker.cluster(http::first_value(pipeline_.request, std::get<http::HeaderName>(policy.cluster)));
     if (cluster == nullptr) continue;
-    Mirror& mirror = worker.add(
-        std::make_unique<Mirror>(worker, pipeline_.request, policy.append_shadow_suffix, limits_.response_ms, buffer_limit_));
+    Mirror& mirror = worker.add(std::make_unique<Mirror>(worker, pipeline_.request, policy.append_shadow_suffix,
+                                                         limits_.response_ms, buffer_limit_, pipeline_.try_log()));
     if (!pipeline_.request_ended()) mirrors_.push_back(mirror);
     mirror.start(*cluster, pipeline_.request_ended());
   }
@@ -147,7 +155,7 @@ void Router::on_connected() {
   }
   http::Stream& stream = *attempt_->stream();
   arm_stream_timer();
-  const bool body_follows = !pipeline_.request_ended() || !body_.empty() || pipeline_.has_request_trailers();
+  const bool body_follows = !pipeline_.request_ends_with_head();  // even if it turned out to be empty
   stream.send_headers(request, !body_follows);
   if (body_follows) send_waiting_body(stream);
   if (pipeline_.request_ended()) {
@@ -161,6 +169,7 @@ void Router::on_connected() {
 void Router::send_waiting_body(http::Stream& stream) {
   const bool ends_with_body = pipeline_.request_ended() && !pipeline_.has_request_trailers();
   size_t left = body_.size();
+  if (left == 0 && ends_with_body) stream.send_body({}, true);
   body_.for_each_piece([&](std::string_view piece) {
     left -= piece.size();
     stream.send_body(piece, left == 0 && ends_with_body);
@@ -376,6 +385,8 @@ void Router::begin_again() {
   cancel_timers();
   give_up_others();
   attempt_->forget();
+  attempt_->log_to(nullptr);
+  logging_.reset();
   retry_.recycle();
   forward_ = nullptr;
   limits_ = {};

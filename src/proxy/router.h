@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/byte_queue.h"
@@ -39,8 +40,10 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   /// The downstream has taken enough for now, and later: has room again.
   void pause_response();
   void resume_response();
-  /// The request, which was complete, begins anew as another; what its body was is kept.
+  /// The request, which was complete, begins anew as another.
   void begin_again();
+  /// What was kept of its body.
+  ByteQueue take_body() { return std::move(body_); }
   /// Where the virtual host wants it, an answer says how many tries there were.
   void tell_tries(http::HeaderMap& response) const;
   /// Of all tries, but for those that raced with the one that answered.
@@ -128,6 +131,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void fail_late(std::string_view details);
 
   Pipeline& pipeline_;
+  std::optional<TryLogContext> logging_;
   std::unique_ptr<Attempt> attempt_;  // the newest
   std::vector<std::unique_ptr<LateTry>> others_;
   RetryState retry_;
@@ -150,7 +154,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   Phase phase_ = Phase::kIdle;
   uint32_t tries_ = 0;
   bool try_was_late_ = false;
-  bool counts_codes_ = true;
+  bool counts_codes_ = true, counts_codes_of_cluster_ = true;
   std::string_view alternative_;
   bool response_begun_ = false;  // a head went to the pipeline
   bool interim_seen_ = false;    // an informational head came: there is no other try, and it is what was counted

@@ -171,12 +171,14 @@ void Router::fail_late(std::string_view details) {
 }
 
 void Router::on_try_timeout() {
+  attempt_->note(ResponseFlag::kUpstreamRequestTimeout);
   if (retry_.hedges()) return try_beside();
   attempt_->cluster()->stats().upstream_rq_per_try_timeout.add();
   end_late_try("upstream_per_try_timeout");
 }
 
 void Router::on_try_idle_timeout() {
+  attempt_->note(ResponseFlag::kStreamIdleTimeout);
   if (retry_.hedges()) return try_beside();
   attempt_->cluster()->stats().upstream_rq_per_try_idle_timeout.add();
   end_late_try("upstream_per_try_idle_timeout");

@@ -1,5 +1,6 @@
 #include "route/retry_conditions.h"
 
+#include <algorithm>
 #include <span>
 
 #include "base/text.h"
@@ -43,9 +44,19 @@ uint32_t parse(std::string_view list, std::span<const Word> words) {
   return result;
 }
 
+bool knows(std::string_view list, std::span<const Word> words) {
+  while (!list.empty()) {
+    const std::string_view token = next_token(list);
+    if (!token.empty() && std::ranges::find(words, token, &Word::text) == words.end()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 uint32_t parse_retry_on(std::string_view list) { return parse(list, kHttp); }
 uint32_t parse_retry_grpc_on(std::string_view list) { return parse(list, kGrpc); }
+bool knows_retry_on(std::string_view list) { return knows(list, kHttp); }
+bool knows_retry_grpc_on(std::string_view list) { return knows(list, kGrpc); }
 
 }  // namespace weir::route

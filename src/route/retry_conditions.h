@@ -29,5 +29,8 @@ struct RetryOn {
 uint32_t parse_retry_on(std::string_view list);
 /// The gRPC conditions of such a list.
 uint32_t parse_retry_grpc_on(std::string_view list);
+/// Whether all words of such a list are known.
+bool knows_retry_on(std::string_view list);
+bool knows_retry_grpc_on(std::string_view list);
 
 }  // namespace weir::route

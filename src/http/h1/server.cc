@@ -242,8 +242,10 @@ size_t Http1Server::read_body(std::string_view bytes) {
   if (step.trailers) {
     exchange_->traffic.received.headers += h1::counted_size(exchange_->incoming_trailers());
     exchange_->on_trailers();
-  } else if (!step.body.empty() || step.end) {
-    exchange_->on_body(step.body, step.end);
+  } else {
+    // The end is told by itself, as Envoy does: who answers because of the body answers before the request has ended.
+    if (!step.body.empty()) exchange_->on_body(step.body, false);
+    if (step.end && exchange_ != nullptr) exchange_->on_body({}, true);
   }
   if (step.end && response_ended_) connection_.want_flush();  // the exchange is over: before_flush() says so
   return step.used;
@@ -285,7 +287,10 @@ void Http1Server::before_flush() {
   }
   std::exchange(exchange_, nullptr)->on_complete();
   if (reading_ == Reading::kWait) reading_ = Reading::kHead;
-  if (wants_close_) return;
+  if (wants_close_) {
+    kept_.clear();  // nobody reads it
+    return;
+  }
   paused_ = false;
   connection_.resume();
   if (!kept_.empty()) loop_.at_next_turn(*this);

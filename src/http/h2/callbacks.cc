@@ -264,9 +264,6 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
     return refused(self, stream, verdict);
   }
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
-    if (stream.events_->incoming_headers().authority().find('@') != std::string_view::npos) {  // RFC 9113 §8.3.1
-      return malformed(self, stream, kInvalidHeader);
-    }
     stream.events_->traffic.received.decompressed += stream.events_->incoming_headers().byte_size();
     stream.extended_connect_ = extended_connect_to_upgrade(stream.events_->incoming_headers());
     stream.events_->on_headers(end_stream);

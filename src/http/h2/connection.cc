@@ -11,6 +11,10 @@ namespace weir::http::h2 {
 
 namespace {
 
+/// nghttp2's own limit of 64 KiB is far below what may be received (max_request_headers_kb: up to 8 MiB), and a head over it
+/// would never be sent. No memory is taken before it is needed.
+constexpr size_t kMaxSentHead = 16 << 20;
+
 struct OptionDeleter {
   void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
 };
@@ -59,6 +63,7 @@ void Connection::start() {
   nghttp2_option_set_no_http_messaging(made, 1);  // BlockReader and BodyLength look once at what nghttp2 would look at, too
   nghttp2_option_set_max_outbound_ack(made, options_.max_outbound_control_frames);
   nghttp2_option_set_max_deflate_dynamic_table_size(made, options_.hpack_table_size);
+  nghttp2_option_set_max_send_header_block_length(made, kMaxSentHead);
   // Before the server's SETTINGS come, as many streams as we would open at all.
   nghttp2_option_set_peer_max_concurrent_streams(made, options_.max_concurrent_streams);
 

@@ -73,7 +73,7 @@ BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view val
 BlockReader::Fate BlockReader::judge_pseudo(std::string_view value, HeaderId id) const {
   if (!may_have_pseudo(id) || map_->has_pseudo(id)) return Fate::kBadMessage;
   const auto taken_if = [this](bool good) { return good && !lines_begun_ ? Fate::kTaken : Fate::kBadField; };
-  if (id == HeaderId::kAuthority) return taken_if(is_authority(value));
+  if (id == HeaderId::kAuthority) return taken_if(is_authority(value) && value.find('@') == value.npos);
   if (value.empty()) return Fate::kBadField;
   switch (id) {
     case HeaderId::kStatus:
