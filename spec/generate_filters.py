@@ -85,7 +85,7 @@ class Filters(Options):
                 rule['on_header_present'] = self.noted(False)
             if self.maybe(0.4) or 'on_header_present' not in rule:
                 rule['on_header_missing'] = self.noted(True)
-            if self.maybe(0.2) and 'header' in rule:
+            if self.maybe(0.2) and not rule.get('header', ':').startswith(':'):
                 rule['remove'] = True
             out.append(rule)
         return out

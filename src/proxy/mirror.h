@@ -29,6 +29,11 @@ class Mirror final : public loop::Disposable, public ListNode<Mirror>, public Li
   Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit,
          std::shared_ptr<const TryLogSpec> log);
 
+  /// The router's options hold for its mirrors, too: whether status codes and times are counted, and those of the whole cluster.
+  void count_codes(bool wanted, bool of_cluster) {
+    attempt_.count_codes(wanted);
+    attempt_.count_codes_of_cluster(of_cluster);
+  }
   /// Sends the head on its way. The mirror may have ended before this returns.
   void start(upstream::Cluster& cluster, bool end_stream);
   void copy_body(std::string_view bytes, bool end_stream);

@@ -24,6 +24,7 @@ constexpr ProxyError kErrors[] = {
     {ResponseFlag::kUpstreamConnectionTermination, "connection_terminated", 502},
     {ResponseFlag::kUpstreamOverflow, "connection_limit_reached", 503},
     {ResponseFlag::kNoRouteFound, "destination_not_found", 500},
+    {ResponseFlag::kFaultInjected, "http_request_error", 0},
     {ResponseFlag::kRateLimited, "connection_limit_reached", 503},
     {ResponseFlag::kRateLimitServiceError, "connection_limit_reached", 503},
     {ResponseFlag::kUpstreamRetryLimitExceeded, "destination_unavailable", 503},

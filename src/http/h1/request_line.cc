@@ -85,8 +85,6 @@ std::optional<ProtocolError> parse_request_line(const char* at, const char* end,
   return std::nullopt;
 }
 
-bool begins_known_method(char c) { return std::string_view("ABCDGHLMNOPRSTU").find(c) != std::string_view::npos; }
-
 bool has_control(const char* at, const char* end) {
   return std::any_of(
       at, end, [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f; });

@@ -23,9 +23,6 @@ struct RequestLine {
 inline constexpr ProtocolError kInvalidCharacters = {400, "http1.invalid_characters",
                                                      "http/1.1 protocol error: header value contains invalid chars"};
 
-/// Whether a method that is known without allow_custom_methods begins so.
-bool begins_known_method(char c);
-
 /// Whether there is a control character other than a tab or a line's end.
 bool has_control(const char* at, const char* end);
 

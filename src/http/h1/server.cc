@@ -170,9 +170,13 @@ size_t Http1Server::read_head(std::string_view bytes) {
   switch (head_finder_.look(bytes, limits_.max_headers_kb * 1024, size)) {
     case h1::HeadFinder::Verdict::kComplete:
       break;
-    case h1::HeadFinder::Verdict::kTooLarge:
-      malformed(options_.allow_custom_methods || h1::begins_known_method(bytes.front()) ? kHeadersTooLarge : kNoHttp);
+    case h1::HeadFinder::Verdict::kTooLarge: {
+      // What is wrong with a first line that is there is wrong before there is too much of the rest.
+      const std::string_view seen = bytes.substr(0, limits_.max_headers_kb * 1024);
+      const auto error = h1::check_first_line(seen, size, options_.allow_custom_methods);
+      malformed(error ? *error : static_cast<unsigned char>(bytes.front()) > ' ' ? kHeadersTooLarge : kNoHttp);
       return 0;
+    }
     case h1::HeadFinder::Verdict::kBareLineFeed:
       malformed(kBareLineFeed);
       return 0;
