@@ -28,6 +28,8 @@ struct Reply {
   std::string_view details;  // Envoy's response code details; the same
   /// For gRPC requests; without it the HTTP status decides.
   std::optional<int> grpc_status = {};
+  /// What logs show of it. The answer itself is finished before, and does not know.
+  std::optional<format::ResponseFlag> flag = {};
 };
 
 /// Lent to filters for as long as they live; what it refers to lives until the request is over.

@@ -54,11 +54,11 @@ class LocalRateLimit final : public Filter {
       return Verdict::proceed();
     }
     stats.enforced.add();
-    exchange.info.flags.set(format::ResponseFlag::kRateLimited);
     return Verdict::reply({.status = spec_.status,
                            .body = kLimited,
                            .details = kLimited,
-                           .grpc_status = spec_.resource_exhausted ? std::optional(8) : std::nullopt});
+                           .grpc_status = spec_.resource_exhausted ? std::optional(8) : std::nullopt,
+                           .flag = format::ResponseFlag::kRateLimited});
   }
 
   void on_reply(Exchange& exchange) override {

@@ -91,6 +91,8 @@ struct ConnectionExtras {
   std::vector<Note> notes;
   std::vector<std::pair<uint8_t, std::string>> tlvs;  // of the PROXY header: those that may be passed on
   std::string ja3, ja4;                               // fingerprints of the ClientHello, if asked for
+  net::AddressPtr source;                             // what upstream connections come from (original_src); null: wherever
+  uint32_t source_mark = 0;                           // SO_MARK of these; 0: none
 };
 
 /// Facts about the downstream connection; they outlive its requests.

@@ -54,6 +54,10 @@ upstream::ConnectionWishes connection_wishes(const upstream::ClusterSpec& cluste
     if (transport.proxy_header != nullptr) wishes.preamble = proxy_header(*transport.proxy_header, *client);
   }
   if (cluster.pool_per_client && client != nullptr) wishes.client = client->id;
+  if (client != nullptr && client->extras != nullptr) {
+    wishes.source = client->extras->source;
+    wishes.mark = client->extras->source_mark;
+  }
   return wishes;
 }
 

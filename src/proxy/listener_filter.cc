@@ -102,6 +102,14 @@ format::ConnectionExtras& extras_of(ListenerFindings& findings) {
   return *findings.extras;
 }
 
+/// Upstream connections shall come from the client's address, as it is known now, and any port.
+void keep_source(const ListenerFilterSpec& filter, ListenerFindings& findings) {
+  if (!findings.remote_address->is_ip()) return;
+  format::ConnectionExtras& extras = extras_of(findings);
+  extras.source = std::make_shared<const net::Address>(findings.remote_address->with_port(0));
+  extras.source_mark = filter.mark;
+}
+
 void keep_tlvs(const ListenerFilterSpec& filter, const net::ProxyHeader& header, ListenerFindings& findings) {
   for (const auto& [type, value] : header.tlvs) {
     if (filter.passed_tlvs.test(type)) extras_of(findings).tlvs.emplace_back(type, value);
@@ -244,6 +252,9 @@ FilterResult run_listener_filter(const ListenerFilterSpec& filter, size_t worker
       if (!filter.enabled_key.flag(filter.enabled) || filter.bucket->take(1, monotonic_now())) return FilterResult::kGoOn;
       filter.stats->mine(worker).rate_limited.add();
       return FilterResult::kRefuse;
+    case Kind::kOriginalSource:
+      keep_source(filter, findings);
+      return FilterResult::kGoOn;
   }
   return FilterResult::kGoOn;
 }

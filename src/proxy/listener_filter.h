@@ -40,13 +40,22 @@ void visit_proxy_protocol_errors(stats::StatVisitor& visitor, stats::Sharded<Lis
 
 /// One of a listener's `listener_filters`.
 struct ListenerFilterSpec {
-  enum class Kind : uint8_t { kOriginalDestination, kProxyProtocol, kTlsInspector, kHttpInspector, kLocalRateLimit };
+  enum class Kind : uint8_t {
+    kOriginalDestination,
+    kProxyProtocol,
+    kTlsInspector,
+    kHttpInspector,
+    kLocalRateLimit,
+    kOriginalSource
+  };
   Kind kind;
   /// Whether the filter is passed over for a connection to this port; empty: never.
   std::function<bool(uint16_t local_port)> disabled;
   // of the PROXY protocol
   bool proxy_header_optional = false;
   bool version1_allowed = true, version2_allowed = true;
+  // of the original source
+  uint32_t mark = 0;  // SO_MARK of upstream connections; 0: none
   // of the rate limit
   std::shared_ptr<TokenBucket> bucket;
   bool enabled = true;

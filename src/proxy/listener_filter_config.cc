@@ -6,6 +6,7 @@
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "proxy/listener_config.h"
@@ -19,6 +20,7 @@ namespace v3 = envoy::config::listener::v3;
 using config::FieldPath;
 using Kind = ListenerFilterSpec::Kind;
 using LocalRateLimit = filters::local_ratelimit::v3::LocalRateLimit;
+using OriginalSrc = filters::original_src::v3::OriginalSrc;
 using ProxyProtocol = filters::proxy_protocol::v3::ProxyProtocol;
 using TlsInspector = filters::tls_inspector::v3::TlsInspector;
 
@@ -121,6 +123,9 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
       filter.stats = stats.listener_filter("http_inspector");
     } else if (from.typed_config().Is<filters::original_dst::v3::OriginalDst>()) {
       filter.kind = Kind::kOriginalDestination;
+    } else if (OriginalSrc source; from.typed_config().UnpackTo(&source)) {
+      filter.kind = Kind::kOriginalSource;
+      filter.mark = source.mark();
     } else if (from.typed_config().UnpackTo(&rate_limit)) {
       good = read_rate_limit(rate_limit, FieldPath{&item, "typed_config"}, context, diagnostics, filter) && good;
     } else if (from.typed_config().UnpackTo(&proxy_protocol)) {
@@ -151,6 +156,7 @@ void declare_listener_filters(config::SupportTable& table) {
       .harmless({"initial_read_buffer_size"});
   table.extension<filters::http_inspector::v3::HttpInspector>(kCategory, "envoy.filters.listener.http_inspector");
   table.extension<filters::original_dst::v3::OriginalDst>(kCategory, "envoy.filters.listener.original_dst");
+  table.extension<OriginalSrc>(kCategory, "envoy.filters.listener.original_src").fields({"mark"}).harmless({"bind_port"});
   table.extension<LocalRateLimit>(kCategory, "envoy.filters.listener.local_ratelimit").all_fields();
   table.extension<ProxyProtocol>(kCategory, "envoy.filters.listener.proxy_protocol").all_fields();
   table.message<ProxyProtocol::Rule>().all_fields();

@@ -116,6 +116,7 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
   if (reply.grpc_status && grpc_) response_headers_.set(HeaderId::kGrpcStatus, memory_.decimal(*reply.grpc_status));
   local_reply_ = true;
   set_reply_body(reply.body);
+  if (reply.flag) info.flags.set(*reply.flag);
   return Next::kGoOn;
 }
 

@@ -180,6 +180,7 @@ Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
   std::string key = std::to_string(kind * kPriorities + static_cast<size_t>(priority));
   for (const std::string& wish : {wishes.server_name, wishes.expected_san}) (key += '\n') += lower(wish);
   if (wishes.client != 0) (key += '\n') += std::to_string(wishes.client);
+  if (wishes.source != nullptr) ((key += "\nfrom ") += wishes.source->text()) += std::to_string(wishes.mark);
   (key += '\n') += wishes.preamble;
   // Clients choose the names: those that nobody uses any more must not pile up.
   if (host.named_pools.size() >= kMostNamedPools) {

@@ -6,7 +6,22 @@
 
 namespace weir::upstream {
 
-void prepare_socket(int fd, const ClusterSpec& spec, stats::Counter& bind_errors) {
+namespace {
+
+/// Lets the socket have an address that is another machine's, and its port only when it is known where it goes.
+bool allow_any_source(int fd, const net::Address& source, uint32_t mark) {
+  const int one = 1;
+  const bool v6 = source.family() == AF_INET6;
+  const int transparent = v6 ? setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &one, sizeof one)
+                             : setsockopt(fd, SOL_IP, IP_TRANSPARENT, &one, sizeof one);
+  if (transparent != 0) return false;
+  setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  return mark == 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+}  // namespace
+
+void prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& source, uint32_t mark, stats::Counter& bind_errors) {
   if (spec.keepalive.enabled) {
     const int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
@@ -20,7 +35,9 @@ void prepare_socket(int fd, const ClusterSpec& spec, stats::Counter& bind_errors
   for (const SocketOption& option : spec.socket_options) {
     setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
   }
-  if (spec.bind_source != nullptr && bind(fd, spec.bind_source->get(), spec.bind_source->size()) != 0) bind_errors.add();
+  if (source != nullptr && !allow_any_source(fd, *source, mark)) return bind_errors.add();
+  const net::AddressPtr& from = source != nullptr ? source : spec.bind_source;
+  if (from != nullptr && bind(fd, from->get(), from->size()) != 0) bind_errors.add();
 }
 
 }  // namespace weir::upstream

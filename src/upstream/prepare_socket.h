@@ -6,7 +6,9 @@
 
 namespace weir::upstream {
 
-/// Keep-alive, socket options and the source address, before connect(). Failing to bind is counted, not fatal.
-void prepare_socket(int fd, const ClusterSpec& spec, stats::Counter& bind_errors);
+/// Keep-alive, socket options and the source address, before connect(). Failing to bind is counted, not fatal. `source` takes the
+/// place of the cluster's own; it may be an address that is not this machine's (Linux, ip(7): IP_TRANSPARENT, CAP_NET_ADMIN).
+/// `mark`: SO_MARK; 0 for none.
+void prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& source, uint32_t mark, stats::Counter& bind_errors);
 
 }  // namespace weir::upstream

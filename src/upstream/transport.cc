@@ -66,8 +66,8 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
                              "immediate connect error: Invalid argument|remote address:" + endpoint.address->text()});
     }
   } else {
-    const auto prepare = [&spec, &cluster = context.cluster](int fd) {
-      prepare_socket(fd, spec, cluster.membership.bind_errors);
+    const auto prepare = [&spec, &cluster = context.cluster, source = wishes.source, mark = wishes.mark](int fd) {
+      prepare_socket(fd, spec, source, mark, cluster.membership.bind_errors);
     };
     if (endpoint.additional_addresses.empty()) {
       stream = net::TcpStream::connect(context.loop, endpoint.address, spec.connect_timeout_ms, prepare);

@@ -47,7 +47,11 @@ struct ConnectionWishes {
   std::string expected_san;  // must be in the peer's certificate; "" for no such check
   std::string preamble;      // the PROXY header that tells of the client; "" for one that tells of nobody
   uint64_t client = 0;       // the downstream connection that alone may use it; 0: whoever
-  bool empty() const { return server_name.empty() && expected_san.empty() && preamble.empty() && client == 0; }
+  net::AddressPtr source;    // where it comes from, though that may be another machine's address; null: the cluster decides
+  uint32_t mark = 0;         // SO_MARK, for the way back of what goes to `source`; 0: none
+  bool empty() const {
+    return server_name.empty() && expected_san.empty() && preamble.empty() && client == 0 && source == nullptr;
+  }
 };
 
 /// Begins to connect; the handler's on_connected() comes when TLS is done too. `alpn` (as TlsContext::alpn_wire() makes it) is

@@ -145,7 +145,8 @@ std::optional<ProtocolError> LineReader::take(std::string_view name, std::string
     }
     case HeaderId::kTransferEncoding:
       encoding = std::exchange(encoding_seen, true) ? "more than one" : value;
-      return std::nullopt;  // hop by hop; the writer makes its own
+      if (!request || trailers) return std::nullopt;  // hop by hop; the writer makes its own
+      break;                                          // a log of a request that is refused shows it
     case HeaderId::kProxyConnection:
       if (list_has_token(value, "close")) facts.connection_close = true;
       break;

@@ -292,14 +292,16 @@ class Reader {
         spec.alpn.emplace_back(one);
       }
     }
-    const auto add = [&](TlsIdentityPtr identity) {
-      if (identity != nullptr) spec.identities.push_back(std::move(identity));
+    const auto add = [&](TlsIdentityPtr identity, const std::string& secret = "") {
+      if (identity == nullptr) return;
+      spec.identities.push_back(std::move(identity));
+      spec.identity_secrets.push_back(secret);
     };
     for (int i = 0; i < from.tls_certificates_size(); ++i) add(identity(from.tls_certificates(i), FieldPath{&list, {}, i}));
     if (from.tls_certificates().empty()) {
       for (int i = 0; i < from.tls_certificate_sds_secret_configs_size(); ++i) {
         const v3::Secret* found = secret(from.tls_certificate_sds_secret_configs(i));
-        if (found != nullptr) add(identity(found->tls_certificate(), FieldPath{&secrets, {}, i}));
+        if (found != nullptr) add(identity(found->tls_certificate(), FieldPath{&secrets, {}, i}), found->name());
       }
     }
     spec.key_log = from.key_log().path();
@@ -320,6 +322,7 @@ class Reader {
         const v3::Secret* found = secret(from.validation_context_sds_secret_config());
         if (found != nullptr) {
           spec.trust = trust(found->validation_context(), FieldPath{&at, "validation_context_sds_secret_config"});
+          spec.trust_secret = found->name();
         }
         break;
       }
@@ -330,6 +333,7 @@ class Reader {
         v3::CertificateValidationContext merged = combined.default_validation_context();
         merged.MergeFrom(found->validation_context());
         spec.trust = trust(merged, FieldPath{&at, "combined_validation_context"});
+        spec.trust_secret = found->name();
         break;
       }
       default:
@@ -375,6 +379,8 @@ std::string content_of(Message message, const TlsCommonSpec& spec, const std::ve
   for (const TlsIdentityPtr& identity : spec.identities)
     content += '\n' + std::to_string(reinterpret_cast<uintptr_t>(identity.get()));
   content += '\r' + std::to_string(reinterpret_cast<uintptr_t>(spec.trust.get()));
+  for (const std::string& each : spec.identity_secrets) content += '\n' + each;
+  content += '\r' + spec.trust_secret;
   for (const std::string& each : more) content += '\0' + each;
   return Message::descriptor()->name() + content;
 }

@@ -66,7 +66,9 @@ struct TlsCommonSpec {
   std::vector<std::string> curves;      // empty: the default
   std::vector<std::string> signatures;  // empty: the default
   std::vector<TlsIdentityPtr> identities;
-  TlsTrustPtr trust;  // null: nobody is checked
+  std::vector<std::string> identity_secrets;  // in the same order, the secrets that they are; "" for those that stand here
+  TlsTrustPtr trust;                          // null: nobody is checked
+  std::string trust_secret;                   // the same
   std::vector<std::string> alpn;
   std::string key_log;                              // a file; "" for none
   std::vector<Cidr> key_log_local, key_log_remote;  // of whose connections; empty: of all
