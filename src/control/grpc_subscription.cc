@@ -114,13 +114,9 @@ void GrpcSubscription::connect() {
   ask({}, nullptr);
 }
 
-/// The first request of a stream says what is wanted and what is known, the others only what became of an answer.
-void GrpcSubscription::ask_for_changes(std::string_view nonce, const config::Diagnostics* refused) {
-  DeltaDiscoveryRequest request;
-  if (!introduced_) {
-    for (const std::string& name : question_.names) request.add_resource_names_subscribe(name);
-    for (const auto& [name, version] : versions_) (*request.mutable_initial_resource_versions())[name] = version;
-  }
+/// What requests of both protocols end with: who asks, and what became of the answer with that nonce.
+template <class Request>
+void GrpcSubscription::send(Request& request, std::string_view nonce, const config::Diagnostics* refused) {
   if (!introduced_ || !source_.node_once) request.mutable_node()->ParseFromString(context_.node);
   introduced_ = true;
   request.set_type_url(question_.type_url);
@@ -132,20 +128,22 @@ void GrpcSubscription::ask_for_changes(std::string_view nonce, const config::Dia
   stream_->send(request.SerializeAsString());
 }
 
+/// The first request of a stream says what is wanted and what is known, the others only what became of an answer.
+void GrpcSubscription::ask_for_changes(std::string_view nonce, const config::Diagnostics* refused) {
+  DeltaDiscoveryRequest request;
+  if (!introduced_) {
+    for (const std::string& name : question_.names) request.add_resource_names_subscribe(name);
+    for (const auto& [name, version] : versions_) (*request.mutable_initial_resource_versions())[name] = version;
+  }
+  send(request, nonce, refused);
+}
+
 void GrpcSubscription::ask(std::string_view nonce, const config::Diagnostics* refused) {
   if (source_.delta) return ask_for_changes(nonce, refused);
   DiscoveryRequest request;
   request.set_version_info(version_);
-  if (!introduced_ || !source_.node_once) request.mutable_node()->ParseFromString(context_.node);
-  introduced_ = true;
   for (const std::string& name : question_.names) request.add_resource_names(name);
-  request.set_type_url(question_.type_url);
-  request.set_response_nonce(std::string(nonce));
-  if (refused != nullptr) {
-    request.mutable_error_detail()->set_code(13);  // INTERNAL
-    request.mutable_error_detail()->set_message(refused->text());
-  }
-  stream_->send(request.SerializeAsString());
+  send(request, nonce, refused);
 }
 
 /// Changes become an answer that has only what changed; a secret that is gone stays in use.

@@ -60,6 +60,8 @@ class GrpcSubscription final : public Subscription, private upstream::GrpcStream
   void connect();
   void ask(std::string_view nonce, const config::Diagnostics* refused);
   void ask_for_changes(std::string_view nonce, const config::Diagnostics* refused);
+  template <class Request>
+  void send(Request& request, std::string_view nonce, const config::Diagnostics* refused);
   bool read(std::string_view message, envoy::service::discovery::v3::DiscoveryResponse& response) const;
   void remember(const envoy::service::discovery::v3::DiscoveryResponse& response);
   void on_message(std::string_view message) override;
