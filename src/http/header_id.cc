@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 namespace weir::http {
 
@@ -83,19 +84,45 @@ constexpr std::array<std::string_view, kHeaderIdCount> kNames = {
     "alt-svc",
 };
 
-// A name is found by its length and three of its letters; the table is filled at compile time, collisions chain to the next cell.
-constexpr size_t kTableSize = 512;
+// A name is found by its first and its last letters, eight of each where there are so many; the table is filled at compile time,
+// collisions chain to the next cell. The same letters are the comparison then, but for what lies between them.
+constexpr size_t kTableBits = 9;
+constexpr size_t kTableSize = size_t{1} << kTableBits;
 
-constexpr size_t hash(std::string_view name) {
-  const auto at = [name](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(name[i])); };
-  const size_t n = name.size();
-  return (n * 31 + at(0) * 7 + at(n / 2) * 131 + at(n - 1) * 17 + at(n - 1 - n / 3) * 57) % kTableSize;
+template <class Word>
+constexpr Word word(const char* at) {
+  Word letters = 0;
+  if (std::is_constant_evaluated()) {
+    for (size_t i = sizeof(Word); i-- > 0;) letters = static_cast<Word>(letters << 8 | static_cast<unsigned char>(at[i]));
+  } else {
+    std::memcpy(&letters, at, sizeof letters);
+  }
+  return letters;
+}
+
+struct Ends {
+  uint64_t first = 0, last = 0;
+  constexpr bool operator==(const Ends&) const = default;
+};
+
+/// Of a name of two letters at least; they overlap in one that is short.
+constexpr Ends ends(std::string_view name) {
+  const auto both = [&]<class Word>(Word) -> Ends {
+    return {word<Word>(name.data()), word<Word>(name.data() + name.size() - sizeof(Word))};
+  };
+  if (name.size() >= sizeof(uint64_t)) return both(uint64_t{});
+  return name.size() >= sizeof(uint32_t) ? both(uint32_t{}) : both(uint16_t{});
+}
+
+constexpr size_t hash(const Ends& ends, size_t size) {
+  const uint64_t mixed = (ends.first * 0x9e3779b97f4a7c15 + ends.last + size) * 0xd6e8feb86659fd93;
+  return mixed >> (64 - kTableBits);
 }
 
 constexpr std::array<uint8_t, kTableSize> kTable = [] {
   std::array<uint8_t, kTableSize> table{};
   for (size_t id = 1; id < kNames.size(); ++id) {
-    size_t cell = hash(kNames[id]);
+    size_t cell = hash(ends(kNames[id]), kNames[id].size());
     while (table[cell] != 0) cell = (cell + 1) % kTableSize;
     table[cell] = static_cast<uint8_t>(id);
   }
@@ -105,39 +132,28 @@ constexpr std::array<uint8_t, kTableSize> kTable = [] {
 // The names once more, each in a cell of the same size: found and compared without a call.
 constexpr size_t kLongest = std::ranges::max(kNames, {}, &std::string_view::size).size();
 struct Cell {
+  Ends ends;
   uint8_t size = 0;
   char name[kLongest] = {};
 };
 constexpr std::array<Cell, kNames.size()> kCells = [] {
   std::array<Cell, kNames.size()> cells{};
-  for (size_t id = 0; id < kNames.size(); ++id) {
+  for (size_t id = 1; id < kNames.size(); ++id) {
+    cells[id].ends = ends(kNames[id]);
     cells[id].size = static_cast<uint8_t>(kNames[id].size());
     std::ranges::copy(kNames[id], cells[id].name);
   }
   return cells;
 }();
 
-template <class Word>
-bool differ(const char* a, const char* b) {
-  Word left, right;
-  std::memcpy(&left, a, sizeof left);
-  std::memcpy(&right, b, sizeof right);
-  return left != right;
-}
-
-/// Of the same size, in words; the last one may overlap the one before.
-template <class Word>
-bool same_words(const char* a, const char* b, size_t size) {
-  for (size_t at = 0; at + sizeof(Word) < size; at += sizeof(Word)) {
-    if (differ<Word>(a + at, b + at)) return false;
+bool same(const Cell& cell, std::string_view name, const Ends& ends) {
+  if (cell.size != name.size() || cell.ends != ends) return false;
+  constexpr size_t kWord = sizeof(uint64_t);
+  for (size_t at = kWord; at + kWord < name.size(); at += kWord) {  // the last word was compared, and may overlap this one
+    if (at + 2 * kWord > name.size()) at = name.size() - 2 * kWord;
+    if (word<uint64_t>(cell.name + at) != word<uint64_t>(name.data() + at)) return false;
   }
-  return !differ<Word>(a + size - sizeof(Word), b + size - sizeof(Word));
-}
-
-bool same(const Cell& cell, std::string_view name) {
-  if (cell.size != name.size()) return false;
-  if (name.size() >= sizeof(uint64_t)) return same_words<uint64_t>(cell.name, name.data(), name.size());
-  return same_words<uint16_t>(cell.name, name.data(), name.size());  // none has less than two letters
+  return true;
 }
 static_assert(std::ranges::none_of(kNames, [](std::string_view name) { return name.size() == 1; }));
 
@@ -146,9 +162,10 @@ static_assert(std::ranges::none_of(kNames, [](std::string_view name) { return na
 std::string_view header_name(HeaderId id) { return kNames[static_cast<size_t>(id)]; }
 
 HeaderId header_id(std::string_view name) {
-  if (name.empty()) return HeaderId::kOther;
-  for (size_t cell = hash(name); kTable[cell] != 0; cell = (cell + 1) % kTableSize) {
-    if (same(kCells[kTable[cell]], name)) return static_cast<HeaderId>(kTable[cell]);
+  if (name.size() < 2) return HeaderId::kOther;
+  const Ends letters = ends(name);
+  for (size_t cell = hash(letters, name.size()); kTable[cell] != 0; cell = (cell + 1) % kTableSize) {
+    if (same(kCells[kTable[cell]], name, letters)) return static_cast<HeaderId>(kTable[cell]);
   }
   return HeaderId::kOther;
 }

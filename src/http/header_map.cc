@@ -10,7 +10,9 @@ namespace weir::http {
 
 namespace {
 constexpr uint32_t kFirstCapacity = 24;
-}
+// :method, :path, :authority, :scheme, :protocol, :status
+constexpr uint8_t kPseudoNameSizes[kPseudoHeaderCount] = {7, 5, 10, 7, 9, 7};
+}  // namespace
 
 void HeaderMap::set_status(int status) {
   status_ = status;
@@ -106,8 +108,7 @@ size_t HeaderMap::remove(std::string_view name) {
 size_t HeaderMap::byte_size() const {
   size_t size = 0;
   for (size_t i = 0; i < kPseudoHeaderCount; ++i) {
-    if (pseudo_[i].data() == nullptr) continue;
-    size += pseudo_[i].size() + header_name(static_cast<HeaderId>(i + static_cast<size_t>(HeaderId::kMethod))).size();
+    if (pseudo_[i].data() != nullptr) size += pseudo_[i].size() + kPseudoNameSizes[i];
   }
   for (const Header& line : *this) size += line.name.size() + line.value.size();
   return size;

@@ -137,12 +137,11 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   // 2. Who asks.
   const net::AddressPtr& peer = info.connection->remote_address;
   const bool tls = info.connection->tls;
-  net::AddressPtr client;
+  net::AddressPtr client;  // null: the peer
   bool single_address;
   if (spec.use_remote_address) {
     single_address = !request.has(HeaderId::kForwardedFor);
     if (spec.xff_num_trusted_hops > 0) client = forwarded_address(request, spec.xff_num_trusted_hops - 1).address;
-    if (client == nullptr) client = peer;
     if (!spec.skip_xff_append && peer->is_ip()) append_forwarded_for(request, peer_for_others(*peer, identity));
     if (spec.xff_num_trusted_hops == 0 || !request.has(HeaderId::kForwardedProto)) {
       request.set(HeaderId::kForwardedProto, tls ? "https" : "http");
@@ -170,11 +169,12 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   set_scheme(request, spec, tls);
 
   // 3. How far we trust it.
-  const bool internal = single_address && client != nullptr && is_internal(*client, spec);
-  if (client == nullptr) client = peer;
+  const bool known = client != nullptr || spec.use_remote_address;
+  const net::Address& from = client != nullptr ? *client : *peer;
+  const bool internal = single_address && known && is_internal(from, spec);
   const bool edge = !internal && spec.use_remote_address;
   info.internal_request = internal;
-  info.client_address = client;
+  info.client_address = std::move(client);  // the peer itself goes without saying, and without counting
   if (internal) {
     request.set(HeaderId::kEnvoyInternal, "true");
   } else {
@@ -188,7 +188,7 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
     if (!identity.node_id.empty()) request.set(HeaderId::kEnvoyDownstreamServiceNode, identity.node_id);
   }
   if (!spec.via.empty()) append_via(request, spec.via);
-  if (edge && client->is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(client->ip()));
+  if (edge && from.is_ip()) request.set(HeaderId::kEnvoyExternalAddress, request.arena().copy(from.ip()));
   if (spec.generate_request_id) set_request_id(request, spec, edge, random);
   forward_client_certificate(request, spec.client_cert_mode, spec.client_cert_details, *info.connection);
   return std::nullopt;

@@ -55,10 +55,12 @@ H2Stream* Callbacks::stream(Connection& self, int32_t id) {
 }
 
 /// What a frame breaks by coming on this stream at all, where nghttp2 is more patient than RFC 9113 §5.1, §5.1.1 and §8.4.
-uint32_t Callbacks::misplaced(const Connection& self, const nghttp2_frame_hd& header) {
+uint32_t Callbacks::misplaced(Connection& self, const nghttp2_frame_hd& header) {
   const auto id = static_cast<uint32_t>(header.stream_id);
   if (header.type == NGHTTP2_PUSH_PROMISE && !self.server()) return NGHTTP2_PROTOCOL_ERROR;  // our SETTINGS forbid it
   if (header.type != NGHTTP2_HEADERS) return NGHTTP2_NO_ERROR;  // DATA: see Connection::feed_checked()
+  if (self.server() && self.closed_.is_new(id)) return NGHTTP2_NO_ERROR;
+  if (stream(self, header.stream_id) != nullptr) return NGHTTP2_NO_ERROR;
   if (self.closed_.was_closed(id)) return NGHTTP2_STREAM_CLOSED;
   return self.closed_.was_skipped(id) ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR;
 }

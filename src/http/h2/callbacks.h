@@ -27,7 +27,7 @@ class Callbacks {
   static H2Stream* stream(Connection& connection, int32_t id);
 
   static bool block_too_large(const Connection& self);
-  static uint32_t misplaced(const Connection& self, const nghttp2_frame_hd& header);
+  static uint32_t misplaced(Connection& self, const nghttp2_frame_hd& header);
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,

@@ -1,6 +1,7 @@
 // ClosedStreams: which streams are certainly over, or were never opened, so that frames on them are errors.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,9 +17,15 @@ class ClosedStreams {
     next_ = id + 2;
   }
   /// Both sides have ended the stream, or the peer has reset it.
-  void closed(uint32_t id) { closed_[count_++ % kClosed] = id; }
+  void closed(uint32_t id) {
+    closed_[count_++ % kClosed] = id;
+    newest_closed_ = std::max(newest_closed_, id);
+  }
 
+  /// A client has not come to this number yet. (Of a server's streams only closed() is told: it may not be asked.)
+  bool is_new(uint32_t id) const { return id >= next_; }
   bool was_closed(uint32_t id) const {
+    if (id > newest_closed_) return false;
     for (const uint32_t each : closed_) {
       if (each == id) return true;
     }
@@ -38,7 +45,7 @@ class ClosedStreams {
     uint32_t first = 1, last = 0;
   };
 
-  uint32_t next_ = 1;
+  uint32_t next_ = 1, newest_closed_ = 0;
   uint32_t closed_[kClosed] = {};
   Range skipped_[kSkips];
   size_t count_ = 0, skips_ = 0;

@@ -32,6 +32,11 @@ nghttp2_mem memory_of(SmallPool& pool) {
           [](void* memory, size_t size, void* at) { return kPool(at).resize(memory, size); }};
 }
 
+bool may_end_stream(const FrameScanner::Frame& frame) {
+  if (frame.type == NGHTTP2_DATA || frame.type == NGHTTP2_HEADERS) return (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  return frame.type == NGHTTP2_RST_STREAM;
+}
+
 /// Envoy's spelling of an error in response code details.
 std::string as_details(std::string_view message) {
   std::string details = "codec_error:";
@@ -119,6 +124,7 @@ void Connection::receive_bytes(std::string_view bytes) {
   block_stream_ = taken < 0 ? nullptr : block_stream_;
   receiving_ = false;
   if (dead_) return;
+  if (unreturned_ != 0) nghttp2_session_consume_connection(session_, std::exchange(unreturned_, 0));
   if (taken == NGHTTP2_ERR_FLOODED) flood(Flood::kOutboundControl);
   if (taken < 0 && !failure_) failure_ = {nghttp2_strerror(static_cast<int>(taken)), NGHTTP2_PROTOCOL_ERROR};
   deliver_signals();
@@ -133,19 +139,22 @@ ssize_t Connection::feed(std::string_view bytes) {
   return nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
 }
 
-/// nghttp2 passes over DATA of closed streams without a word. So it gets the bytes before such a frame first, and then its memory
-/// of streams is asked.
+/// nghttp2 passes over DATA of closed streams without a word. So where a frame may be such, nghttp2 gets the bytes before it
+/// first, and then the memory of closed streams is asked. Streams begin and end about in the order of their numbers: mostly a
+/// look at the newest that ends in these bytes says that there is nothing to ask.
 ssize_t Connection::feed_checked(std::string_view bytes) {
   size_t fed = 0;
   ssize_t taken = 0;
-  bool news = true;  // whether what was not fed yet may close streams
-  scanner_.scan(bytes, [&](uint8_t type, uint32_t id, size_t end) {
-    if (type != NGHTTP2_DATA) news = true;
-    if (type != NGHTTP2_DATA || !news || taken < 0) return;
-    taken = feed(bytes.substr(fed, end - 1 - fed));  // all but the last byte of its header
-    fed = end - 1;
-    news = false;
-    if (taken >= 0 && closed_.was_closed(id)) nghttp2_session_terminate_session(session_, NGHTTP2_STREAM_CLOSED);
+  uint32_t newest_ended = 0;
+  scanner_.scan(bytes, [&](const FrameScanner::Frame& frame, size_t end) {
+    if (taken < 0) return;
+    const uint32_t id = frame.stream_id;
+    if (frame.type == NGHTTP2_DATA && (id <= newest_ended || closed_.was_closed(id))) {
+      taken = feed(bytes.substr(fed, end - 1 - fed));  // all but the last byte of its header
+      fed = end - 1;
+      if (taken >= 0 && closed_.was_closed(id)) nghttp2_session_terminate_session(session_, NGHTTP2_STREAM_CLOSED);
+    }
+    if (may_end_stream(frame)) newest_ended = std::max(newest_ended, id);
   });
   return taken < 0 ? taken : feed(bytes.substr(fed));
 }

@@ -58,6 +58,8 @@ class Connection : private KeepaliveUser {
   void send_now();
   void signal(H2Stream& stream);
   void consumed(int32_t id, size_t bytes);
+  /// The same for the last bytes of a stream that are being received: only the connection's window needs them back.
+  void consumed_at_end(size_t bytes) { unreturned_ += bytes; }
   /// Asks for turn_ends() to be called. It need not be called again for what comes up while it runs.
   void want_flush() {
     if (!turn_ending_) bytes_.want_flush();
@@ -148,6 +150,7 @@ class Connection : private KeepaliveUser {
   std::optional<Failure> failure_;
   std::string failure_details_;
   bool receiving_ = false;
+  size_t unreturned_ = 0;  // bytes that receive_bytes() gives back to the connection's window
   bool sending_ = false;
   bool delivering_ = false;
   bool turn_ending_ = false;

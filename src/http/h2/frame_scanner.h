@@ -10,10 +10,15 @@ namespace weir::http::h2 {
 
 class FrameScanner {
  public:
+  struct Frame {
+    uint8_t type, flags;
+    uint32_t stream_id;
+  };
+
   /// `skip`: bytes before the first frame (the client's connection preface).
   explicit FrameScanner(size_t skip) : skip_(skip) {}
 
-  /// Calls `visit(type, stream_id, end)` for each frame header that is completed by these bytes; `end` is where in them.
+  /// Calls `visit(frame, end)` for each frame header that is completed by these bytes; `end` is where in them.
   template <class F>
   void scan(std::string_view bytes, F&& visit) {
     const char* const begin = bytes.data();
@@ -30,7 +35,7 @@ class FrameScanner {
       have_ = 0;
       skip_ = size_t{byte(0)} << 16 | size_t{byte(1)} << 8 | byte(2);
       const uint32_t id = uint32_t{byte(5)} << 24 | uint32_t{byte(6)} << 16 | uint32_t{byte(7)} << 8 | byte(8);
-      visit(byte(3), id & 0x7fffffff, static_cast<size_t>(bytes.data() - begin));
+      visit(Frame{byte(3), byte(4), id & 0x7fffffff}, static_cast<size_t>(bytes.data() - begin));
     }
   }
 

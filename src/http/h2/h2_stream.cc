@@ -156,7 +156,11 @@ void H2Stream::receive_body(std::string_view bytes, bool end_stream) {
   }
   const int32_t id = id_;
   events_->on_body(bytes, end_stream);
-  if (!bytes.empty()) connection_.consumed(id, bytes.size());
+  if (end_stream) {
+    connection_.consumed_at_end(bytes.size());
+  } else if (!bytes.empty()) {
+    connection_.consumed(id, bytes.size());
+  }
 }
 
 void H2Stream::receive_trailers() {

@@ -20,28 +20,7 @@ void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
   host_ = {};
 }
 
-BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
-  const HeaderId id = header_id(name);
-  if (const Fate fate = judge(name, value, id); fate != Fate::kTaken) {
-    if (fate == Fate::kDropped) return Verdict::kOk;
-    return fate == Fate::kBadField ? Verdict::kBadField : Verdict::kBadMessage;
-  }
-  const size_t size = name.size() + value.size(), limit = max_bytes();
-  if (size > limit) return Verdict::kFieldTooLarge;
-  // The crumbs of a cookie do not count (as in Envoy), up to what a block can hold without compression.
-  (id == HeaderId::kCookie ? cookie_bytes_ : bytes_) += size;
-  if (bytes_ > limit || cookie_bytes_ > 2 * limit) return Verdict::kTooLarge;
-  if (id == HeaderId::kOther && block_ == Block::kRequest && limits_.underscores != CodecLimits::Underscores::kAllow &&
-      name.find('_') != name.npos) {
-    if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
-    stats_.dropped_headers_with_underscores.add();
-    return Verdict::kOk;
-  }
-  if (take(name, value, id)) ++count_;
-  return count_ > limits_.max_headers_count ? Verdict::kTooLarge : Verdict::kOk;
-}
-
-BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view value, HeaderId id) {
+[[gnu::always_inline]] inline BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view value, HeaderId id) {
   const auto taken_if = [](bool good) { return good ? Fate::kTaken : Fate::kBadField; };
   if (is_pseudo(id)) return judge_pseudo(value, id);
   switch (id) {
@@ -70,7 +49,7 @@ BlockReader::Fate BlockReader::judge(std::string_view name, std::string_view val
 }
 
 /// RFC 9113 §8.3: known, once, before all others, of bytes that may stand there.
-BlockReader::Fate BlockReader::judge_pseudo(std::string_view value, HeaderId id) const {
+[[gnu::always_inline]] inline BlockReader::Fate BlockReader::judge_pseudo(std::string_view value, HeaderId id) const {
   if (!may_have_pseudo(id) || map_->has_pseudo(id)) return Fate::kBadMessage;
   const auto taken_if = [this](bool good) { return good && !lines_begun_ ? Fate::kTaken : Fate::kBadField; };
   if (id == HeaderId::kAuthority) return taken_if(is_authority(value) && value.find('@') == value.npos);
@@ -89,7 +68,7 @@ BlockReader::Fate BlockReader::judge_pseudo(std::string_view value, HeaderId id)
   }
 }
 
-bool BlockReader::may_have_pseudo(HeaderId id) const {
+[[gnu::always_inline]] inline bool BlockReader::may_have_pseudo(HeaderId id) const {
   if (block_ == Block::kResponse) return id == HeaderId::kStatus;
   return block_ == Block::kRequest && id != HeaderId::kStatus && (allow_connect_ || id != HeaderId::kProtocol);
 }
@@ -122,7 +101,7 @@ BlockReader::Fate BlockReader::judge_content_length(std::string_view value) {
 }
 
 /// Whether the field is one more, rather than part of one that was there before.
-bool BlockReader::take(std::string_view name, std::string_view value, HeaderId id) {
+[[gnu::always_inline]] inline bool BlockReader::take(std::string_view name, std::string_view value, HeaderId id) {
   Arena& arena = map_->arena();
   const std::string_view own_value = arena.copy(value);
   if (is_pseudo(id)) {
@@ -145,6 +124,27 @@ bool BlockReader::take(std::string_view name, std::string_view value, HeaderId i
   if (join_repeated(*map_, own_name, id, own_value, request)) return false;
   map_->add({own_name, own_value, id});
   return true;
+}
+
+BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  if (const Fate fate = judge(name, value, id); fate != Fate::kTaken) {
+    if (fate == Fate::kDropped) return Verdict::kOk;
+    return fate == Fate::kBadField ? Verdict::kBadField : Verdict::kBadMessage;
+  }
+  const size_t size = name.size() + value.size(), limit = max_bytes();
+  if (size > limit) return Verdict::kFieldTooLarge;
+  // The crumbs of a cookie do not count (as in Envoy), up to what a block can hold without compression.
+  (id == HeaderId::kCookie ? cookie_bytes_ : bytes_) += size;
+  if (bytes_ > limit || cookie_bytes_ > 2 * limit) return Verdict::kTooLarge;
+  if (id == HeaderId::kOther && block_ == Block::kRequest && limits_.underscores != CodecLimits::Underscores::kAllow &&
+      name.find('_') != name.npos) {
+    if (limits_.underscores == CodecLimits::Underscores::kReject) return Verdict::kUnderscore;
+    stats_.dropped_headers_with_underscores.add();
+    return Verdict::kOk;
+  }
+  if (take(name, value, id)) ++count_;
+  return count_ > limits_.max_headers_count ? Verdict::kTooLarge : Verdict::kOk;
 }
 
 BlockReader::Verdict BlockReader::finish(bool end_stream) {
@@ -209,12 +209,16 @@ void BlockReader::join_cookies() {
   map_->set(HeaderId::kCookie, {joined, static_cast<size_t>(at - joined)});
 }
 
-void FieldList::add(std::string_view name, std::string_view value, uint8_t flags) {
-  if (count_ == kFirst) [[unlikely]] {
-    if (spill_.empty()) spill_.assign(first_, first_ + kFirst);
-    spill_.emplace_back();
-  }
-  nghttp2_nv& field = spill_.empty() ? first_[count_++] : spill_.back();
+void FieldList::make_room(const HeaderMap& headers) {
+  const size_t most = headers.size() + kPseudoHeaderCount;
+  if (most <= kMost) [[likely]]
+    return;
+  many_.resize(most);
+  fields_ = many_.data();
+}
+
+inline void FieldList::add(std::string_view name, std::string_view value, uint8_t flags) {
+  nghttp2_nv& field = fields_[count_++];
   field.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
   field.value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.empty() ? "" : value.data()));
   field.namelen = name.size();
@@ -227,6 +231,7 @@ void FieldList::add_pseudo(const HeaderMap& headers, HeaderId id) {
 }
 
 void FieldList::add_request(const HeaderMap& headers, bool first) {
+  make_room(headers);
   // A request's id is never the same twice: in the dynamic table it would only push out what is. Once, for the sake of its name.
   if (first) request_id_flags_ = NGHTTP2_NV_FLAG_NONE;
   const Header* upgrade = headers.find(HeaderId::kUpgrade);
@@ -251,12 +256,16 @@ void FieldList::add_request(const HeaderMap& headers, bool first) {
 }
 
 void FieldList::add_response(const HeaderMap& headers) {
+  make_room(headers);
   // HTTP/2 has no 101 (RFC 9113 §8.6): the answer to an extended CONNECT is 200.
   add(":status", headers.status() == 101 ? std::string_view("200") : headers.status_text());
   add_lines(headers);
 }
 
-void FieldList::add_trailers(const HeaderMap& trailers) { add_lines(trailers); }
+void FieldList::add_trailers(const HeaderMap& trailers) {
+  make_room(trailers);
+  add_lines(trailers);
+}
 
 void FieldList::add_lines(const HeaderMap& headers) {
   for (const Header& line : headers) {

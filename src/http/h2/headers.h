@@ -80,13 +80,17 @@ class BlockReader {
 /// The fields of a message to be sent, as nghttp2 wants them. They point to the text of the HeaderMap.
 class FieldList {
  public:
+  FieldList() = default;
+  FieldList(const FieldList&) = delete;
+  FieldList& operator=(const FieldList&) = delete;
+
   /// `first`: on this connection.
   void add_request(const HeaderMap& headers, bool first);
   void add_response(const HeaderMap& headers);
   void add_trailers(const HeaderMap& trailers);
 
-  const nghttp2_nv* data() const { return spill_.empty() ? first_ : spill_.data(); }
-  size_t size() const { return spill_.empty() ? count_ : spill_.size(); }
+  const nghttp2_nv* data() const { return fields_; }
+  size_t size() const { return count_; }
   /// The request asks to speak another protocol on the stream (RFC 8441).
   bool extended_connect() const { return extended_connect_; }
 
@@ -95,10 +99,14 @@ class FieldList {
   void add_pseudo(const HeaderMap& headers, HeaderId id);
   void add_lines(const HeaderMap& headers);
 
-  static constexpr size_t kFirst = 48;
-  nghttp2_nv first_[kFirst];
+  /// Room for these lines, and for the pseudo-headers before them.
+  void make_room(const HeaderMap& headers);
+
+  static constexpr size_t kMost = 48;  // that need no memory of their own
+  nghttp2_nv own_[kMost];
+  std::vector<nghttp2_nv> many_;
+  nghttp2_nv* fields_ = own_;
   size_t count_ = 0;
-  std::vector<nghttp2_nv> spill_;  // all of them, once there are more than kFirst
   bool extended_connect_ = false;
   uint8_t request_id_flags_ = NGHTTP2_NV_FLAG_NO_INDEX;
 };
