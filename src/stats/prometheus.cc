@@ -22,11 +22,7 @@ void append_metric_name(std::string& out, std::string_view name) {
   for (const char c : name) out += is_name_character(c) ? c : '_';
 }
 
-void append_label(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out += ',';
-  if (!name.empty() && is_digit(name[0])) out += '_';
-  for (const char c : name) out += is_name_character(c) ? c : '_';
-  out += "=\"";
+void append_label_value(std::string& out, std::string_view value) {
   for (const char c : value) {
     if (c == '\\' || c == '"') {
       (out += '\\') += c;
@@ -36,26 +32,59 @@ void append_label(std::string& out, std::string_view name, std::string_view valu
       out += c;
     }
   }
+}
+
+void append_label(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.empty()) out += ',';
+  if (!name.empty() && is_digit(name[0])) out += '_';
+  for (const char c : name) out += is_name_character(c) ? c : '_';
+  out += "=\"";
+  append_label_value(out, value);
   out += '"';
 }
+
+/// "cluster.<cluster>.<rest>", where the cluster's name is one token and the rest is so long that no tag can reach over it.
+struct ClusterName {
+  std::string_view cluster, rest;  // both empty if it is not one
+
+  explicit ClusterName(std::string_view name) {
+    constexpr std::string_view kStart = "cluster.";
+    constexpr size_t kReach = 7;  // "_rq_200"
+    if (!name.starts_with(kStart)) return;
+    const size_t dot = name.find('.', kStart.size());
+    if (dot == name.npos || dot == kStart.size() || name.size() - dot <= kReach) return;
+    cluster = name.substr(kStart.size(), dot - kStart.size());
+    rest = name.substr(dot + 1);
+  }
+};
 
 /// Gathers all series of one kind, sorted into families, then writes family after family. Only numbers and label texts are kept
 /// (labels once for all neighbours that share them), never composed lines.
 class Families {
  public:
-  explicit Families(const TagExtractor& tags) : tags_(tags) {}
+  explicit Families(const TagExtractor& tags) : tags_(tags), clusters_are_alike_(tags.clusters_are_alike()) {}
 
   void add(const Collector::Item& item, bool text_value) {
-    tags_.extract(item.name, extracted_);
-    labels_now_.clear();
-    for (const TagExtractor::Tag& tag : extracted_.tags) append_label(labels_now_, tag.name, tag.value);
-    if (text_value) append_label(labels_now_, "text_value", item.text);
     uint64_t value = item.value;
     if (item.kind == StatKind::kHistogram) {
       value = histograms_.size();
       histograms_.emplace_back(item.name);
     }
-    family(extracted_.name).series.push_back({intern(labels_now_), value});
+    const ClusterName name(clusters_are_alike_ && !text_value ? item.name : std::string_view());
+    Shape* const shape = name.rest.empty() ? nullptr : &this->shape(name.rest);
+    Family* family = shape == nullptr ? nullptr : shape->family;
+    if (family != nullptr) {
+      if (name.cluster != cluster_) {
+        cluster_ = name.cluster;
+        cluster_label_.clear();
+        append_label_value(cluster_label_, name.cluster);
+      }
+      ((labels_now_ = shape->before) += cluster_label_) += shape->after;
+    } else {
+      family = &take_apart(item.name, shape);
+      if (text_value) append_label(labels_now_, "text_value", item.text);
+    }
+    family->series.push_back({intern(labels_now_), value});
   }
 
   void sort() {
@@ -101,9 +130,53 @@ class Families {
     std::vector<Series> series;
     Family* usually_next = nullptr;
   };
+  /// What the statistic of any cluster is that goes on like this: the same but for the cluster's name.
+  struct Shape {
+    std::string rest;
+    Family* family = nullptr;   // null: not known yet, or each cluster's is another
+    std::string before, after;  // of the labels' text around the cluster's name
+    Shape* usually_next = nullptr;
+  };
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };
+
+  /// Leaves the labels in labels_now_ and, if there is one, fills the shape.
+  Family& take_apart(std::string_view name, Shape* shape) {
+    tags_.extract(name, extracted_);
+    labels_now_.clear();
+    size_t cluster_at = 0, cluster_end = 0;
+    for (const TagExtractor::Tag& tag : extracted_.tags) {
+      append_label(labels_now_, tag.name, tag.value);
+      if (tag.name != "envoy.cluster_name") continue;
+      cluster_label_.clear();
+      append_label_value(cluster_label_, cluster_ = tag.value);
+      cluster_end = labels_now_.size() - 1;
+      cluster_at = cluster_end - cluster_label_.size();
+    }
+    Family& found = family(extracted_.name);
+    if (shape != nullptr && cluster_end != 0) {
+      shape->family = &found;
+      shape->before = labels_now_.substr(0, cluster_at);
+      shape->after = labels_now_.substr(cluster_end);
+    }
+    return found;
+  }
+
+  Shape& shape(std::string_view rest) {
+    Shape* found = last_shape_ == nullptr ? nullptr : last_shape_->usually_next;
+    if (found == nullptr || found->rest != rest) {
+      auto at = shapes_.find(rest);
+      if (at == shapes_.end()) {
+        at = shapes_.emplace(rest, Shape()).first;
+        at->second.rest = rest;
+      }
+      found = &at->second;
+      if (last_shape_ != nullptr) last_shape_->usually_next = found;
+    }
+    last_shape_ = found;
+    return *found;
+  }
 
   std::string_view label(Label label) const { return std::string_view(label_text_).substr(label.at, label.size); }
 
@@ -133,7 +206,11 @@ class Families {
   }
 
   const TagExtractor& tags_;
+  const bool clusters_are_alike_;
   TagExtractor::Extracted extracted_;
+  std::unordered_map<std::string, Shape, Hash, std::equal_to<>> shapes_;
+  Shape* last_shape_ = nullptr;
+  std::string cluster_, cluster_label_;
   std::string labels_now_;
   std::string label_text_;
   Label last_label_ = {0, 0};
@@ -166,13 +243,29 @@ void write_extra_label(std::string& out, std::string_view metric, std::string_vi
   (out += label) += "=\"";
 }
 
+/// The upper ends of a histogram's buckets and how they are written: nearly all histograms have the same ones.
+class Bounds {
+ public:
+  void are(const std::vector<double>& bounds) {
+    if (&bounds == bounds_) return;
+    bounds_ = &bounds;
+    texts_.clear();
+    for (const double bound : bounds) append_digits(texts_.emplace_back(), bound, 32);
+  }
+  const std::vector<double>& values() const { return *bounds_; }
+  const std::string& text(size_t i) const { return texts_[i]; }
+
+ private:
+  const std::vector<double>* bounds_ = nullptr;
+  std::vector<std::string> texts_;
+};
+
 void write_histogram(std::string& out, std::string_view metric, std::string_view labels, const Buckets& buckets,
-                     const std::vector<double>& bounds) {
-  const auto counts = counts_up_to(buckets, bounds);
+                     const Bounds& bounds) {
+  const auto counts = counts_up_to(buckets, bounds.values());
   for (size_t i = 0; i < counts.size(); ++i) {
     write_extra_label(out, metric, "_bucket", labels, "le");
-    append_digits(out, bounds[i], 32);
-    out += "\"} ";
+    (out += bounds.text(i)) += "\"} ";
     append_number(out, counts[i]);
     out += '\n';
   }
@@ -256,7 +349,8 @@ class PrometheusExport {
     if (options_.histograms == HistogramMode::kSummary) {
       write_summary(out, metric, labels, *history);
     } else {
-      write_histogram(out, metric, labels, history->cumulative, registry_.bounds_of(name));
+      bounds_.are(registry_.bounds_of(name));
+      write_histogram(out, metric, labels, history->cumulative, bounds_);
     }
   }
 
@@ -266,6 +360,7 @@ class PrometheusExport {
   size_t next_kind_ = 0;
   StatKind kind_ = StatKind::kCounter;
   std::unique_ptr<Families> families_;
+  Bounds bounds_;
 };
 
 }  // namespace

@@ -193,6 +193,23 @@ TEST_F(StatsTest, JsonHoldsNumbersTextsAndQuantiles) {
   EXPECT_EQ(all_of(text_export(registry_, {})), "a.version: \"say \"v1\"\"\na.g: 18446744073709551615\n");
 }
 
+TEST_F(StatsTest, PrometheusShowsClustersTheSameWhetherTheirNamesAreTakenApartOneByOneOrAllAlike) {
+  std::vector<Registry::Registration> clusters;
+  for (const char* name : {"a", "b\"c", "d_rq_200", "e.f", "g"}) {
+    clusters.push_back(registry_.add("cluster." + std::string(name) + ".", [](StatVisitor& visitor) {
+      for (const char* stat : {"a", "_rq_200", "grpc.S.M.success", "ssl.ciphers.X", "ssl.certificate.x.expiration",
+                               "upstream_rq_200", "upstream_rq_503", "zone.a.b.upstream_rq_2xx"}) {
+        visitor.counter(stat, 1);
+      }
+    }));
+  }
+  const auto no_name = std::make_shared<const RE2>("(never(x))");
+  const TagExtractor one_by_one({.default_tags = {}, .custom = {{"never", no_name, ""}}});
+  ASSERT_TRUE(tags_.clusters_are_alike());
+  ASSERT_FALSE(one_by_one.clusters_are_alike());
+  EXPECT_EQ(all_of(prometheus_export(registry_, tags_, {})), all_of(prometheus_export(registry_, one_by_one, {})));
+}
+
 TEST_F(StatsTest, PrometheusFamiliesAreSortedAndSeriesFollowTheOrderOfTheirTokens) {
   shards_.mine(0).codes.count(200);
   const auto other = registry_.add("cluster.web-b.", [](StatVisitor& visitor) {
