@@ -59,6 +59,7 @@ std::string health_flags(const upstream::Endpoint& endpoint) {
   add(eds == Health::kUnhealthy || eds == Health::kTimeout, "/failed_eds_health");
   add((flags & HealthFlag::kDegradedActiveCheck) != 0, "/degraded_active_hc");
   add(eds == Health::kDegraded, "/degraded_eds_health");
+  add((flags & HealthFlag::kPendingRemoval) != 0, "/pending_dynamic_removal");
   add((flags & HealthFlag::kPendingActiveCheck) != 0, "/pending_active_hc");
   add((flags & HealthFlag::kExcludedByCheck) != 0, "/excluded_via_immediate_hc_fail");
   add((flags & HealthFlag::kActiveCheckTimeout) != 0, "/active_hc_timeout");
@@ -160,6 +161,7 @@ void fill_endpoint(const upstream::Endpoint& endpoint, envoy::admin::v3::HostSta
   status.set_failed_active_health_check((flags & HealthFlag::kFailedActiveCheck) != 0);
   status.set_failed_outlier_check((flags & HealthFlag::kFailedOutlierCheck) != 0);
   status.set_failed_active_degraded_check((flags & HealthFlag::kDegradedActiveCheck) != 0);
+  status.set_pending_dynamic_removal((flags & HealthFlag::kPendingRemoval) != 0);
   status.set_pending_active_hc((flags & HealthFlag::kPendingActiveCheck) != 0);
   status.set_excluded_via_immediate_hc_fail((flags & HealthFlag::kExcludedByCheck) != 0);
   status.set_active_hc_timeout((flags & HealthFlag::kActiveCheckTimeout) != 0);

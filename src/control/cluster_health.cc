@@ -79,10 +79,21 @@ void ClusterHealth::update() {
 /// The first change applies at once; those that follow closely are gathered, so that balancers are not rebuilt again and again.
 void ClusterHealth::on_change() {
   upstream::count_health(*cluster_);
+  if (cluster_->spec->keeps_removed_while_well && cluster_->spec->discovery == upstream::DiscoveryType::kEds) {
+    loop_.post([self = self_] {  // not now: it is the check of the endpoint that calls
+      if (*self != nullptr) (*self)->drop_leftovers();
+    });
+  }
   const int64_t window_ms = cluster_->spec->update_merge_window_ms;
   const bool alone = window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
   if (alone && !window_timer_.armed()) return publish();
   if (!window_timer_.armed()) window_timer_.arm(window_ms);
+}
+
+void ClusterHealth::drop_leftovers() {
+  if (!upstream::drop_failed_leftovers(*cluster_)) return;
+  update();
+  on_endpoints_();
 }
 
 void ClusterHealth::on_window_end() { publish(); }

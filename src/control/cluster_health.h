@@ -42,6 +42,7 @@ class ClusterHealth {
 
  private:
   void on_change();
+  void drop_leftovers();
   void on_window_end();
   void publish();
 

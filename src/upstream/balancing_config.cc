@@ -375,8 +375,8 @@ void declare_balancing(config::SupportTable& table) {
   table.message<Cluster::MaglevLbConfig>().all_fields();
   table.message<Common>()
       .fields({"healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config", "zone_aware_lb_config"})
-      .fields({"override_host_status", "update_merge_window", "ignore_new_hosts_until_first_hc"})
-      .harmless({"close_connections_on_host_set_change"});
+      .fields({"override_host_status", "update_merge_window", "ignore_new_hosts_until_first_hc",
+               "close_connections_on_host_set_change"});
   table.message<envoy::config::core::v3::HealthStatusSet>().all_fields();
   table.message<Common::ZoneAwareLbConfig>().all_fields();
   table.message<Common::LocalityWeightedLbConfig>().all_fields();

@@ -48,6 +48,9 @@ void Cluster::update(EndpointSetPtr endpoints) {
     if (failed && !host->failed) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
     host->failed = failed;
   }
+  if (spec().drains_on_change) {
+    for (auto& host : hosts_) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
+  }
   plan_ =
       endpoints_->plan != nullptr ? endpoints_->plan : make_whole_plan(spec().balancing, *endpoints_, spec().own_locality.get());
   balancer_->adopt(*endpoints_, *plan_);

@@ -4,6 +4,7 @@
 #include <map>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "upstream/subset_plan.h"
 
@@ -92,6 +93,43 @@ void begin_watching(const ClusterState& cluster, const EndpointSet& set, const E
   }
 }
 
+bool is_failing(const Endpoint& endpoint) {
+  return (endpoint.flags() & HealthFlag::kFailedActiveCheck) != 0 || endpoint.health == Health::kUnhealthy ||
+         endpoint.health == Health::kTimeout;
+}
+
+/// Discovery may be wrong, or late: what it names no longer but still answers well stays, behind the others.
+void keep_the_well(const EndpointSet& before, EndpointSet& after) {
+  std::unordered_set<std::string_view> named;
+  for (const EndpointPtr& endpoint : after.endpoints) {
+    endpoint->clear(HealthFlag::kPendingRemoval);
+    named.insert(endpoint->address->text());
+  }
+  for (const EndpointPtr& endpoint : before.endpoints) {
+    if (named.contains(endpoint->address->text()) || is_failing(*endpoint)) continue;
+    endpoint->set(HealthFlag::kPendingRemoval);
+    after.endpoints.push_back(endpoint);
+  }
+}
+
+/// The same endpoints in another order are no news.
+bool nothing_new(const EndpointSet& before, const EndpointSet& after) {
+  if (before.same_as(after)) return true;
+  if (before.endpoints.size() != after.endpoints.size()) return false;
+  EndpointSet sorted_before = before, sorted_after = after;
+  std::ranges::sort(sorted_before.endpoints);
+  std::ranges::sort(sorted_after.endpoints);
+  return sorted_before.same_as(sorted_after);
+}
+
+void adopt(ClusterState& cluster, const EndpointSet* before, std::shared_ptr<EndpointSet> after) {
+  plan(cluster, *after);
+  count_members(cluster, *after);
+  cluster.membership.membership_change.add(changed_priorities(before, *after));
+  cluster.endpoints.store(std::move(after));
+  cluster.endpoints_version.fetch_add(1);
+}
+
 }  // namespace
 
 void ClusterState::follow(const RuntimeValues& runtime) {
@@ -121,13 +159,22 @@ void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from) {
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   const EndpointSetPtr before = cluster.endpoints.load();
   std::shared_ptr<EndpointSet> after = make_endpoint_set(assignment, cluster.workers(), before.get());
-  if (before != nullptr && before->same_as(*after)) return false;
+  if (before != nullptr && cluster.spec->keeps_removed_while_well) keep_the_well(*before, *after);
+  if (before != nullptr && nothing_new(*before, *after)) return false;
   begin_watching(cluster, *after, before.get());
-  plan(cluster, *after);
-  count_members(cluster, *after);
-  cluster.membership.membership_change.add(changed_priorities(before.get(), *after));
-  cluster.endpoints.store(std::move(after));
-  cluster.endpoints_version.fetch_add(1);
+  adopt(cluster, before.get(), std::move(after));
+  return true;
+}
+
+bool drop_failed_leftovers(ClusterState& cluster) {
+  const EndpointSetPtr before = cluster.endpoints.load();
+  if (before == nullptr) return false;
+  auto after = std::make_shared<EndpointSet>(*before);
+  const auto is_leftover = [](const EndpointPtr& endpoint) {
+    return (endpoint->flags() & HealthFlag::kPendingRemoval) != 0 && is_failing(*endpoint);
+  };
+  if (std::erase_if(after->endpoints, is_leftover) == 0) return false;
+  adopt(cluster, before.get(), std::move(after));
   return true;
 }
 

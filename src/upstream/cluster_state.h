@@ -85,6 +85,8 @@ using ClusterStatePtr = std::shared_ptr<ClusterState>;
 /// Gives the cluster these endpoints and counts the change. Endpoints that stay keep their counters and connections.
 /// False if nothing changed. Main thread; the caller mails `cluster.endpoints` to the workers.
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment);
+/// Takes out what discovery does not name any more and active checks found failing meanwhile. Whether there was any.
+bool drop_failed_leftovers(ClusterState& cluster);
 /// Counts members anew, after something was found out about them.
 void count_health(ClusterState& cluster);
 /// Gives the cluster the endpoints of that set, its predecessor's or its own after something was found out about them.

@@ -71,13 +71,13 @@ void declare_cluster(config::SupportTable& table) {
                "connection_pool_per_downstream_connection",
                "metadata",
                "track_timeout_budgets",
-               "track_cluster_stats"})
+               "track_cluster_stats",
+               "ignore_health_on_host_removal"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
-      .harmless({"cleanup_interval", "close_connections_on_host_health_failure", "ignore_health_on_host_removal", "lrs_server",
-                 "lrs_report_endpoint_metrics"});
+      .harmless({"cleanup_interval", "close_connections_on_host_health_failure", "lrs_server", "lrs_report_endpoint_metrics"});
   table.message<cluster::TrackClusterStats>()
       .fields({"timeout_budgets", "request_response_sizes"})
       .harmless({"per_endpoint_stats"});

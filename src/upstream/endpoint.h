@@ -26,6 +26,7 @@ struct HealthFlag {
     kPendingActiveCheck = 8,   // never asked yet, and not to be counted until then
     kExcludedByCheck = 16,     // it said itself that it is not to be counted
     kActiveCheckTimeout = 32,  // it failed by not answering
+    kPendingRemoval = 64,      // discovery names it no longer; it stays until it fails
   };
 };
 

@@ -261,6 +261,9 @@ bool read_health(const cluster::Cluster& from, const FieldPath& at, RuntimeValue
   const cluster::Cluster::CommonLbConfig& common = from.common_lb_config();
   if (common.has_update_merge_window()) spec.update_merge_window_ms = milliseconds(common.update_merge_window());
   spec.ignore_new_hosts_until_first_check = common.ignore_new_hosts_until_first_hc();
+  spec.drains_on_change = common.close_connections_on_host_set_change();
+  spec.keeps_removed_while_well = !spec.health_checks.empty() && !from.ignore_health_on_host_removal() &&
+                                  (spec.discovery == DiscoveryType::kEds || spec.discovery == DiscoveryType::kStrictDns);
   return reader.good();
 }
 

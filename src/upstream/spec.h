@@ -202,6 +202,8 @@ struct ClusterSpec {
   Boxed<OutlierSpec> outlier;
   int64_t update_merge_window_ms = 1000;            // how long later changes of health may wait; 0: they do not
   bool ignore_new_hosts_until_first_check = false;  // they count for nothing until then
+  bool keeps_removed_while_well = false;            // what discovery names no longer stays until its check fails
+  bool drains_on_change = false;                    // whenever endpoints come or go, all begin with new connections
 
   Transport transport;
   std::vector<TransportMatch> transport_matches;  // the first that fits an endpoint wins over `transport`
