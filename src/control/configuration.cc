@@ -1,5 +1,6 @@
 #include "control/configuration.h"
 
+#include "envoy/admin/v3/config_dump.pb.h"
 #include "envoy/admin/v3/config_dump_shared.pb.h"
 
 namespace weir::control {
@@ -92,6 +93,7 @@ std::vector<std::unique_ptr<google::protobuf::Message>> Configuration::dump(bool
   add(envoy::admin::v3::ListenersConfigDump(), listeners_);
   add(envoy::admin::v3::ScopedRoutesConfigDump(), scopes_);
   add(envoy::admin::v3::RoutesConfigDump(), routes_);
+  add(envoy::admin::v3::SecretsConfigDump(), tls_);
   return result;
 }
 

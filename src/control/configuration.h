@@ -50,7 +50,8 @@ class Configuration final : private loop::NextTurn {
   bool clusters_warm() const { return clusters_warm_; }
   bool ready() const { return ready_; }
 
-  /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump.
+  /// ClustersConfigDump, [EndpointsConfigDump,] ListenersConfigDump, ScopedRoutesConfigDump, RoutesConfigDump,
+  /// SecretsConfigDump.
   std::vector<std::unique_ptr<google::protobuf::Message>> dump(bool include_endpoints) const;
 
  private:

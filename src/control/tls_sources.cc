@@ -65,7 +65,10 @@ bool TlsSources::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, 
     auto entry = std::make_unique<Entry>();
     entry->name = secret.name();
     entry->secret = std::make_unique<Secret>(secret);
-    good = net::check_secret(secret, item, config_, diagnostics) && good;
+    if (secret.type_case() == Secret::TYPE_NOT_SET) {  // whether its content is good is found out where it is used, as in Envoy
+      diagnostics.error({{}, item.text(), "the secret is of no type", "give it a tls_certificate, a validation_context …"});
+      good = false;
+    }
     if (!entries_.emplace(secret.name(), std::move(entry)).second) {
       diagnostics.error({{}, item.text(), "there is a second secret named " + config::quoted(secret.name()), ""});
       good = false;
@@ -218,6 +221,8 @@ void TlsSources::update(Entry& entry, const Update& update, config::Diagnostics&
     entry.secret = std::move(before);
     return;
   }
+  entry.version = resources[0].version;
+  entry.updated = wall_now();
   watch_files(entry);
 }
 

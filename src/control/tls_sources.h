@@ -18,6 +18,9 @@
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
+namespace envoy::admin::v3 {
+class SecretsConfigDump;
+}
 
 namespace weir::control {
 
@@ -50,6 +53,7 @@ class TlsSources {
   /// Called whenever a server answered, or was given up waiting for: awaits_secrets() may have become false.
   void on_answer(std::function<void()> callback) { on_answer_ = std::move(callback); }
 
+  void dump(envoy::admin::v3::SecretsConfigDump& dump) const;
   /// Everything in use, for /certs.
   const net::TlsConfigContext& in_use() const { return config_; }
 
@@ -57,6 +61,8 @@ class TlsSources {
   struct Entry {
     std::string name;
     std::unique_ptr<Secret> secret;  // the newest good one; null before the first
+    std::string version;
+    WallNs updated = 0;
     SubscriptionStats stats;
     uint64_t rotation_failures = 0;
     std::unique_ptr<ControlPlaneStats> plane;    // null unless it comes from a server

@@ -42,7 +42,34 @@ MetadataValue read(const google::protobuf::Value& from, Arena& arena) {
   return result;
 }
 
+void write(const MetadataValue& from, google::protobuf::Value& to) {
+  switch (from.kind) {
+    case Kind::kNull:
+      to.set_null_value(google::protobuf::NULL_VALUE);
+      break;
+    case Kind::kNumber:
+      to.set_number_value(from.number);
+      break;
+    case Kind::kText:
+      to.set_string_value(std::string(from.text));
+      break;
+    case Kind::kBool:
+      to.set_bool_value(from.flag);
+      break;
+    case Kind::kList:
+      to.mutable_list_value();
+      for (const MetadataValue& item : from.items) write(item, *to.mutable_list_value()->add_values());
+      break;
+    case Kind::kStruct:
+      write_metadata(from, *to.mutable_struct_value());
+  }
+}
+
 }  // namespace
+
+void write_metadata(const MetadataValue& note, google::protobuf::Struct& fields) {
+  for (size_t i = 0; i < note.keys.size(); ++i) write(note.items[i], (*fields.mutable_fields())[std::string(note.keys[i])]);
+}
 
 MetadataValue read_metadata(const google::protobuf::Struct& fields, Arena& arena) {
   const auto count = static_cast<size_t>(fields.fields_size());

@@ -26,6 +26,9 @@ class StaticMetadata {
     return nullptr;
   }
 
+  /// By the names of whom they are for.
+  const std::vector<std::pair<std::string_view, MetadataValue>>& notes() const { return notes_; }
+
   // --- for who makes it ---
   Arena& arena() { return arena_; }
   void add(std::string_view filter, const MetadataValue& note) { notes_.emplace_back(filter, note); }

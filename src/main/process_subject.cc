@@ -77,7 +77,6 @@ std::vector<std::unique_ptr<google::protobuf::Message>> Process::config_dump(boo
   std::vector<std::unique_ptr<google::protobuf::Message>> sections;
   sections.push_back(std::move(bootstrap));
   for (auto& section : configuration_->dump(include_eds)) sections.push_back(std::move(section));
-  sections.push_back(std::make_unique<envoy::admin::v3::SecretsConfigDump>());
   return sections;
 }
 

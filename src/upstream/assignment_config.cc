@@ -162,6 +162,7 @@ bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, Discover
     constexpr double kUnits[] = {100, 10'000, 1'000'000};
     const auto& share = drop.drop_percentage();
     result.drop_share = std::min(1.0, share.numerator() / kUnits[std::min<size_t>(share.denominator(), 2)]);
+    result.drop_category = drop.category();
   }
   result.weighted_priority_health = assignment.policy().weighted_priority_health();
   if (assignment.policy().has_overprovisioning_factor()) {

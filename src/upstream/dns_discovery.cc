@@ -83,6 +83,7 @@ void DnsDiscovery::publish() {
   Assignment assignment;
   assignment.overprovisioning_factor = spec_.assignment.overprovisioning_factor;
   assignment.drop_share = spec_.assignment.drop_share;
+  assignment.drop_category = spec_.assignment.drop_category;
   assignment.weighted_priority_health = spec_.assignment.weighted_priority_health;
   for (const LocalityEndpoints& place : spec_.assignment.localities) {
     assignment.localities.push_back({place.locality, place.priority, place.weight, place.has_locality, {}});

@@ -100,6 +100,7 @@ std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, siz
   set->overprovisioning_factor = assignment.overprovisioning_factor;
   set->weighted_priority_health = assignment.weighted_priority_health;
   set->drop_share = assignment.drop_share;
+  set->drop_category = assignment.drop_category;
   for (const LocalityEndpoints& place : assignment.localities) {
     if (place.weight != 0 && place.has_locality) set->locality_weights.push_back({place.locality, place.priority, place.weight});
     for (const EndpointSpec& spec : place.endpoints) {

@@ -127,6 +127,7 @@ struct EndpointSet {
   uint32_t overprovisioning_factor = 140;
   bool weighted_priority_health = false;
   double drop_share = 0;  // of all requests
+  std::string drop_category;
   /// What main worked out for all workers; null where each does that itself when it first uses the cluster.
   std::shared_ptr<const BalancingPlan> plan;
 

@@ -104,6 +104,7 @@ struct Assignment {
   uint32_t overprovisioning_factor = 140;
   bool weighted_priority_health = false;
   double drop_share = 0;  // of all requests (policy.drop_overloads)
+  std::string drop_category;
 };
 
 /// original_dst_lb_config: the request, or its connection, says which address it goes to.

@@ -552,7 +552,9 @@ void declare_tls(config::SupportTable& table) {
   table.extension<v3::SPIFFECertValidatorConfig>("envoy.tls.cert_validator", "envoy.tls.cert_validator.spiffe").all_fields();
   table.message<v3::SPIFFECertValidatorConfig::TrustDomain>().all_fields();
   table.message<v3::SdsSecretConfig>().all_fields();
-  table.message<v3::Secret>().fields({"name", "tls_certificate", "session_ticket_keys", "validation_context"});
+  // Nothing that takes a generic secret is implemented; one that nobody takes does no harm.
+  table.message<v3::Secret>().fields({"name", "tls_certificate", "session_ticket_keys", "validation_context", "generic_secret"});
+  table.message<v3::GenericSecret>().all_fields();
   table.message<core::DataSource>().fields({"filename", "inline_bytes", "inline_string", "environment_variable"});
 }
 
