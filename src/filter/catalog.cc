@@ -12,6 +12,7 @@
 #include "filter/health_check.h"
 #include "filter/local_rate_limit.h"
 #include "filter/rate_limit.h"
+#include "filter/rbac.h"
 #include "filter/set_metadata.h"
 #include "filter/stateful_session.h"
 
@@ -47,6 +48,8 @@ constexpr CatalogEntry kCatalog[] = {
      declare_local_rate_limit},
     {"envoy.filters.http.ratelimit", "envoy.extensions.filters.http.ratelimit.v3.RateLimit", read_rate_limit,
      "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute", read_rate_limit_settings, declare_rate_limit},
+    {"envoy.filters.http.rbac", "envoy.extensions.filters.http.rbac.v3.RBAC", read_rbac,
+     "envoy.extensions.filters.http.rbac.v3.RBACPerRoute", read_rbac_settings, declare_rbac},
     {"envoy.filters.http.set_metadata", "envoy.extensions.filters.http.set_metadata.v3.Config", read_set_metadata, "", nullptr,
      declare_set_metadata},
     {"envoy.filters.http.stateful_session", "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",

@@ -169,7 +169,7 @@ InputValue MatchInput::get(const MatchData& data, Scratch& scratch) const {
     case Kind::kSourceIp:
       return ip(data.info != nullptr ? data.info->client() : connection->remote_address);
     case Kind::kSourcePort:
-      return port(connection->remote_address, scratch);
+      return port(data.info != nullptr ? data.info->client() : connection->remote_address, scratch);
     case Kind::kDirectSourceIp:
       return ip(connection->direct_remote_address);
     case Kind::kSourceType:

@@ -5,6 +5,7 @@
 #include "filter/rate_limit.h"
 #include "loop/timer.h"
 #include "proxy/connection.h"
+#include "proxy/connection_notes.h"
 #include "proxy/grpc_call.h"
 #include "proxy/worker.h"
 
@@ -20,6 +21,10 @@ class Entrances::Way final : public loop::Disposable, private filter::CallEvents
     info_.connection = &connection.info();
     info_.start = worker.loop().now();
     info_.start_wall = worker.loop().wall();
+    for (const ConnectionGatePtr& gate : gates) {
+      if (gate->kind == Kind::kRules) guard_with(*gate->rules);
+    }
+    if (guard_ != nullptr) guard_->start();
   }
   ~Way() override {
     for (const ConnectionGate* gate : counted_) {
@@ -36,12 +41,25 @@ class Entrances::Way final : public loop::Disposable, private filter::CallEvents
     std::exchange(let_in_, nullptr)();
   }
 
+  const format::StreamInfo* info() { return connection_.session() == nullptr ? &info_ : nullptr; }
+
  private:
+  void guard_with(const ConnectionRules& rules) {
+    format::StreamInfo* session = connection_.session();
+    if (guard_ == nullptr) {
+      const format::ConnectionExtras* extras = info_.connection->extras.get();
+      if (session == nullptr && extras != nullptr) add_notes(extras->notes, memory_, info_.metadata);
+      guard_ = std::make_unique<ConnectionGuard>(worker_, connection_, session != nullptr ? *session : info_);
+    }
+    guard_->add(rules);
+  }
+
   ConnectionGateStats& stats(const ConnectionGate& gate) const { return gate.stats->mine(worker_.index()); }
 
   /// False: it waits, or was closed.
   bool pass(const ConnectionGate& gate) {
     if (gate.kind == Kind::kRateLimit) return ask(gate);
+    if (gate.kind == Kind::kRules) return true;  // its time comes with the first bytes
     if (!gate.enabled_key.flag(gate.enabled)) return true;
     if (gate.kind == Kind::kConnectionLimit) return count(gate);
     if (gate.bucket->take(1, worker_.loop().now())) return true;
@@ -119,6 +137,8 @@ class Entrances::Way final : public loop::Disposable, private filter::CallEvents
   std::vector<const ConnectionGate*> counted_;
   std::unique_ptr<loop::Timer> delay_timer_;
   std::unique_ptr<filter::Call> call_;
+  Arena memory_;
+  std::unique_ptr<ConnectionGuard> guard_;
 };
 
 Entrances::Entrances() = default;
@@ -128,6 +148,11 @@ void Entrances::begin(Worker& worker, Connection& connection, const std::vector<
                       std::function<void()> let_in) {
   Way& way = *(ways_[&connection] = std::make_unique<Way>(worker, connection, gates, std::move(let_in)));
   way.go_on();
+}
+
+const format::StreamInfo* Entrances::info_of(const Connection& connection) const {
+  const auto found = ways_.find(&connection);
+  return found == ways_.end() ? nullptr : found->second->info();
 }
 
 void Entrances::end(Worker& worker, const Connection& connection) {

@@ -1,5 +1,5 @@
 // ConnectionGate: what stands before the last filter of a chain and lets a connection through, or not
-// (envoy.filters.network.connection_limit, local_ratelimit and ratelimit).
+// (envoy.filters.network.connection_limit, local_ratelimit, ratelimit and rbac).
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include "base/token_bucket.h"
 #include "filter/call.h"
 #include "format/formatter.h"
+#include "proxy/connection_guard.h"
 #include "stats/cell.h"
 
 namespace weir::proxy {
@@ -31,7 +32,7 @@ struct ConnectionGateStats {
 };
 
 struct ConnectionGate {
-  enum class Kind : uint8_t { kConnectionLimit, kLocalRateLimit, kRateLimit };
+  enum class Kind : uint8_t { kConnectionLimit, kLocalRateLimit, kRateLimit, kRules };
 
   Kind kind = Kind::kConnectionLimit;
   bool enabled = true;
@@ -55,6 +56,8 @@ struct ConnectionGate {
   std::vector<std::vector<Entry>> descriptors;
   bool failure_mode_deny = false;
   RuntimeKey tcp_enabled, tcp_enforcing;
+
+  std::unique_ptr<const ConnectionRules> rules;  // rbac: asked when the first bytes come
 };
 using ConnectionGatePtr = std::shared_ptr<const ConnectionGate>;
 
@@ -66,6 +69,8 @@ class Entrances {
 
   /// `let_in` or connection.close() follows, perhaps before this returns. Gates and worker outlive the connection.
   void begin(Worker& worker, Connection& connection, const std::vector<ConnectionGatePtr>& gates, std::function<void()> let_in);
+  /// What is known of a connection that has its way here and that speaks HTTP; null of others.
+  const format::StreamInfo* info_of(const Connection& connection) const;
   /// The connection is over, wherever it was.
   void end(Worker& worker, const Connection& connection);
 

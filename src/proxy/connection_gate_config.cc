@@ -4,7 +4,9 @@
 #include "envoy/extensions/filters/network/connection_limit/v3/connection_limit.pb.h"
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/network/ratelimit/v3/rate_limit.pb.h"
+#include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "filter/rate_limit_service.h"
+#include "filter/rbac_engine_config.h"
 #include "proxy/listener_config.h"
 #include "proxy/token_bucket_config.h"
 #include "stats/table.h"
@@ -16,6 +18,7 @@ using config::FieldPath;
 using network::connection_limit::v3::ConnectionLimit;
 using network::local_ratelimit::v3::LocalRateLimit;
 using network::ratelimit::v3::RateLimit;
+using network::rbac::v3::RBAC;
 using Kind = ConnectionGate::Kind;
 
 namespace {
@@ -79,10 +82,39 @@ bool read(const RateLimit& from, const FieldPath& at, const ListenerConfigContex
   return diagnostics.errors().size() == errors;
 }
 
+bool read(const RBAC& from, const FieldPath& at, ListenerConfigContext& context, config::Diagnostics& diagnostics,
+          ConnectionGate& gate) {
+  const size_t errors = diagnostics.errors().size();
+  gate.kind = Kind::kRules;
+  filter::RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime, .of_connections = true};
+  auto enforced = reader.engine({.rules = from.has_rules() ? &from.rules() : nullptr,
+                                 .matcher = from.has_matcher() ? &from.matcher() : nullptr,
+                                 .rules_field = "rules",
+                                 .matcher_field = "matcher"},
+                                at);
+  auto shadow = reader.engine({.rules = from.has_shadow_rules() ? &from.shadow_rules() : nullptr,
+                               .matcher = from.has_shadow_matcher() ? &from.shadow_matcher() : nullptr,
+                               .rules_field = "shadow_rules",
+                               .matcher_field = "shadow_matcher"},
+                              at);
+  auto rules = std::make_unique<ConnectionRules>();
+  if (enforced) rules->engines.enforced.emplace(std::move(*enforced));
+  if (shadow) rules->engines.shadow.emplace(std::move(*shadow));
+  rules->stats = filter::RbacStats::find(context.stats.all(), from.stat_prefix(), "", from.shadow_rules_stat_prefix(), false);
+  rules->shadow_keys = filter::RbacKeys::make(from.shadow_rules_stat_prefix(), "shadow");
+  rules->continuous = from.enforcement_type() == RBAC::CONTINUOUS;
+  rules->delay_ms = config::milliseconds(from.delay_deny());
+  if (from.delay_deny().seconds() < 0 || from.delay_deny().nanos() < 0)
+    diagnostics.error({{}, FieldPath{&at, "delay_deny"}.text(), "must not be negative", ""});
+  gate.rules = std::move(rules);
+  return diagnostics.errors().size() == errors;
+}
+
 }  // namespace
 
 bool is_connection_gate(const google::protobuf::Any& configuration) {
-  return configuration.Is<ConnectionLimit>() || configuration.Is<LocalRateLimit>() || configuration.Is<RateLimit>();
+  return configuration.Is<ConnectionLimit>() || configuration.Is<LocalRateLimit>() || configuration.Is<RateLimit>() ||
+         configuration.Is<RBAC>();
 }
 
 ConnectionGatePtr read_connection_gate(const google::protobuf::Any& configuration, const FieldPath& at,
@@ -92,6 +124,7 @@ ConnectionGatePtr read_connection_gate(const google::protobuf::Any& configuratio
   ConnectionLimit limit;
   LocalRateLimit local;
   RateLimit global;
+  RBAC rules;
   if (configuration.UnpackTo(&limit)) {
     gate->stats = scopes.find<ConnectionGateStats>("connection_limit." + limit.stat_prefix() + ".", kConnectionLimit);
     gate->most_connections = limit.max_connections().value();
@@ -105,6 +138,8 @@ ConnectionGatePtr read_connection_gate(const google::protobuf::Any& configuratio
   } else if (configuration.UnpackTo(&global)) {
     gate->stats = scopes.find<ConnectionGateStats>("ratelimit." + global.stat_prefix() + ".", kRateLimit);
     if (!read(global, at, context, diagnostics, *gate)) return nullptr;
+  } else if (configuration.UnpackTo(&rules)) {
+    if (!read(rules, at, context, diagnostics, *gate)) return nullptr;
   }
   return gate;
 }
@@ -115,6 +150,8 @@ void declare_connection_gates(config::SupportTable& table) {
   table.extension<LocalRateLimit>(kCategory, "envoy.filters.network.local_ratelimit")
       .fields({"stat_prefix", "token_bucket", "runtime_enabled"});
   table.extension<RateLimit>(kCategory, "envoy.filters.network.ratelimit").all_fields();
+  table.extension<RBAC>(kCategory, "envoy.filters.network.rbac").all_fields();
+  filter::declare_rbac_rules(table);
   table.message<envoy::extensions::common::ratelimit::v3::RateLimitDescriptor>().fields({"entries"});
   table.message<envoy::extensions::common::ratelimit::v3::RateLimitDescriptor::Entry>().all_fields();
   table.message<envoy::type::v3::TokenBucket>().all_fields();

@@ -44,10 +44,12 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   // --- Connection ---
   void drain() override;
   void close() override;
+  void count_unseen(size_t bytes) override { count_read(bytes); }
 
  private:
   enum class State : uint8_t { kOpen, kDraining, kClosing, kGone };
 
+  net::ByteStream::Handler& taker() override { return *this; }
   // net::ByteStream::Handler
   void on_connected() override;
   void on_bytes(std::string_view bytes) override;

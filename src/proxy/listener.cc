@@ -427,6 +427,7 @@ void ActiveListener::log(const format::ConnectionInfo& connection, MonotonicNs o
 
 void ActiveListener::on_connection_gone(const Connection& connection, MonotonicNs opened_at, const format::StreamInfo* info) {
   --open_connections_;
+  if (info == nullptr) info = entrances_.info_of(connection);
   entrances_.end(worker_, connection);
   log(connection.info(), opened_at, true, info);
   stats_.downstream_cx_active.subtract();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "proxy/connection_notes.h"
 #include "proxy/connection_wishes.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
@@ -24,7 +25,10 @@ TcpProxy::TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpP
   stream_info_.start = last_activity_;
   stream_info_.start_wall = worker.loop().wall();
   stream_info_.connection = &info_;
-  if (info_.extras != nullptr) note(info_.extras->notes);
+  if (info_.extras != nullptr && !info_.extras->notes.empty()) {
+    arena_ = std::make_unique<Arena>();
+    add_notes(info_.extras->notes, *arena_, stream_info_.metadata);
+  }
   if (!spec_->tlvs.empty() && !info_.proxied) {
     auto extras = std::make_shared<format::ConnectionExtras>();
     if (info_.extras != nullptr) *extras = *info_.extras;
@@ -33,32 +37,6 @@ TcpProxy::TcpProxy(Worker& worker, Accepted accepted, std::shared_ptr<const TcpP
   }
   downstream_.stream = stream_.get();
   stream_->set_handler(downstream_);
-}
-
-/// What the PROXY header said becomes metadata, each name space one struct.
-void TcpProxy::note(const std::vector<format::ConnectionExtras::Note>& notes) {
-  if (notes.empty()) return;
-  arena_ = std::make_unique<Arena>();
-  for (size_t i = 0; i < notes.size(); ++i) {
-    const auto same = [&](const auto& other) { return other.name_space == notes[i].name_space; };
-    if (std::any_of(notes.begin(), notes.begin() + static_cast<ptrdiff_t>(i), same)) continue;  // all of it is there already
-    const auto count = static_cast<size_t>(std::ranges::count_if(notes, same));
-    auto* values = arena_->allocate_array<format::MetadataValue>(count);
-    auto* keys = arena_->allocate_array<std::string_view>(count);
-    size_t at = 0;
-    for (const auto& each : notes) {
-      if (!same(each)) continue;
-      values[at] = format::MetadataValue();
-      values[at].kind = format::MetadataValue::Kind::kText;
-      values[at].text = each.text;
-      keys[at++] = each.key;
-    }
-    format::MetadataValue note;
-    note.kind = format::MetadataValue::Kind::kStruct;
-    note.items = {values, count};
-    note.keys = {keys, count};
-    stream_info_.metadata.add(*arena_, notes[i].name_space, note);
-  }
 }
 
 TcpProxy::~TcpProxy() { CHECK(state_ == State::kGone); }

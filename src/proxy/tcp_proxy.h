@@ -32,6 +32,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   /// There is no word for "no new work" in a stream of bytes: it goes on until a side ends it or the drain time is over.
   void drain() override {}
   void close() override { gone(false); }
+  format::StreamInfo* session() override { return &stream_info_; }
 
  private:
   enum class State : uint8_t { kConnecting, kOpen, kFlushing, kGone };
@@ -53,6 +54,7 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
     bool paused = false;
   };
 
+  net::ByteStream::Handler& taker() override { return downstream_; }
   Side& other(Side& side) { return &side == &downstream_ ? upstream_ : downstream_; }
   std::optional<uint64_t> hash() override;
   const format::LbCriteria* criteria() override { return criteria_; }
@@ -82,7 +84,6 @@ class TcpProxy final : public Connection, private upstream::PickContext, private
   void note_traffic();
   void write_log(format::LogType type);
   void enter_cluster();
-  void note(const std::vector<format::ConnectionExtras::Note>& notes);
 
   Worker& worker_;
   const std::shared_ptr<const TcpProxySpec> spec_;

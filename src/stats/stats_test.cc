@@ -313,6 +313,12 @@ INSTANTIATE_TEST_SUITE_P(
         TagCase{"server.worker_5.watchdog_miss", "server.worker.watchdog_miss", "worker_id=5"},
         TagCase{"workers.watchdog_miss", "workers.watchdog_miss", ""}, TagCase{"tcp.P.x", "tcp.x", "tcp_prefix=P"},
         TagCase{"P.http_local_rate_limit.enabled", "http_local_rate_limit.enabled", "local_http_ratelimit_prefix=P"},
+        TagCase{"http.P.rbac.r.d.allowed", "http.rbac.d.allowed", "rbac_http_prefix=r,http_conn_manager_prefix=P"},
+        TagCase{"http.P.rbac.policy.a.denied", "http.rbac.policy.denied", "rbac_policy_name=a,http_conn_manager_prefix=P"},
+        TagCase{"http.P.rbac.rp.policy.a.shadow_allowed", "http.rbac.policy.shadow_allowed",
+                "rbac_policy_name=a,rbac_http_prefix=rp,http_conn_manager_prefix=P"},
+        TagCase{"http.P.rbac.policy.dot.ted.denied", "http.rbac.policy.dot.ted.denied", "http_conn_manager_prefix=P"},
+        TagCase{"nr.rbac.pre.shadow_denied", "rbac.pre.shadow_denied", "rbac_prefix=nr"},
         TagCase{"nr.rbac.allowed", "rbac.allowed", "rbac_prefix=nr"},
         TagCase{"proxy_proto.p1.versions.v2.found", "proxy_proto.found", "proxy_protocol_prefix=p1,proxy_protocol_version=2"},
         TagCase{"proxy_proto.versions.v1.found", "proxy_proto.found", "proxy_protocol_version=1"}));

@@ -140,6 +140,19 @@ void route_config(Parse& parse, std::string_view tag, size_t at) {
   if (!last.empty() && std::all_of(last.begin(), last.end(), is_word)) parse.tag(tag, at, dot - at, at, dot + 1 - at);
 }
 
+/// http.<prefix>.rbac.[<rules prefix>.][policy.<name>.]<last token>, from behind "rbac.".
+void rbac(Parse& parse, size_t at) {
+  const bool prefixed = parse.has_token(at) && parse.token(at) != "policy";
+  const size_t policy = prefixed ? parse.after(at) : at;
+  if (parse.has_token(policy) && parse.token(policy) == "policy") {
+    const size_t name = parse.after(policy);
+    const std::string_view last = parse.has_token(name) ? parse.rest(parse.after(name)) : std::string_view();
+    if (last == "allowed" || last == "denied" || last == "shadow_allowed" || last == "shadow_denied")
+      parse.tag_token("envoy.rbac_policy_name", name);
+  }
+  if (prefixed) parse.tag_token("envoy.rbac_http_prefix", at);
+}
+
 void http(Parse& parse, size_t prefix_at) {
   if (!parse.has_token(prefix_at)) return;
   const size_t at = parse.after(prefix_at);
@@ -153,8 +166,8 @@ void http(Parse& parse, size_t prefix_at) {
     route_config(parse, "envoy.rds_route_config", next);
   } else if (part == "scoped_rds") {
     route_config(parse, "envoy.scoped_rds_config", next);
-  } else if (part == "rbac" && parse.has_token(next) && !parse.has_token(parse.after(next))) {
-    parse.tag_token("envoy.rbac_http_prefix", next);
+  } else if (part == "rbac") {
+    rbac(parse, next);
   } else if (part == "ext_authz" && parse.has_token(next) && !parse.has_token(parse.after(next))) {
     parse.tag_token("envoy.ext_authz_prefix", next);
   }
@@ -238,7 +251,7 @@ void by_first_token(Parse& parse) {
   if (!parse.has_token(0)) return;
   const size_t second = parse.after(0);
   if (parse.token(second) == "http_local_rate_limit") parse.tag_token("envoy.local_http_ratelimit_prefix", 0);
-  if (parse.token(second) == "rbac" && !parse.has_token(parse.after(second))) parse.tag_token("envoy.rbac_prefix", 0);
+  if (parse.token(second) == "rbac") parse.tag_token("envoy.rbac_prefix", 0);
 }
 
 /// The first token of the only names that a regex can match, if it says so.

@@ -1,5 +1,7 @@
 #include "net/tls/tls_info.h"
 
+#include <algorithm>
+
 #include "net/tls/certificate.h"
 
 namespace weir::net {
@@ -33,6 +35,29 @@ const CertificateFacts& TlsInfo::peer() const {
   if (peer_certificate_ == nullptr) return kNobody;
   if (peer_facts_ == nullptr) peer_facts_ = std::make_unique<CertificateFacts>(facts_of(certificate(peer_certificate_)));
   return *peer_facts_;
+}
+
+bool TlsInfo::peer_has(const SanMatcher& wanted) const {
+  using Type = SanMatcher::Type;
+  const auto any = [&](const std::vector<std::string>& names) {
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      return wanted.type == Type::kDns && wanted.exact ? dns_name_covers(name, *wanted.exact) : wanted.matches(name);
+    });
+  };
+  if (peer_certificate_ == nullptr) return false;
+  switch (wanted.type) {
+    case Type::kEmail:
+      return any(peer().email_sans);
+    case Type::kDns:
+      return any(peer().dns_sans);
+    case Type::kUri:
+      return any(peer().uri_sans);
+    case Type::kIp:
+      return any(peer().ip_sans);
+    case Type::kOtherName:
+      return any(sans_of(certificate(peer_certificate_), Type::kOtherName, wanted.oid));
+  }
+  return false;
 }
 
 const CertificateFacts& TlsInfo::local() const { return local_ != nullptr ? *local_ : kNobody; }

@@ -9,6 +9,8 @@
 
 namespace weir::net {
 
+struct SanMatcher;
+
 /// The facts of one certificate, in the words in which Envoy shows them.
 struct CertificateFacts {
   std::string subject;  // RFC 2253
@@ -39,6 +41,8 @@ class TlsInfo {
   bool has_peer() const { return peer_certificate_ != nullptr; }
   /// Facts of the peer's certificate; empty ones without a certificate.
   const CertificateFacts& peer() const;
+  /// Whether the peer's certificate has a subject alternative name of that kind that fits.
+  bool peer_has(const SanMatcher& wanted) const;
   /// Our own certificate's.
   const CertificateFacts& local() const;
   /// URL-encoded PEM, as in x-forwarded-client-cert.
