@@ -204,6 +204,9 @@ class H1Upstream(Upstream):
             while not self.stopping and s.recv(65536):
                 pass
             raise EOFError
+        if 'reset' in script:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+            raise EOFError
         status = script.get('status', 200)
         body = script.get('body', self.default_body(seen) if status not in (204, 304) else '')
         if isinstance(body, int):
