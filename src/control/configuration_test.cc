@@ -407,7 +407,7 @@ TEST_F(ConfigurationTest, TheDumpShowsWhereEverythingCameFrom) {
   put_resources("rds.yaml", "9", {routes("r", "dyn")});
   start("static_resources: {clusters: [{name: s}]}\n" + dynamic(cds() + ", " + lds()));
   const auto sections = configuration_->dump(true);
-  ASSERT_EQ(sections.size(), 5u);
+  ASSERT_EQ(sections.size(), 6u);
   const auto& clusters = dynamic_cast<const envoy::admin::v3::ClustersConfigDump&>(*sections[0]);
   EXPECT_EQ(clusters.version_info(), "7");
   EXPECT_EQ(clusters.static_clusters_size(), 1);

@@ -65,7 +65,10 @@ bool TlsSources::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, 
     auto entry = std::make_unique<Entry>();
     entry->name = secret.name();
     entry->secret = std::make_unique<Secret>(secret);
-    if (secret.type_case() == Secret::TYPE_NOT_SET) {  // whether its content is good is found out where it is used, as in Envoy
+    config::Diagnostics found;  // only who uses a secret needs it to be good, as in Envoy
+    net::check_secret(secret, item, config_, found);
+    for (const config::Diagnostic& each : found.errors()) diagnostics.warning(each);
+    if (secret.type_case() == Secret::TYPE_NOT_SET) {
       diagnostics.error({{}, item.text(), "the secret is of no type", "give it a tls_certificate, a validation_context …"});
       good = false;
     }
