@@ -6,7 +6,7 @@ from generate_routes import HEADERS
 
 HTTP = TYPE + 'filters.http.'
 PERCENT = [{'numerator': 100}, {'numerator': 0}, {'numerator': 1000000, 'denominator': 'MILLION'}]
-KINDS = ['buffer', 'fault', 'header_to_metadata', 'set_metadata', 'local_ratelimit', 'health_check']
+KINDS = ['buffer', 'fault', 'header_to_metadata', 'set_metadata', 'local_ratelimit', 'health_check', 'rbac']
 CHECKED = ['x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-max-retries', 'x-envoy-retry-grpc-on', 'x-envoy-retry-on']
 TRIES = (
     N + '%ACCESS_LOG_TYPE% %RESPONSE_CODE% %RESPONSE_FLAGS% %PROTOCOL% in=%BYTES_RECEIVED% out=%BYTES_SENT% route=%ROUTE_NAME% cluster=%UPSTREAM_CLUSTER%'
@@ -124,6 +124,74 @@ class Filters(Options):
         f['headers'] = [self.pick([{'name': ':path', 'string_match': {'prefix': '/a'}}, {'name': ':path', 'exact_match': '/'}, self.header_match()])]
         return f
 
+    def rbac(self):
+        f = {'@type': HTTP + 'rbac.v3.RBAC', **{k: self.policies() for k in self.some(['rules', 'rules', 'shadow_rules'], 1, 2)}}
+        if self.maybe(0.2):
+            f[self.pick(['matcher', 'shadow_matcher'])] = self.access_matcher()
+        if self.maybe(0.3):
+            f['rules_stat_prefix'] = self.pick(['r', 'r.', 'r.s'])
+        if self.maybe(0.3):
+            f['shadow_rules_stat_prefix'] = self.pick(['s_', 's.'])
+        if self.maybe(0.4):
+            f['track_per_rule_stats'] = True
+        return f
+
+    def policies(self):
+        names = self.some(['p', 'q r', 'a.b', 'ns[x]-policy[y]', 'x:y'], 0, 3)
+        return {'action': self.pick(['ALLOW', 'DENY', 'DENY', 'LOG']), 'policies': {n: self.policy() for n in names}}
+
+    def policy(self):
+        return {k: [rule(2) for _ in range(self.r.randint(1, 2))] for k, rule in [('permissions', self.permission), ('principals', self.principal)]}
+
+    def noted_value(self):
+        value = self.pick([{'present_match': True}, {'string_match': self.string_match()}, {'double_match': {'range': {'start': 0, 'end': 7.5}}}, {'bool_match': True}])
+        return {'filter': self.pick(['a', 'f']), 'path': [{'key': self.pick(['b', 'k'])}], 'value': value, **({'invert': True} if self.maybe(0.2) else {})}
+
+    def combined(self, rule, depth, names, inner):
+        """One of several rules, or what is common to both kinds of rules."""
+        every, some, no = names
+        if depth > 0 and self.maybe(0.4):
+            several = {inner: [rule(depth - 1) for _ in range(self.r.randint(1, 3))]}
+            return self.pick([{every: several}, {some: several}, {no: rule(depth - 1)}])
+        kinds = [{'any': True}, {'header': self.header_match()}, {'url_path': {'path': self.string_match()}}, {'metadata': self.noted_value()}]
+        kinds.append({'sourced_metadata': {'metadata_matcher': self.noted_value(), 'metadata_source': self.pick(['DYNAMIC', 'ROUTE'])}})
+        return self.pick(kinds) if self.maybe(0.7) else None
+
+    def permission(self, depth):
+        template = {'@type': TYPE + 'path.match.uri_template.v3.UriTemplateMatchConfig', 'path_template': self.pick(['/{x}', '/a/*', '/**', '/a/{b=**}'])}
+        return self.combined(self.permission, depth, ('and_rules', 'or_rules', 'not_rule'), 'rules') or self.pick(
+            [
+                {'destination_ip': self.range()},
+                {'destination_port_range': {'start': self.pick([0, 1, 65535]), 'end': 65536}},
+                {'requested_server_name': self.string_match()},
+                {'uri_template': {'name': 't', 'typed_config': template}},
+            ]
+        )
+
+    def principal(self, depth):
+        return self.combined(self.principal, depth, ('and_ids', 'or_ids', 'not_id'), 'ids') or self.pick(
+            [
+                {self.pick(['source_ip', 'direct_remote_ip', 'remote_ip', 'remote_ip']): self.range()},
+                {'authenticated': {}},
+                {'filter_state': {'key': 'k', 'string_match': self.string_match()}},
+            ]
+        )
+
+    def range(self):
+        return self.pick([{'address_prefix': '127.0.0.0', 'prefix_len': 8}, {'address_prefix': '10.0.0.0', 'prefix_len': 8}, {'address_prefix': '::', 'prefix_len': 0}, {'address_prefix': '1.2.3.4'}])
+
+    def access_matcher(self):
+        def action(name):
+            config = {'@type': 'type.googleapis.com/envoy.config.rbac.v3.Action', 'name': name, 'action': self.pick(['ALLOW', 'DENY', 'LOG'])}
+            return {'action': {'name': name, 'typed_config': config}}
+
+        def one(name):
+            source = {'name': 'i', 'typed_config': {'@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput', 'header_name': self.pick(HEADERS + [':path'])}}
+            return {'predicate': {'single_predicate': {'input': source, 'value_match': {'prefix': self.pick(['/a', '1', 'v', 'x'])}}}, 'on_match': action(name)}
+
+        matcher = {'matcher_list': {'matchers': [one(n) for n in self.some(['m', 'n o', 'l'], 1, 3)]}}
+        return {**matcher, 'on_no_match': action('rest')} if self.maybe() else matcher
+
     # --- what routes say to them ---
 
     def overrides(self, at):
@@ -139,6 +207,10 @@ class Filters(Options):
             return {'@type': HTTP + 'buffer.v3.BufferPerRoute', **self.pick([{'disabled': True}, {'buffer': {'max_request_bytes': 6}}, {'buffer': {'max_request_bytes': 90000}}])}
         if kind == 'set_metadata' or kind == 'health_check':
             return None
+        if kind == 'rbac':
+            rules = self.rbac()
+            del rules['@type']
+            return {'@type': HTTP + 'rbac.v3.RBACPerRoute', **({'rbac': rules} if self.maybe(0.9) else {})}
         return getattr(self, kind)()
 
     def weighted(self, route):

@@ -5,38 +5,11 @@
 #include <utility>
 
 #include "base/json_text.h"
-#include "config/node.h"
+#include "format/json_string.h"
 
 namespace weir::format {
 
 namespace {
-
-bool needs_care(unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c >= 0x80; }
-
-/// What is not UTF-8 is shown byte by byte, as if it were Latin-1, so that the line stays JSON.
-void append_bytes(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (needs_care(byte)) {
-      (out += "\\u00") += {kHex[byte >> 4], kHex[byte & 15]};
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
-void append_string(std::string& out, std::string_view text) {
-  if (std::none_of(text.begin(), text.end(), needs_care)) {
-    ((out += '"') += text) += '"';
-  } else if (config::find_invalid_utf8(text) == text.size()) {
-    append_json_string(out, text);
-  } else {
-    append_bytes(out, text);
-  }
-}
 
 void append_value(std::string& out, const Value& value) {
   switch (value.kind) {
@@ -44,7 +17,7 @@ void append_value(std::string& out, const Value& value) {
       out += "null";
       break;
     case Value::Kind::kText:
-      append_string(out, value.text);
+      append_json_text(out, value.text);
       break;
     case Value::Kind::kJson:
       out += value.text;
@@ -62,18 +35,18 @@ void append_formatted(std::string& out, const Formatter& formatter, const Format
   out += '"';
   const size_t start = out.size();
   formatter.append(out, context);
-  if (std::none_of(out.begin() + static_cast<ptrdiff_t>(start), out.end(), needs_care)) {
+  if (std::none_of(out.begin() + static_cast<ptrdiff_t>(start), out.end(), needs_json_care)) {
     out += '"';
     return;
   }
   const std::string text = out.substr(start);
   out.resize(start - 1);
-  append_string(out, text);
+  append_json_text(out, text);
 }
 
 }  // namespace
 
-void JsonFormatter::add_string(std::string_view text) { append_string(tail_, text); }
+void JsonFormatter::add_string(std::string_view text) { append_json_text(tail_, text); }
 
 Result<> JsonFormatter::add_format(std::string_view format, const FormatterOptions& options) {
   Result<Formatter> compiled = Formatter::compile(format, options);

@@ -5,10 +5,12 @@
 #include <charconv>
 #include <random>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/text.h"
+#include "format/json_string.h"
 
 namespace weir::format::values {
 
@@ -295,7 +297,7 @@ void append_json(std::string& out, const MetadataValue& value) {
       append_json_number(out, value.number);
       return;
     case Kind::kText:
-      append_json_string(out, value.text);
+      append_json_text(out, value.text);
       return;
     case Kind::kBool:
       out += value.flag ? "true" : "false";
@@ -309,7 +311,7 @@ void append_json(std::string& out, const MetadataValue& value) {
   for (size_t i = 0; i < value.items.size(); ++i) {
     if (i != 0) out += ',';
     if (keyed) {
-      append_json_string(out, value.keys[i]);
+      append_json_text(out, value.keys[i]);
       out += ':';
     }
     append_json(out, value.items[i]);
@@ -348,12 +350,26 @@ Value shown(const MetadataValue* value, Scratch& scratch) {
   return Value::of_json({to, json.size()});
 }
 
-/// Of a filter alone, what it noted last.
-const MetadataValue* find_dynamic(const DynamicMetadata& metadata, const MetadataPath& path) {
-  if (path.count != 0) return metadata.find(path.filter, path.path());
-  const MetadataValue* value = nullptr;
-  metadata.for_each(path.filter, [&](const MetadataValue& note) { value = value == nullptr ? &note : value; });
-  return value;
+/// All that was noted for a filter: later notes replace single members of earlier ones.
+Value all_notes(const DynamicMetadata& metadata, std::string_view filter, Scratch& scratch) {
+  std::vector<std::string_view> keys;
+  std::vector<MetadataValue> items;
+  size_t notes = 0;
+  metadata.for_each(filter, [&](const MetadataValue& note) {
+    ++notes;
+    for (size_t i = 0; i < note.keys.size(); ++i) {
+      const auto place = std::ranges::lower_bound(keys, note.keys[i]);
+      if (place != keys.end() && *place == note.keys[i]) continue;
+      items.insert(items.begin() + (place - keys.begin()), note.items[i]);
+      keys.insert(place, note.keys[i]);
+    }
+  });
+  if (notes == 0) return {};
+  MetadataValue all;
+  all.kind = MetadataValue::Kind::kStruct;
+  all.items = items;
+  all.keys = keys;
+  return shown(&all, scratch);
 }
 
 const StaticMetadata* static_metadata(MetadataSource source, const StreamInfo& info) {
@@ -376,7 +392,11 @@ const StaticMetadata* static_metadata(MetadataSource source, const StreamInfo& i
 
 Value metadata_at(MetadataSource source, std::string_view text, const FormatContext& context, Scratch& scratch) {
   const MetadataPath path(text);
-  if (source == MetadataSource::kDynamic) return shown(find_dynamic(context.info.metadata, path), scratch);
+  if (source == MetadataSource::kDynamic) {
+    const DynamicMetadata& metadata = context.info.metadata;
+    if (path.count == 0) return all_notes(metadata, path.filter, scratch);
+    return shown(metadata.find(path.filter, path.path()), scratch);
+  }
   const StaticMetadata* metadata = static_metadata(source, context.info);
   return metadata == nullptr ? Value() : shown(metadata->find(path.filter, path.path()), scratch);
 }

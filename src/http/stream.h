@@ -25,7 +25,8 @@ enum class Reset : uint8_t {
   kProtocolError,          // the peer broke the protocol
   kConnectFailure,         // no connection came about
   kConnectTimeout,
-  kOverflow,  // a limit of ours forbade it
+  kOverflow,             // a limit of ours forbade it
+  kLocalConnectFailure,  // no connection could even be tried, for a reason that lies here
 };
 
 /// How a peer broke the protocol, in Envoy's words.

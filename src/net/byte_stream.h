@@ -16,7 +16,13 @@ class TlsInfo;
 
 /// How a stream ended before its time.
 struct StreamFailure {
-  enum class Kind { kConnect, kConnectTimeout, kReset, kTransport };
+  enum class Kind {
+    kConnect,
+    kConnectTimeout,
+    kReset,
+    kTransport,
+    kLocal,  // it could not even be tried, for a reason that lies here
+  };
   Kind kind;
   /// In the operating system's or the TLS library's words, e.g. "Connection refused".
   std::string reason;

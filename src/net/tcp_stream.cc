@@ -22,15 +22,17 @@ constexpr int kReadsPerEvent = 8;          // then others have their turn
 constexpr int kIovecs = 64;
 
 /// A socket for a connection to that address; negative after an error (errno).
-int open_socket(const Address& remote, const std::function<void(int fd)>& prepare) {
+int open_socket(const Address& remote, const std::function<bool(int fd)>& prepare) {
   const int fd = socket(remote.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return fd;
   if (remote.is_ip()) {
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
-  if (prepare) prepare(fd);
-  return fd;
+  if (!prepare || prepare(fd)) return fd;
+  ::close(fd);
+  errno = EADDRNOTAVAIL;
+  return -1;
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ int open_socket(const Address& remote, const std::function<void(int fd)>& prepar
 /// Attempts to reach one place by several addresses.
 class TcpStream::Race final : public loop::Disposable {
  public:
-  Race(TcpStream& stream, std::vector<AddressPtr> addresses, std::function<void(int)> prepare)
+  Race(TcpStream& stream, std::vector<AddressPtr> addresses, std::function<bool(int)> prepare)
       : stream_(stream),
         addresses_(std::move(addresses)),
         prepare_(std::move(prepare)),
@@ -102,7 +104,7 @@ class TcpStream::Race final : public loop::Disposable {
 
   TcpStream& stream_;
   const std::vector<AddressPtr> addresses_;
-  const std::function<void(int)> prepare_;
+  const std::function<bool(int)> prepare_;
   size_t next_ = 0;
   std::vector<std::unique_ptr<Attempt>> attempts_;
   loop::Timer timer_;
@@ -115,7 +117,7 @@ TcpStream::TcpStream(loop::EventLoop& loop, int fd, AddressPtr local, AddressPtr
 TcpStream::~TcpStream() { close(); }
 
 std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr remote, int64_t timeout_ms,
-                                              const std::function<void(int fd)>& prepare) {
+                                              const std::function<bool(int fd)>& prepare) {
   const int fd = open_socket(*remote, prepare);
   auto stream = std::make_unique<TcpStream>(loop, fd, nullptr, remote);
   stream->state_ = State::kConnecting;
@@ -138,7 +140,7 @@ std::unique_ptr<TcpStream> TcpStream::connect(loop::EventLoop& loop, AddressPtr 
 }
 
 std::unique_ptr<TcpStream> TcpStream::connect_any(loop::EventLoop& loop, std::vector<AddressPtr> addresses, int64_t timeout_ms,
-                                                  std::function<void(int fd)> prepare) {
+                                                  std::function<bool(int fd)> prepare) {
   auto stream = std::make_unique<TcpStream>(loop, -1, nullptr, addresses.front());
   stream->state_ = State::kConnecting;
   stream->writable_ = false;

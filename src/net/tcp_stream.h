@@ -19,14 +19,15 @@ class TcpStream final : public ByteStream, private loop::Source {
   TcpStream(loop::EventLoop& loop, int fd, AddressPtr local, AddressPtr remote);
   ~TcpStream() override;
 
-  /// Opens a connection; on_connected() or on_failure() follows. `prepare` may set socket options on the new socket.
+  /// Opens a connection; on_connected() or on_failure() follows. `prepare` may set socket options on the new socket;
+  /// false: it is not to be used.
   static std::unique_ptr<TcpStream> connect(loop::EventLoop& loop, AddressPtr remote, int64_t timeout_ms,
-                                            const std::function<void(int fd)>& prepare = {});
+                                            const std::function<bool(int fd)>& prepare = {});
 
   /// The same to one of several addresses of the same place: they are tried in order, the next one when the last has failed or
   /// after a moment (RFC 8305 §5), and the first connection wins. `prepare` is kept.
   static std::unique_ptr<TcpStream> connect_any(loop::EventLoop& loop, std::vector<AddressPtr> addresses, int64_t timeout_ms,
-                                                std::function<void(int fd)> prepare);
+                                                std::function<bool(int fd)> prepare);
 
   void start() override;
   void unread(std::string bytes) override { unread_ = std::move(bytes); }

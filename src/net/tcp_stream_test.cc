@@ -66,7 +66,7 @@ class Tcp : public testing::Test {
   void open() {
     stream_ = TcpStream::connect(loop_, listen_here(), 5000, [](int fd) {
       const int small = 16 * 1024;
-      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+      return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0;
     });
     stream_->set_handler(told_);
     turns_until([&] { return told_.events == "connected "; });

@@ -127,7 +127,11 @@ void Attempt::on_tunnel_failure(const net::StreamFailure& failure) {
   if (timeout) reason.clear();
   if (failure.kind == net::StreamFailure::Kind::kConnect) reason = "delayed connect error: " + failure.reason;
   judge(false);
-  fail({.reason = timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, .transport_reason = reason});
+  const bool local = failure.kind == net::StreamFailure::Kind::kLocal;
+  fail({.reason = timeout ? http::Reset::kConnectTimeout
+                  : local ? http::Reset::kLocalConnectFailure
+                          : http::Reset::kConnectFailure,
+        .transport_reason = reason});
 }
 
 void Attempt::on_pool_ready(upstream::ClientConnection& connection) {

@@ -400,8 +400,10 @@ bool ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
     chain.tls->count_not_ready();
     return false;
   }
-  accepted.stream = net::TlsStream::accept(worker_.loop(), std::move(accepted.stream), std::move(context),
-                                           state_->tls_stats->mine(worker_.index()), chain.handshake_timeout_ms);
+  auto stream = net::TlsStream::accept(worker_.loop(), std::move(accepted.stream), std::move(context),
+                                       state_->tls_stats->mine(worker_.index()), chain.handshake_timeout_ms);
+  stream->set_ends(accepted.info.local_address, accepted.info.remote_address);
+  accepted.stream = std::move(stream);
   accepted.stream->set_buffer_limit(spec().buffer_limit);
   accepted.info.tls = true;
   accepted.info.tls_info = accepted.stream->tls();

@@ -100,6 +100,8 @@ FailureWords describe(Reset reason) {
   switch (reason) {
     case Reset::kConnectFailure:
       return {503, ResponseFlag::kUpstreamConnectionFailure, "remote connection failure", "remote_connection_failure"};
+    case Reset::kLocalConnectFailure:
+      return {503, ResponseFlag::kUpstreamConnectionFailure, "local connection failure", "local_connection_failure"};
     case Reset::kConnectTimeout:
       return {503, ResponseFlag::kUpstreamConnectionFailure, "connection timeout", "connection_timeout"};
     case Reset::kConnectionTermination:

@@ -141,7 +141,8 @@ bool RetryState::reset_is_retriable(Reset reason, bool connected) const {
   if ((conditions_ & RetryOn::kResetBeforeRequest) != 0 && !connected) return true;
   if ((conditions_ & (RetryOn::kReset | RetryOn::k5xx | RetryOn::kGatewayError)) != 0) return true;
   if ((conditions_ & RetryOn::kRefusedStream) != 0 && reason == Reset::kRemoteRefused) return true;
-  return (conditions_ & RetryOn::kConnectFailure) != 0 && (reason == Reset::kConnectFailure || reason == Reset::kConnectTimeout);
+  return (conditions_ & RetryOn::kConnectFailure) != 0 &&
+         (reason == Reset::kConnectFailure || reason == Reset::kLocalConnectFailure || reason == Reset::kConnectTimeout);
 }
 
 /// The first of the policy's reset headers that names a time from 1 ms to the policy's maximum.

@@ -189,11 +189,12 @@ void TcpProxy::on_upstream_connected() {
 }
 
 void TcpProxy::on_connect_failure(const net::StreamFailure& failure) {
-  stream_info_.flags.set(ResponseFlag::kUpstreamConnectionFailure);
-  if (failure.kind == net::StreamFailure::Kind::kConnect) {
+  using Kind = net::StreamFailure::Kind;
+  if (failure.kind != Kind::kLocal) stream_info_.flags.set(ResponseFlag::kUpstreamConnectionFailure);
+  if (failure.kind == Kind::kConnect) {
     failure_reason_ = "delayed connect error: " + failure.reason;
     stream_info_.upstream_transport_failure_reason = failure_reason_;
-  } else if (failure.kind == net::StreamFailure::Kind::kTransport) {
+  } else if (failure.kind == Kind::kTransport || failure.kind == Kind::kLocal) {
     failure_reason_ = failure.reason;
     stream_info_.upstream_transport_failure_reason = failure_reason_;
   }

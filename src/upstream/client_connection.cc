@@ -136,7 +136,8 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
     CHECK(!was_closed);
     stats.upstream_cx_active.subtract();
     stats.upstream_cx_destroy.add();
-    if (timeout) {
+    const bool local = failure.kind == Kind::kLocal;
+    if (timeout || local) {
       stats.upstream_cx_destroy_local.add();
     } else {
       stats.upstream_cx_destroy_remote.add();
@@ -144,7 +145,10 @@ void ClientConnection::on_failure(const net::StreamFailure& failure) {
     pool_.endpoint_stats().cx_active.subtract();
     pool_.endpoint().connections.fetch_sub(1, std::memory_order_relaxed);
     lease_.give_back();
-    pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout : http::Reset::kConnectFailure, reason});
+    pool.on_connection_failed(*this, {timeout ? http::Reset::kConnectTimeout
+                                      : local ? http::Reset::kLocalConnectFailure
+                                              : http::Reset::kConnectFailure,
+                                      reason});
     return;
   }
   // Over HTTP/1 Envoy takes a reset for an end, and what lasts until the end for complete.

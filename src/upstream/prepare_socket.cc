@@ -4,6 +4,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace weir::upstream {
 
 namespace {
@@ -21,7 +24,8 @@ bool allow_any_source(int fd, const net::Address& source, uint32_t mark) {
 
 }  // namespace
 
-void prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& source, uint32_t mark, stats::Counter& bind_errors) {
+std::optional<std::string> prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& source, uint32_t mark,
+                                          stats::Counter& bind_errors) {
   if (spec.keepalive.enabled) {
     const int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
@@ -35,9 +39,11 @@ void prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& sour
   for (const SocketOption& option : spec.socket_options) {
     setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
   }
-  if (source != nullptr && !allow_any_source(fd, *source, mark)) return bind_errors.add();
+  if (source != nullptr && !allow_any_source(fd, *source, mark)) return "";
   const net::AddressPtr& from = source != nullptr ? source : spec.bind_source;
-  if (from != nullptr && bind(fd, from->get(), from->size()) != 0) bind_errors.add();
+  if (from == nullptr || bind(fd, from->get(), from->size()) == 0) return std::nullopt;
+  bind_errors.add();
+  return "failed to bind to " + from->text() + ": " + std::strerror(errno);
 }
 
 }  // namespace weir::upstream

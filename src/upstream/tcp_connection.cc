@@ -54,7 +54,7 @@ void TcpConnection::on_failure(const net::StreamFailure& failure) {
     endpoint_stats_.cx_connect_fail.add();
     if (failure.kind == net::StreamFailure::Kind::kConnectTimeout) stats.upstream_cx_connect_timeout.add();
   }
-  close(failure.kind != net::StreamFailure::Kind::kConnectTimeout);
+  close(failure.kind != net::StreamFailure::Kind::kConnectTimeout && failure.kind != net::StreamFailure::Kind::kLocal);
   user_.on_failure(failure);
 }
 

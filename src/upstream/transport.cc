@@ -66,8 +66,11 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
                              "immediate connect error: Invalid argument|remote address:" + endpoint.address->text()});
     }
   } else {
-    const auto prepare = [&spec, &cluster = context.cluster, source = wishes.source, mark = wishes.mark](int fd) {
-      prepare_socket(fd, spec, source, mark, cluster.membership.bind_errors);
+    // Of several addresses one may go where the source fits; they are asked one after the other, also later.
+    const auto refused = std::make_shared<std::optional<std::string>>();
+    const auto prepare = [&spec, &cluster = context.cluster, refused, source = wishes.source, mark = wishes.mark](int fd) {
+      *refused = prepare_socket(fd, spec, source, mark, cluster.membership.bind_errors);
+      return !*refused;
     };
     if (endpoint.additional_addresses.empty()) {
       stream = net::TcpStream::connect(context.loop, endpoint.address, spec.connect_timeout_ms, prepare);
@@ -75,12 +78,18 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
       // Whoever asks counts one connection; as in Envoy, every further address that is tried is another.
       const auto prepare_and_count = [=, &context_stats = context.stats, &stats = endpoint.stats.mine(context.worker),
                                       further = false](int fd) mutable {
-        prepare(fd);
-        if (!std::exchange(further, true)) return;
-        context_stats.upstream_cx_total.add();
-        stats.cx_total.add();
+        if (std::exchange(further, true)) {
+          context_stats.upstream_cx_total.add();
+          stats.cx_total.add();
+        }
+        return prepare(fd);
       };
       stream = net::TcpStream::connect_any(context.loop, in_order(endpoint, spec), spec.connect_timeout_ms, prepare_and_count);
+    }
+    if (*refused) {
+      stream->close();
+      return std::make_unique<net::RefusedStream>(context.loop, endpoint.address,
+                                                  net::StreamFailure{net::StreamFailure::Kind::kLocal, **refused});
     }
   }
   if (transport.proxy_header != nullptr) {

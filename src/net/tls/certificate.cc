@@ -57,12 +57,15 @@ std::string other_name_text(const OTHERNAME* other) {
     case V_ASN1_UNDEF:
     case V_ASN1_SEQUENCE:
     case V_ASN1_SET:
+    case V_ASN1_NUMERICSTRING:  // as in Envoy
       return {};
     case V_ASN1_INTEGER:
     case V_ASN1_ENUMERATED: {
-      const std::unique_ptr<BIGNUM, OpenSslFree<BN_free>> number(ASN1_INTEGER_to_BN(value->value.integer, nullptr));
-      const TextPtr text(BN_bn2dec(number.get()));
-      return text.get();
+      const std::unique_ptr<BIGNUM, OpenSslFree<BN_free>> number(value->type == V_ASN1_INTEGER
+                                                                     ? ASN1_INTEGER_to_BN(value->value.integer, nullptr)
+                                                                     : ASN1_ENUMERATED_to_BN(value->value.enumerated, nullptr));
+      const TextPtr text(number == nullptr ? nullptr : BN_bn2dec(number.get()));
+      return text == nullptr ? std::string() : text.get();
     }
     case V_ASN1_OBJECT: {
       char text[128];

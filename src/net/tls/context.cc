@@ -160,6 +160,21 @@ std::expected<void, Problem> set_identities(SSL_CTX* ssl, const std::vector<TlsI
   return {};
 }
 
+/// As in Envoy, a server has a name that clients could know it by.
+std::expected<void, Problem> check_names(const std::vector<TlsIdentityPtr>& identities) {
+  for (const TlsIdentityPtr& identity : identities) {
+    const CertificateFacts& facts = *identity->facts();
+    const X509_NAME* subject = X509_get_subject_name(identity->parsed().certificate.get());
+    if (!facts.dns_sans.empty() || !facts.uri_sans.empty() || !facts.ip_sans.empty() ||
+        X509_NAME_get_index_by_NID(subject, NID_commonName, -1) >= 0) {
+      continue;
+    }
+    return problem("tls_certificates", "the certificate " + identity->name() +
+                                           " has neither a common name nor a SAN that is a DNS name, a URI or an address");
+  }
+  return {};
+}
+
 /// Sessions of one context may go on in another that shows the same names and believes the same peers.
 std::string session_scope(const TlsServerSpec& spec) {
   std::string text;
@@ -252,6 +267,7 @@ std::expected<TlsContextPtr, Problem> TlsContext::server(TlsServerSpec given) {
   SSL_CTX* ssl = context->impl_->ssl.get();
   if (auto set = set_parameters(ssl, spec, true); !set) return std::unexpected(set.error());
   if (auto set = set_identities(ssl, spec.identities); !set) return std::unexpected(set.error());
+  if (auto named = check_names(spec.identities); !named) return std::unexpected(named.error());
   if (auto set = open_key_log(spec, context->impl_->key_log); !set) return std::unexpected(set.error());
   set_verification(ssl, spec);
   set_sessions(ssl, spec);

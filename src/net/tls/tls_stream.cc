@@ -126,15 +126,13 @@ struct TlsStream::Session {
     return made;
   }
 
-  /// Both addresses are known.
-  void choose_key_log() {
+  void choose_key_log(const AddressPtr& local, const AddressPtr& remote) {
     if (context->impl().key_log < 0) return;
     const auto among = [](const std::vector<Cidr>& ranges, const AddressPtr& address) {
       return ranges.empty() || std::ranges::any_of(ranges, [&](const Cidr& range) { return range.contains(*address); });
     };
     const TlsCommonSpec& spec = context->common();
-    handshake.logs_keys =
-        among(spec.key_log_local, stream.local_address()) && among(spec.key_log_remote, stream.remote_address());
+    handshake.logs_keys = among(spec.key_log_local, local) && among(spec.key_log_remote, remote);
   }
 
   TlsStream& stream;
@@ -159,7 +157,7 @@ std::unique_ptr<TlsStream> TlsStream::accept(loop::EventLoop& loop, std::unique_
                                              TlsStats& stats, int64_t timeout_ms) {
   std::unique_ptr<TlsStream> stream(new TlsStream(loop, std::move(below), std::move(context), stats));
   SSL_set_accept_state(stream->session_->ssl.get());
-  stream->session_->choose_key_log();
+  stream->session_->choose_key_log(stream->local_address(), stream->remote_address());
   if (timeout_ms > 0) {
     stream->timer_ = loop::Timer::make<&TlsStream::on_timeout>(loop.timers(), *stream);
     stream->timer_->arm(timeout_ms);
@@ -203,10 +201,12 @@ void TlsStream::start() {
   below_->start();
 }
 
+void TlsStream::set_ends(const AddressPtr& local, const AddressPtr& remote) { session_->choose_key_log(local, remote); }
+
 void TlsStream::on_connected() {
   state_ = State::kHandshake;
   paused_ = false;
-  session_->choose_key_log();
+  session_->choose_key_log(local_address(), remote_address());
   shake_hands();
 }
 

@@ -38,6 +38,9 @@ class TlsStream final : public ByteStream, private ByteStream::Handler {
                                             const TlsTarget& target, TlsStats& stats, int64_t timeout_ms);
   ~TlsStream() override;
 
+  /// Before start(): where the ends are as far as listener filters know, which may not be the socket's; key_log goes by them.
+  void set_ends(const AddressPtr& local, const AddressPtr& remote);
+
   void start() override;
   void write(std::string_view bytes) override;
   void flush() override;
