@@ -30,10 +30,18 @@ class Response:
         return [v for k, v in self.headers if k.lower() == name.lower()]
 
 
+def open_socket(port, timeout, host, first, tls):
+    """Connected; `first` are bytes that come before everything, `tls` is the context of a handshake after them."""
+    s = socket.create_connection((host, port), timeout)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if first:
+        s.sendall(first)
+    return tls.wrap_socket(s, server_hostname='server.test') if tls else s
+
+
 class H1Connection:
-    def __init__(self, port, timeout=5.0, host=HOST):
-        self.s = socket.create_connection((host, port), timeout)
-        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port, timeout=5.0, host=HOST, first=b'', tls=None):
+        self.s = open_socket(port, timeout, host, first, tls)
         self.r = Reader(self.s)
 
     def close(self):
@@ -149,9 +157,8 @@ class Patient(h2.connection.H2ConnectionStateMachine):
 class H2Connection:
     """Cleartext HTTP/2 with prior knowledge; requests one after the other on their own streams."""
 
-    def __init__(self, port, timeout=5.0, host=HOST):
-        self.s = socket.create_connection((host, port), timeout)
-        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port, timeout=5.0, host=HOST, first=b'', tls=None):
+        self.s = open_socket(port, timeout, host, first, tls)
         config = h2.config.H2Configuration(
             client_side=True, header_encoding='latin-1', validate_outbound_headers=False,
             normalize_outbound_headers=False, validate_inbound_headers=True,
@@ -288,5 +295,5 @@ class H2Connection:
         return self.ended
 
 
-def connect(protocol, port, timeout=5.0):
-    return (H2Connection if protocol == 'h2' else H1Connection)(port, timeout)
+def connect(protocol, port, timeout=5.0, **more):
+    return (H2Connection if protocol == 'h2' else H1Connection)(port, timeout, **more)

@@ -79,7 +79,7 @@ class Run:
     def __init__(self, arguments):
         self.a = arguments
         self.pair = Pair(arguments.left, arguments.right)
-        self.asked = self.configs = self.refused = self.shown = 0
+        self.asked = self.configs = self.refused = self.shown = self.crashes = 0
         self.signatures = set()
         self.missing = collections.Counter()
         self.reasons = collections.Counter()  # why both refuse
@@ -105,9 +105,16 @@ class Run:
             hcm, answers = acceptable(self.pair, hcm)
         if answers[0] or answers[1]:
             self.refused += 1
-            self.reasons[short(answers[1])[-160:]] += 1
+            self.reasons[self.reason(answers[1])] += 1
             return
         self.requests(g, hcm, seed)
+
+    @staticmethod
+    def reason(answer):
+        """How Envoy begins; after it comes the whole configuration."""
+        said = re.sub(r'^.*?\] error `|\S+\.yaml|\d{4,}|weir-spec-\w+', '#', answer or '', flags=re.S)
+        said = re.sub(r'static_resources\S+\.', '', said)
+        return re.sub(r'\s+', ' ', said)[:200]
 
     def requests(self, g, hcm, seed):
         asked, alone, left_out = [], [], set()
@@ -124,6 +131,9 @@ class Run:
             found = self.pair.compare(q)
             if self.pair.asked_again:
                 left_out.add(len(asked) - 1 if 'raw' not in q else None)
+            if found and self.pair.envoy_died():
+                self.crashes += 1
+                return
             if found and self.show(hcm, q, found, seed):
                 again += 1
                 self.pair.configure(hcm)
@@ -177,6 +187,8 @@ class Run:
             print('left out, for Weir does not implement them yet: ' + ', '.join('%s (%d)' % m for m in sorted(self.missing.items())))
         if self.a.reasons:
             print('\n'.join('refused by both: %s (%d)' % r for r in self.reasons.items()))
+        if self.crashes:
+            print('%d configurations crashed Envoy' % self.crashes)
         if self.pair.passed_over:
             print('%d differences are described in spec/differences.md' % self.pair.passed_over)
         print(

@@ -6,7 +6,7 @@ from generate_routes import HEADERS
 
 HTTP = TYPE + 'filters.http.'
 PERCENT = [{'numerator': 100}, {'numerator': 0}, {'numerator': 1000000, 'denominator': 'MILLION'}]
-KINDS = ['buffer', 'fault', 'header_to_metadata', 'set_metadata', 'local_ratelimit', 'health_check', 'rbac']
+KINDS = ['buffer', 'fault', 'header_to_metadata', 'set_metadata', 'local_ratelimit', 'health_check', 'rbac', 'stateful_session']
 CHECKED = ['x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-max-retries', 'x-envoy-retry-grpc-on', 'x-envoy-retry-on']
 TRIES = (
     N + '%ACCESS_LOG_TYPE% %RESPONSE_CODE% %RESPONSE_FLAGS% %PROTOCOL% in=%BYTES_RECEIVED% out=%BYTES_SENT% route=%ROUTE_NAME% cluster=%UPSTREAM_CLUSTER%'

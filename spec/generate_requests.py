@@ -43,7 +43,9 @@ BODIES = ['hello', 'hello', '5\r\nhello\r\n0\r\n\r\n', '5\r\nhello\r\n0\r\n\r\n'
 class Requests(Answers):
     def request(self):
         if self.maybe(0.18):
-            return {'raw': self.raw(), 'respond': self.respond({})}
+            text = self.raw()
+            twice = text[: len(text) // 2] == text[len(text) // 2 :]
+            return {'raw': text, 'respond': self.respond({}), **({'pipelined': 2} if twice else {})}
         # Of a pipeline Envoy takes as much as it likes, and with it tokens.
         if self.maybe(0.005) and 'local_ratelimit' not in self.planned:
             return self.pipeline()

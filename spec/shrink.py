@@ -3,7 +3,7 @@
 import copy, time
 
 KEEP = {
-    'name', 'domains', 'match', 'header', 'prefix', 'path', 'virtual_hosts', 'routes', 'status', 'weight', 'validate_clusters', '@type', 'typed_config',
+    'name', 'domains', 'match', 'header', 'prefix', 'path', 'virtual_hosts', 'routes', 'status', 'weight', 'validate_clusters', '@type', 'typed_config', 'hash_policy',
 }  # fmt: skip
 
 
@@ -18,6 +18,8 @@ def smaller_requests(q):
                 yield dict(q, raw='\r\n'.join(lines[:i] + lines[i + 1 :]))
         return
     for i in range(len(q.get('headers', []))):
+        if 'switch' in q.get('respond', {}) and q['headers'][i][0] in ('Upgrade', 'Connection'):
+            continue  # it would become an upgrade that nobody asked for
         yield dict(q, headers=q['headers'][:i] + q['headers'][i + 1 :])
     respond = q.get('respond', {})
     if isinstance(respond, list):

@@ -1,10 +1,11 @@
 """A proxy with upstreams of its own, and what came of a request in a form in which two of them can be compared."""
 
-import copy, json, os, re, time
+import base64, copy, json, os, re, ssl, time
 from itertools import zip_longest
 
 import yaml
 import bootstrap, client, sut, upstreams
+from around import choosing_clusters, put_into_scopes, surroundings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Values that differ from run to run although both are right.
@@ -12,46 +13,16 @@ VOLATILE = {'date', 'x-request-id', 'x-envoy-upstream-service-time', 'server-tim
 BROKEN_H2 = re.compile(r'(Protocol|DenialOfService|FrameTooLarge)Error')  # of python-h2
 KEPT = re.compile('rid-1|Mon, 01 Jan 2024')
 # Of x-envoy-expected-rq-timeout-ms, in the line of a request that was tried again.
-TIME_LEFT = re.compile(r'(?<![\d.])(14[89]\d\d|19[89]\d\d|[123]9[89]\d|49\d)(?!\d)')
+TIME_LEFT = re.compile(r'(?<![\d.])(14[5-9]\d\d|15000|19[5-9]\d\d|20000|[123]9[89]\d|49\d)(?!\d)')
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 # What is compared of the statistics.
-STATS = re.compile(
-    r'http\.ingress\.(fault\.\w+|buffer\.\w+|downstream_rq_\w+|no_route|no_cluster|rq_\w+|passthrough_\w+|downstream_cx_(protocol_error|upgrades_\w+))|vhost\..*'
-    r'|cluster\.(a|b|c|empty|refused)\.(((internal|external|retry)\.)?upstream_rq_\w+|upstream_cx_none_healthy|retry_or_shadow_abandoned|upstream_internal_redirect_\w+)'
-    r'|lrl\.http_local_rate_limit\.\w+|cluster\.(ring|maglev|subset)\.(upstream_rq_\w+|lb_subsets_(selected|fallback))|listener\.\S+\.http\.ingress\.\w+'
+STATS = re.compile(r'(http\.ingress|cluster\.(a|b|c|empty|refused|ring|maglev|subset)|vhost|listener|lrl|http[12])\..*')
+# Of these the values are a matter of time, of connections, or of how a malformed request ends (see h2-fields in differences.md).
+NOT_COMPARED = re.compile(
+    r'.*\.(downstream_rq_active|upstream_rq_(active|pending_\w+|per_cx))|.*_rq_time|.*_tx_reset|.*_rx_reset|.*_flow_control_\w+|.*\.upstream_cx_\w+_?(notify|active|protocol_error)'
+    r'|.*_cx_\w*(bytes|destroy|length|overflow)\w*|.*\.downstream_cx_(delayed_close_timeout|total|active|http[12]\w+|idle_timeout)|.*\.(goaway_sent|response_flood|streams_active|pending_send_bytes)|.*\.default\.total_match_count|cluster\..*\.(membership|update|circuit_breakers|assignment|upstream_cx_(total|http\w+|connect\w*)).*'
 )
-# Of these the values are a matter of time or of connections.
-NOT_COMPARED = re.compile(r'.*\.(downstream_rq_active|upstream_rq_(active|pending_\w+|per_cx))|.*_rq_time|.*_tx_reset|.*_rx_reset|.*_flow_control_\w+')
 UPSTREAMS = {'a': 'h1', 'b': 'h2', 'c': 'h1'}
-
-
-def put_into_scopes(hcm):
-    """The route table becomes that of one scope, see Wider.scopes()."""
-    table, scopes = hcm.pop('route_config'), hcm.pop('scoped_with')
-    configurations = [
-        {'name': 'scope %d' % i, 'key': {'fragments': [{'string_key': 's%d' % (i + 1)}]}, 'route_configuration': t}
-        for i, t in enumerate([table] + scopes['others'])
-    ]
-    hcm['scoped_routes'] = {
-        'name': 'scopes', 'scope_key_builder': {'fragments': [{'header_value_extractor': scopes['builder']}]},
-        'scoped_route_configurations_list': {'scoped_route_configurations': configurations},
-    }  # fmt: skip
-
-
-def choosing_clusters():
-    """Two endpoints each, whose metadata decide which one a request goes to."""
-    stages = {'a': {'hash_key': 'first', 'stage': 'one', 'v': '1'}, 'c': {'hash_key': 'second', 'stage': 'two', 'v': '1'}}
-    out = []
-    for name, more in {
-        'ring': {'lb_policy': 'RING_HASH', 'ring_hash_lb_config': {'minimum_ring_size': 64}},
-        'maglev': {'lb_policy': 'MAGLEV', 'maglev_lb_config': {'table_size': 251}},
-        'subset': {'lb_subset_config': {'fallback_policy': 'DEFAULT_SUBSET', 'default_subset': {'stage': 'two'}, 'subset_selectors': [{'keys': ['stage']}, {'keys': ['stage', 'v']}]}},
-    }.items():
-        endpoints = [
-            {'endpoint': {'address': bootstrap.address('${%s}' % u)}, 'metadata': {'filter_metadata': {'envoy.lb': stages[u]}}} for u in stages
-        ]
-        out.append({'name': name, 'type': 'STATIC', 'connect_timeout': '1s', **more, 'load_assignment': {'cluster_name': name, 'endpoints': [{'lb_endpoints': endpoints}]}})
-    return out
 
 
 class Side:
@@ -62,6 +33,7 @@ class Side:
         self.ups = {n: upstreams.start(n, kind, sut.free_port()) for n, kind in UPSTREAMS.items()}
         self.values = {'port': sut.free_port(), 'admin': sut.free_port(), 'refused': sut.free_port(), **{n: u.port for n, u in self.ups.items()}}
         self.proxy = None
+        self.kept = None  # a connection that the next request may use: (connection, its kind)
         self.waits_s = 0.001  # after an answer, for what arrives later
 
     def configure(self, hcm):
@@ -75,7 +47,10 @@ class Side:
         named['load_assignment']['endpoints'][0]['lb_endpoints'][0]['endpoint']['address']['socket_address']['address'] = 'localhost'
         named['dns_lookup_family'] = 'V4_ONLY'
         refused = bootstrap.cluster('refused', 'h1', '${refused}')
-        config = bootstrap.expand(hcm, UPSTREAMS, clusters=[named, empty, refused] + choosing_clusters())
+        main, tls, extra, dress = surroundings(hcm)
+        plain = [bootstrap.cluster(n, UPSTREAMS[n], '${%s}' % n) for n in ('a', 'b')]
+        clusters = [dress(c) for c in [*plain, named, empty, refused, *choosing_clusters()]]
+        config = bootstrap.expand({k: v for k, v in hcm.items() if k != 'around'}, UPSTREAMS, clusters=clusters, extra=extra, tls=tls, main_fields=main)
         text = yaml.safe_dump(bootstrap.fill_all(config, dict(self.values, dir=self.proxy.dir)), sort_keys=False)
         try:
             self.proxy.start(text, self.values['admin'])
@@ -92,9 +67,10 @@ class Side:
         for u in self.ups.values():
             u.reset(answers)
         try:
-            c = client.connect(q.get('protocol', 'h1'), self.values['port'], 3.0)
+            q = self.filled(q)
+            c = self.connection(q)
         except OSError as e:
-            return {'connect': str(e)}
+            return {'connect': 'failed' if 'tls' in q else str(e)}
         more = []
         try:
             if 'raw' in q:
@@ -103,8 +79,12 @@ class Side:
                 more = [c.read('GET', 1.0) for _ in range(q.get('pipelined', 1) - 1)]
             else:
                 r = c.request(dict(q, timeout=3.0))
-        finally:
+        except BaseException:
             c.close()
+            raise
+        self.keep_or_close(c, q, r)
+        if 'tls' in q and not r.status:  # a client certificate that is not liked may be refused when the client believes to be through
+            return {'connect': 'failed'}
         time.sleep(self.waits_s)
         seen = [s for u in self.ups.values() for s in u.seen if 'reset' not in s]
         if self.waits_s > 0.01:  # copies come when they like
@@ -118,6 +98,59 @@ class Side:
             'more': [(m.status, self.common(m.body), self.compared(m.headers)) for m in more if m.status],
             'headers': self.compared(r.headers), 'trailers': self.compared(r.trailers), 'seen': [self.what_arrived(s) for s in seen],
         }  # fmt: skip
+
+    @staticmethod
+    def kind(q):
+        return q.get('protocol', 'h1'), q.get('tls'), q.get('proxy')
+
+    def connection(self, q):
+        """A new one, or the one of the request before."""
+        c, kind = self.kept or (None, None)
+        self.kept = None
+        if c and q.get('again') and kind == self.kind(q):
+            return c
+        if c:
+            c.close()
+        return client.connect(q.get('protocol', 'h1'), self.values['port'], 3.0, **self.before(q))
+
+    def keep_or_close(self, c, q, r):
+        """As a careful client does: what was cut off or announced to end is not used again."""
+        ends = 'raw' in q or not r.complete or r.closed or r.reset >= 0 or r.goaway >= 0 or r.status == 101 or q.get('method') in ('CONNECT', 'HEAD')
+        ends = ends or any('close' in v.lower() for k, v in r.headers + q.get('headers', []) if k.lower() in ('connection', 'proxy-connection'))
+        if ends or r.version == 'HTTP/1.0':
+            c.close()
+        else:
+            self.kept = c, self.kind(q)
+
+    @staticmethod
+    def before(q):
+        """What comes on a connection before HTTP."""
+        out = {}
+        if 'proxy' in q:
+            out['first'] = ('PROXY %s\r\n' % q['proxy']).encode()
+        if 'tls' in q:
+            out['tls'] = context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(['h2' if q.get('protocol') == 'h2' else 'http/1.1'])
+            if q['tls']:
+                context.load_cert_chain('%s/%s.crt' % (upstreams.certs(), q['tls']), '%s/%s.key' % (upstreams.certs(), q['tls']))
+        return out
+
+    def sessions(self):
+        """Which texts name an endpoint, by a word that is the same for both sides."""
+        for u in [*UPSTREAMS, 'refused']:
+            address = ('127.0.0.1:%d' % self.values[u]).encode()
+            yield '@session %s@' % u, base64.b64encode(address).decode()
+            yield '@cookie %s@' % u, base64.b64encode(b'\n' + bytes([len(address)]) + address).decode()
+
+    def filled(self, q):
+        if '@' not in str(q.get('headers')):
+            return q
+        q = dict(q, headers=[list(h) for h in q['headers']])
+        for word, text in self.sessions():
+            for h in q['headers']:
+                h[1] = h[1].replace(word, text)
+        return q
 
     @staticmethod
     def forget_time_left(seen):
@@ -143,6 +176,8 @@ class Side:
     def common(self, text):
         """Port numbers are each side's own, and generated identifiers."""
         text = UUID.sub(lambda m: m.group(0) if m.group(0).startswith('12345678') else '<uuid>', text)
+        for word, coded in self.sessions():
+            text = text.replace(coded, word)
         for k, v in self.values.items():
             text = text.replace(str(v), '<%s>' % k)
         return text
@@ -165,6 +200,9 @@ class Side:
         }  # fmt: skip
 
     def close_proxy(self):
+        if self.kept:
+            self.kept[0].close()
+            self.kept = None
         if self.proxy:
             if self.proxy.process:
                 self.proxy.signal(9)
@@ -283,6 +321,10 @@ class Pair:
         self.passed_over += len(found) - len(kept)
         return kept
 
+    def envoy_died(self):
+        """Some configurations crash Envoy, which is no reason to do the same."""
+        return any(s.name == 'envoy' and s.proxy and s.proxy.process.poll() is not None for s in (self.left, self.right))
+
     def configure(self, hcm):
         hcm = copy.deepcopy(hcm)
         self.mirrors = 'request_mirror_policies' in str(hcm)
@@ -331,6 +373,10 @@ class Pair:
 
     def afterwards(self, left_out, pause=0.15):
         """Differences of the access logs and of the statistics since the configuration was started."""
+        for side in (self.left, self.right):
+            if side.kept:  # what is logged at the end of a connection belongs to it
+                side.kept[0].close()
+                side.kept = None
         time.sleep(pause)
         left, right = self.left.log(left_out), self.right.log(left_out)
         out = [('access log', x, y) for x, y in zip_longest(only(left, right), only(right, left))]

@@ -97,7 +97,9 @@ class Sut:
         end = time.monotonic() + limit
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError('exited with %d: %s' % (self.process.returncode, self.said()[-600:]))
+                said = self.said()
+                said = said if len(said) < 1300 else said[:700] + ' … ' + said[-600:]
+                raise RuntimeError('exited with %d: %s' % (self.process.returncode, said))
             try:
                 c = client.H1Connection(port, 1.0)
                 r = c.request({'path': '/ready', 'timeout': 1.0})

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "config/scalar.h"
+#include "format/wire_value.h"
 
 namespace weir::filter {
 
@@ -42,14 +43,23 @@ void note(const MetadataNote& note, std::string_view value, Exchange& exchange) 
     value = arena.copy(decoded);
   }
   auto* member = arena.make<format::MetadataValue>();
-  if (note.number) {
-    const std::string_view text = trim(value);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), member->number);
-    if (error != std::errc() || end != text.data() + text.size()) return;
-    member->kind = format::MetadataValue::Kind::kNumber;
-  } else {
-    member->kind = format::MetadataValue::Kind::kText;
-    member->text = arena.copy(value);
+  switch (note.type) {
+    case MetadataNote::Type::kNumber: {
+      const std::string_view text = trim(value);
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), member->number);
+      if (error != std::errc() || end != text.data() + text.size()) return;
+      member->kind = format::MetadataValue::Kind::kNumber;
+      break;
+    }
+    case MetadataNote::Type::kProtobuf: {
+      const auto read = format::read_wire_value(value, arena);
+      if (!read) return;
+      *member = *read;
+      break;
+    }
+    case MetadataNote::Type::kText:
+      member->kind = format::MetadataValue::Kind::kText;
+      member->text = arena.copy(value);
   }
   auto* key = arena.make<std::string_view>(note.key);
   format::MetadataValue fields;

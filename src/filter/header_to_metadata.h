@@ -18,7 +18,8 @@ struct MetadataNote {
   std::string key;
   std::string value;  // "" for that of the header
   std::optional<format::RegexRewrite> rewrite;
-  bool number = false;  // else a text
+  enum class Type : uint8_t { kText, kNumber, kProtobuf };  // the last: a google.protobuf.Value as bytes
+  Type type = Type::kText;
   bool base64 = false;  // the value is decoded first
 };
 

@@ -60,7 +60,8 @@ class Reader {
     into.name_space = from.metadata_namespace().empty() ? "envoy.filters.http.header_to_metadata" : from.metadata_namespace();
     into.key = from.key();
     into.value = from.value();
-    into.number = from.type() == v3::Config::NUMBER;
+    if (from.type() == v3::Config::NUMBER) into.type = MetadataNote::Type::kNumber;
+    if (from.type() == v3::Config::PROTOBUF_VALUE) into.type = MetadataNote::Type::kProtobuf;
     into.base64 = from.encode() == v3::Config::BASE64;
     if (!from.has_regex_value_rewrite()) return into;
     if (!from.value().empty()) error(FieldPath{&at, "regex_value_rewrite"}, "stands beside a value");
@@ -97,9 +98,7 @@ void declare_header_to_metadata(config::SupportTable& table) {
     table.extension<v3::Config>(category, "envoy.filters.http.header_to_metadata").fields({"request_rules", "response_rules"});
   }
   table.message<v3::Config::Rule>().all_fields();
-  table.message<v3::Config::KeyValuePair>()
-      .fields({"metadata_namespace", "key", "value", "regex_value_rewrite", "encode"})
-      .values("type", {"STRING", "NUMBER"});
+  table.message<v3::Config::KeyValuePair>().all_fields();
 }
 
 }  // namespace weir::filter

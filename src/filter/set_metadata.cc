@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "stats/table.h"
+
 namespace weir::filter {
 
 namespace {
@@ -56,14 +58,19 @@ MetadataValue replaced(const MetadataValue& old, const MetadataValue& with, Aren
   return merged(rest, with, arena);
 }
 
+constexpr auto kStats = stats::table<SetMetadataStats>({{"overwrite_denied", &SetMetadataStats::overwrite_denied}});
+
 class SetMetadata final : public Filter {
  public:
-  explicit SetMetadata(const SetMetadataSpec& spec) : spec_(spec) {}
+  SetMetadata(const SetMetadataSpec& spec, SetMetadataStats& stats) : spec_(spec), stats_(stats) {}
 
   Verdict on_request(Exchange& exchange) override {
     for (const SetMetadataSpec::Note& note : spec_.notes) {
       const std::optional<MetadataValue> known = all_of(note.name_space, exchange);
-      if (known && !note.over) continue;
+      if (known && !note.over) {
+        stats_.overwrite_denied.add();
+        continue;
+      }
       exchange.info.metadata.add(exchange.arena, note.name_space,
                                  known ? merged(*known, note.value, exchange.arena) : note.value);
     }
@@ -85,21 +92,33 @@ class SetMetadata final : public Filter {
   }
 
   const SetMetadataSpec& spec_;
+  SetMetadataStats& stats_;
 };
 
 class SetMetadataFactory final : public FilterFactory {
  public:
-  explicit SetMetadataFactory(std::shared_ptr<const SetMetadataSpec> spec) : spec_(std::move(spec)) {}
-  Filter* make(Exchange& exchange, const RouteSettings&) const override { return make_in<SetMetadata>(exchange.arena, *spec_); }
+  SetMetadataFactory(std::shared_ptr<const SetMetadataSpec> spec, std::shared_ptr<stats::Sharded<SetMetadataStats>> stats)
+      : spec_(std::move(spec)), stats_(std::move(stats)) {}
+  Filter* make(Exchange& exchange, const RouteSettings&) const override {
+    return make_in<SetMetadata>(exchange.arena, *spec_, stats_->mine(exchange.worker));
+  }
 
  private:
   const std::shared_ptr<const SetMetadataSpec> spec_;
+  const std::shared_ptr<stats::Sharded<SetMetadataStats>> stats_;
 };
 
 }  // namespace
 
-FilterFactoryPtr make_set_metadata(std::shared_ptr<const SetMetadataSpec> spec) {
-  return std::make_shared<const SetMetadataFactory>(std::move(spec));
+std::shared_ptr<stats::Sharded<SetMetadataStats>> set_metadata_stats(const FilterContext& context) {
+  return context.stats.find<SetMetadataStats>(
+      context.stat_prefix + "set_metadata.",
+      [](stats::StatVisitor& visitor, stats::Sharded<SetMetadataStats>& cells) { stats::visit(visitor, kStats, cells); });
+}
+
+FilterFactoryPtr make_set_metadata(std::shared_ptr<const SetMetadataSpec> spec,
+                                   std::shared_ptr<stats::Sharded<SetMetadataStats>> stats) {
+  return std::make_shared<const SetMetadataFactory>(std::move(spec), std::move(stats));
 }
 
 }  // namespace weir::filter

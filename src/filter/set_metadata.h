@@ -9,6 +9,7 @@
 #include "filter/catalog.h"
 #include "filter/filter.h"
 #include "format/dynamic_metadata.h"
+#include "stats/cell.h"
 
 namespace weir::filter {
 
@@ -22,7 +23,15 @@ struct SetMetadataSpec {
   std::vector<Note> notes;
 };
 
-FilterFactoryPtr make_set_metadata(std::shared_ptr<const SetMetadataSpec> spec);
+struct SetMetadataStats {
+  stats::Counter overwrite_denied;  // there was something already, and it stays
+};
+
+/// The counters of the connection manager that `context` is of.
+std::shared_ptr<stats::Sharded<SetMetadataStats>> set_metadata_stats(const FilterContext& context);
+
+FilterFactoryPtr make_set_metadata(std::shared_ptr<const SetMetadataSpec> spec,
+                                   std::shared_ptr<stats::Sharded<SetMetadataStats>> stats);
 
 /// envoy.extensions.filters.http.set_metadata.v3.Config, see CatalogEntry.
 FilterFactoryPtr read_set_metadata(const google::protobuf::Any& configuration, const config::FieldPath& at,

@@ -9,8 +9,8 @@ namespace weir::filter {
 
 namespace v3 = envoy::extensions::filters::http::set_metadata::v3;
 
-FilterFactoryPtr read_set_metadata(const google::protobuf::Any& configuration, const config::FieldPath&, const FilterContext&,
-                                   config::Diagnostics&) {
+FilterFactoryPtr read_set_metadata(const google::protobuf::Any& configuration, const config::FieldPath&,
+                                   const FilterContext& context, config::Diagnostics&) {
   v3::Config from;
   configuration.UnpackTo(&from);
   auto spec = std::make_shared<SetMetadataSpec>();
@@ -21,7 +21,7 @@ FilterFactoryPtr read_set_metadata(const google::protobuf::Any& configuration, c
     if (each.has_typed_value() && !each.has_value()) continue;  // nobody reads those
     spec->notes.push_back({each.metadata_namespace(), format::read_metadata(each.value(), spec->memory), each.allow_overwrite()});
   }
-  return make_set_metadata(std::move(spec));
+  return make_set_metadata(std::move(spec), set_metadata_stats(context));
 }
 
 void declare_set_metadata(config::SupportTable& table) {

@@ -16,14 +16,18 @@ using config::FieldPath;
 namespace {
 
 constexpr char kStates[] = "envoy.http.stateful_session";
+constexpr char kCookies[] = "envoy.http.stateful_session.cookie";
+constexpr char kHeaders[] = "envoy.http.stateful_session.header";
 
 bool read(const v3::StatefulSession& from, const FieldPath& at, config::Diagnostics& diagnostics, StatefulSessionSpec& into) {
   into.strict = from.strict();
   if (!from.has_session_state()) return true;
   const auto& any = from.session_state().typed_config();
+  const std::string& name = from.session_state().name();
+  const FieldPath state{&at, "session_state"};
   states::cookie::v3::CookieBasedSessionState cookie;
   states::header::v3::HeaderBasedSessionState header;
-  if (any.UnpackTo(&cookie)) {
+  if (name == kCookies && any.UnpackTo(&cookie)) {
     into.kind = StatefulSessionSpec::Kind::kCookie;
     into.name = cookie.cookie().name();
     into.path = cookie.cookie().path();
@@ -37,16 +41,16 @@ bool read(const v3::StatefulSession& from, const FieldPath& at, config::Diagnost
     into.cookie_tail += "; HttpOnly";
     return true;
   }
-  if (any.UnpackTo(&header)) {
+  if (name == kHeaders && any.UnpackTo(&header)) {
     into.kind = StatefulSessionSpec::Kind::kHeader;
     into.name = lower(header.name());
     return true;
   }
-  const FieldPath state{&at, "session_state"};
+  // Here, unlike elsewhere, the name decides, and the type must fit it.
   diagnostics.error({{},
-                     FieldPath{&state, "typed_config"}.text(),
-                     "sessions are kept in cookies or headers",
-                     "use envoy.http.stateful_session.cookie or envoy.http.stateful_session.header"});
+                     FieldPath{&state, "name"}.text(),
+                     "'" + name + "' is no way to keep a session, or typed_config is of another",
+                     std::string("use ") + kCookies + " or " + kHeaders});
   return false;
 }
 
@@ -75,8 +79,8 @@ void declare_stateful_session(config::SupportTable& table) {
       .harmless({"stat_prefix"})
       .extensions("session_state", kStates);
   table.extension<v3::StatefulSessionPerRoute>(route::kFilterSettings, "envoy.filters.http.stateful_session").all_fields();
-  table.extension<states::cookie::v3::CookieBasedSessionState>(kStates, "envoy.http.stateful_session.cookie").all_fields();
-  table.extension<states::header::v3::HeaderBasedSessionState>(kStates, "envoy.http.stateful_session.header").all_fields();
+  table.extension<states::cookie::v3::CookieBasedSessionState>(kStates, kCookies).all_fields();
+  table.extension<states::header::v3::HeaderBasedSessionState>(kStates, kHeaders).all_fields();
   table.message<envoy::type::http::v3::Cookie>().all_fields();
   table.message<envoy::type::http::v3::CookieAttribute>().all_fields();
 }

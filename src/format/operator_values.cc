@@ -339,9 +339,9 @@ struct MetadataPath {
   size_t count = 0;
 };
 
-/// A text as it is, anything else as JSON.
+/// A text as it is, null as nothing, anything else as JSON.
 Value shown(const MetadataValue* value, Scratch& scratch) {
-  if (value == nullptr) return {};
+  if (value == nullptr || value->kind == MetadataValue::Kind::kNull) return {};
   if (value->kind == MetadataValue::Kind::kText) return Value::of(value->text);
   std::string json;
   append_json(json, *value);

@@ -180,8 +180,10 @@ const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& r
 void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
   if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
   if (state_ != State::kOpen) return;
-  if (worker_.leaves() && !listener_->spec().drains_only_when_modified) return drain();
-  if (listener_->leaves()) return drain();
+  if ((worker_.leaves() && !listener_->spec().drains_only_when_modified) || listener_->leaves()) {
+    stats_.downstream_cx_drain_close.add();
+    return drain();
+  }
   if (listener_->spec().follows_overload && worker_.overload().hits(OverloadAction::kDisableHttpKeepalive, worker_.draw())) {
     stats_.downstream_cx_overload_disable_keepalive.add();
     drain();
@@ -250,7 +252,6 @@ void HttpConnection::on_max_duration() {
 void HttpConnection::drain() {
   if (state_ != State::kOpen) return;
   state_ = State::kDraining;
-  stats_.downstream_cx_drain_close.add();
   if (codec_ != nullptr) codec_->announce_shutdown();
   drain_timer_ = loop::Timer::make<&HttpConnection::on_drain_timeout>(worker_.loop().timers(), *this);
   drain_timer_->arm(spec_->drain_timeout_ms);

@@ -93,6 +93,11 @@ void Mirror::request_complete() {
   if (timeout_ms_ > 0) timer_.arm(timeout_ms_);
 }
 
+void Mirror::on_informational() {
+  if (!std::exchange(interim_seen_, true)) attempt_.count_answer(response_.status());
+  response_.clear();
+}
+
 void Mirror::on_headers(bool end_stream) {
   attempt_.count_answer(response_.status());
   if (end_stream) answered();

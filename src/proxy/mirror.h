@@ -51,7 +51,7 @@ class Mirror final : public loop::Disposable, public ListNode<Mirror>, public Li
   http::HeaderMap& response_trailers() override { return trailers_; }
   bool request_ended() const override { return request_ended_; }
   void on_connected() override;
-  void on_informational() override { response_.clear(); }
+  void on_informational() override;
   void on_headers(bool end_stream) override;
   void on_body(std::string_view bytes, bool end_stream) override;
   void on_trailers() override;
@@ -70,7 +70,8 @@ class Mirror final : public loop::Disposable, public ListNode<Mirror>, public Li
   const std::shared_ptr<const TryLogSpec> log_;
   std::optional<TryLogContext> logging_;
   Attempt attempt_;
-  ByteQueue body_;  // while there is no connection
+  ByteQueue body_;             // while there is no connection
+  bool interim_seen_ = false;  // only the first informational answer counts
   const size_t buffer_limit_;
   const int64_t timeout_ms_;
   loop::Timer timer_;

@@ -282,10 +282,13 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   if (const http::Header* bad = first_invalid(connection_->spec().strict_headers, request_headers_)) [[unlikely]]
     return refuse_header(*bad);
   info.attempts = 1;
-  router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName));
+  // What filters made of the request decides, not what the route makes of it.
+  const bool codes_of_cluster = connection_->spec().counts_codes_of_grpc || !http::is_grpc(request_headers_);
+  router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName), codes_of_cluster);
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster)) return Next::kGoOn;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
+  info.internal_request = request_headers_.get(HeaderId::kEnvoyInternal) == "true";  // a changed header changes who counts it
 
   step_ = Step::kUpstream;
   router_.start(*cluster, forward, groups, connection_->buffer_limit());
@@ -409,8 +412,6 @@ upstream::Cluster* Pipeline::chosen_cluster() {
 }
 
 bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
-
-bool Pipeline::counts_codes_of_cluster() const { return !grpc_ || connection_->spec().counts_codes_of_grpc; }
 
 const std::shared_ptr<const TryLogSpec>& Pipeline::try_log() const { return connection_->spec().try_log; }
 

@@ -115,8 +115,6 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool envoy_headers() const;
   /// Whether the answer's status and time are counted for its cluster, virtual cluster and route.
   bool counts_codes() const;
-  /// Of those, the ones of the whole cluster: not for every configuration those of gRPC.
-  bool counts_codes_of_cluster() const;
   void count_cut_off_grpc();
   /// What is written about the router's tries; null: nothing.
   const std::shared_ptr<const TryLogSpec>& try_log() const;

@@ -67,14 +67,25 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
     grpc_ = request_ended_ = false;
     request_headers_.clear();
   }
-  // Without a scheme there is no route, and nobody has added one yet.
-  if (!refusal.protocol_error && !request_headers_.get(HeaderId::kForwardedProto).empty()) choose_route();
+  if (!refusal.protocol_error) {
+    // Without a scheme there is no route, and nobody has added one yet; but whose request it is can be said.
+    if (!request_headers_.get(HeaderId::kForwardedProto).empty()) {
+      choose_route();
+    } else if (const auto table = connection_->route_table(request_headers_)) {
+      if (const route::VirtualHost* host = table->virtual_host(request_headers_)) {
+        selection_.table = table;  // keeps it
+        info.virtual_host_name = host->name;
+        info.virtual_host_metadata = host->metadata.get();
+      }
+    }
+  }
   const Next next = reply_and_go_on(refusal.status, refusal.body, refusal.details);
   if (!refusal.location.empty()) response_headers_.add(HeaderId::kLocation, refusal.location);
   return next;
 }
 
 void Pipeline::on_malformed(const http::ProtocolError& error) {
+  if (pending_reply_) on_next_turn();             // a filter has answered what came before
   if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
   connection_->stats().downstream_cx_protocol_error.add();
   grpc_ = step_ != Step::kNormalise && http::is_grpc(request_headers_);  // of a head that was read in full

@@ -147,6 +147,7 @@ void Pipeline::finish() {
   HttpStats& stats = connection_->stats();
   stats.downstream_rq_active.subtract();
   if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
+  if (info.health_check) stats.tracing_health_check.add();
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
 
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->on_end(*this);

@@ -20,6 +20,13 @@ using format::ResponseFlag;
 using http::HeaderId;
 using upstream::ClusterStats;
 
+namespace {
+
+constexpr std::string_view kBodyTooLarge = "exceeded request buffer limit while retrying upstream";
+constexpr std::string_view kBodyTooLargeDetails = "request_payload_exceeded_retry_buffer_limit";
+
+}  // namespace
+
 Router::Router(Pipeline& pipeline)
     : pipeline_(pipeline),
       attempt_(make_attempt()),
@@ -46,9 +53,10 @@ std::unique_ptr<Attempt> Router::make_attempt() {
   return attempt;
 }
 
-void Router::count_as(std::string_view alternative) {
+void Router::count_as(std::string_view alternative, bool codes_of_cluster) {
   alternative_ = alternative;
   attempt_->count_as(alternative);
+  counts_codes_of_cluster_ = codes_of_cluster;
 }
 
 void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups,
@@ -59,7 +67,6 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
   retry_.begin(forward.retry_policy.get(), forward.hedge_policy.get(), pipeline_.request);
   keeps_body_ = retry_.enabled() || forward.internal_redirects;
   counts_codes_ = pipeline_.counts_codes();
-  counts_codes_of_cluster_ = pipeline_.counts_codes_of_cluster();
   attempt_->count_codes(counts_codes_);
   attempt_->count_codes_of_cluster(counts_codes_of_cluster_);
   if (const TryLogSpec* log = pipeline_.try_log().get()) [[unlikely]] {
@@ -204,12 +211,14 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
 /// The request is larger than what may be kept for another try.
 void Router::keep_no_more() {
   keeps_body_ = false;
-  if (retry_.has_conditions()) attempt_->cluster()->stats().retry_or_shadow_abandoned.add();  // not for redirects alone
+  if (retry_.has_conditions()) {
+    attempt_->cluster()->stats().retry_or_shadow_abandoned.add();
+  } else {  // kept for redirects alone
+    body_lost_ = true;
+  }
   retry_.give_up();
   if (attempt_->stream() != nullptr) body_.clear();  // it was all sent
-  if (phase_ == Phase::kBetweenTries) {
-    fail(507, "exceeded request buffer limit while retrying upstream", "request_payload_exceeded_retry_buffer_limit");
-  }
+  if (phase_ == Phase::kBetweenTries) fail(507, kBodyTooLarge, kBodyTooLargeDetails);
 }
 
 void Router::request_trailers() {
@@ -363,6 +372,11 @@ void Router::fail(int status, std::string_view body, std::string_view details) {
   give_up_others();
   phase_ = Phase::kIdle;
   if (!interim_seen_) count_answer(status);
+  if (body_lost_) {  // counted as what it was
+    status = 507;
+    body = kBodyTooLarge;
+    details = kBodyTooLargeDetails;
+  }
   pipeline_.reply(status, body, details, Answerer::kRouter);
 }
 
@@ -398,7 +412,7 @@ void Router::begin_again() {
   groups_ = {};
   phase_ = Phase::kIdle;
   tries_ = 0;
-  keeps_body_ = try_was_late_ = response_begun_ = interim_seen_ = false;
+  keeps_body_ = body_lost_ = try_was_late_ = response_begun_ = interim_seen_ = false;
 }
 
 }  // namespace weir::proxy

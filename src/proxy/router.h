@@ -29,8 +29,9 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   ~Router();
 
   // --- what the pipeline says ---
-  /// Its answers are counted once more under this name, which lives in the request's arena; "" for no other.
-  void count_as(std::string_view alternative);
+  /// Its answers are counted once more under this name, which lives in the request's arena; "" for no other. Their codes are
+  /// counted for the cluster as a whole if `codes_of_cluster`.
+  void count_as(std::string_view alternative, bool codes_of_cluster);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
   void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
@@ -148,6 +149,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   ByteQueue body_;
   size_t buffer_limit_ = 0;
   bool keeps_body_ = false;
+  bool body_lost_ = false;  // it was too large to be kept for redirects: a failure is answered with that
 
   List<Mirror, Copying> mirrors_;  // those that still get the request's body
 

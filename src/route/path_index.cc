@@ -16,7 +16,8 @@ std::string_view key_of(const PathMatch& path) {
     case PathMatch::Kind::kRegex:
       return path.regex.literal_prefix();
     case PathMatch::Kind::kTemplate:
-      return path.path_template.literal_prefix();
+      // Ignored parameters are not in the path that the index sees, but the template sees them.
+      return path.path_template.literal_prefix().substr(0, path.path_template.literal_prefix().find(';'));
     case PathMatch::Kind::kConnect:
     case PathMatch::Kind::kNever:
       return "";

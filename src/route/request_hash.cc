@@ -27,18 +27,15 @@ std::optional<uint64_t> header_hash(const HashPolicy& policy, const HeaderMap& r
   for (const http::Header& line : request) count += line.name == policy.header.text;
   if (count == 0) return std::nullopt;
   auto* values = request.arena().allocate_array<std::string_view>(count);
-  size_t next = 0, size = 0;
+  size_t next = 0;
   for (const http::Header& line : request) {
     if (line.name != policy.header.text) continue;
-    values[next] = value(line.value);
-    size += values[next++].size();
+    values[next++] = value(line.value);
   }
-  if (count == 1) return xxhash64(values[0]);
-  std::sort(values, values + count);
-  char* const joined = request.arena().allocate_chars(size);
-  char* to = joined;
-  for (const std::string_view each : std::span(values, count)) to = put(to, each);
-  return xxhash64({joined, size});
+  std::sort(values, values + count);  // so that the order of lines does not matter
+  uint64_t hash = 0;
+  for (const std::string_view each : std::span(values, count)) hash = xxhash64(each, hash);  // each seeds the next
+  return hash;
 }
 
 std::optional<uint64_t> hash_of(std::string_view text) {

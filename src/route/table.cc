@@ -18,6 +18,8 @@ bool is_connect(const HeaderMap& request) {
          iequals(request.get(HeaderId::kUpgrade), "connect-udp");
 }
 
+std::string_view without_query(std::string_view path) { return path.substr(0, path.find_first_of("?#")); }
+
 bool path_matches(const PathMatch& match, std::string_view path, const HeaderMap& request) {
   if (match.kind == PathMatch::Kind::kConnect) return is_connect(request);
   if (!request.has_pseudo(HeaderId::kPath)) return false;
@@ -31,8 +33,8 @@ bool path_matches(const PathMatch& match, std::string_view path, const HeaderMap
       return match.case_sensitive ? path.starts_with(match.text) : starts_ignoring_case(path, match.text);
     case PathMatch::Kind::kRegex:
       return match.regex.full_match(path);
-    case PathMatch::Kind::kTemplate:
-      return match.path_template.matches(path);
+    case PathMatch::Kind::kTemplate:  // knows nothing of path parameters, so they are never ignored
+      return match.path_template.matches(without_query(request.path()));
     case PathMatch::Kind::kConnect:
     case PathMatch::Kind::kNever:
       break;
@@ -117,19 +119,26 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) 
   return table;
 }
 
-Match RouteTable::find(const HeaderMap& request, const MatchContext& context) const {
+const VirtualHost* RouteTable::virtual_host(const HeaderMap& request) const {
   std::string_view authority = request.authority();
-  if (!request.has_pseudo(HeaderId::kAuthority) && names_hosts(config_)) return {};  // refused: only its answer is looked for
+  if (!request.has_pseudo(HeaderId::kAuthority) && names_hosts(config_))
+    return nullptr;  // refused: only its answer is looked for
   if (config_.ignore_port_in_host_matching) authority = authority.substr(0, port_position(authority));
   const uint32_t index = hosts_.find(authority);
-  if (index == HostIndex::kNone) return {};
-  if (const http::Header* scheme = request.find(HeaderId::kForwardedProto); scheme != nullptr && scheme->value.empty()) return {};
-  Match match{&config_.virtual_hosts[index], nullptr};
+  return index == HostIndex::kNone ? nullptr : &config_.virtual_hosts[index];
+}
+
+Match RouteTable::find(const HeaderMap& request, const MatchContext& context) const {
+  Match match{virtual_host(request), nullptr};
+  if (match.virtual_host == nullptr) return match;
+  if (const http::Header* scheme = request.find(HeaderId::kForwardedProto); scheme != nullptr && scheme->value.empty())
+    return match;
   if (tls_required(*match.virtual_host, request, context)) {
     match.route = &https_redirect_;
     match.tls_required = true;
     return match;
   }
+  const auto index = static_cast<uint32_t>(match.virtual_host - config_.virtual_hosts.data());
   match.route = matched_route(index, matched_path(config_, request.path()), request, context);
   return match;
 }
@@ -147,7 +156,7 @@ const Route* RouteTable::matched_route(uint32_t host, std::string_view path, con
 
 /// No query, no fragment, and no ";parameters" if those are to be ignored.
 std::string_view matched_path(const RouteConfig& config, std::string_view path) {
-  path = path.substr(0, path.find_first_of("?#"));
+  path = without_query(path);
   return config.ignore_path_parameters_in_path_matching ? path.substr(0, path.find(';')) : path;
 }
 

@@ -47,6 +47,8 @@ class RouteTable {
   /// request's arena (joined headers); a virtual host that requires TLS answers with a redirect to https.
   Match find(const http::HeaderMap& request, const MatchContext& context) const;
 
+  /// Whose request it is, whatever its path; null if no domain matches.
+  const VirtualHost* virtual_host(const http::HeaderMap& request) const;
   const RouteConfig& config() const { return config_; }
 
  private:
