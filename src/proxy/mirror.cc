@@ -94,6 +94,7 @@ void Mirror::request_complete() {
 }
 
 void Mirror::on_headers(bool end_stream) {
+  attempt_.accept();
   attempt_.count_answer(response_.status());
   if (end_stream) answered();
 }

@@ -281,10 +281,10 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   groups.add(route->stats, worker_.index());
   if (const http::Header* bad = first_invalid(connection_->spec().strict_headers, request_headers_)) [[unlikely]]
     return refuse_header(*bad);
-  info.attempts = 1;
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName));
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
-  if (drops(*cluster)) return Next::kGoOn;
+  if (drops(*cluster, groups)) return Next::kGoOn;
+  info.attempts = 1;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
 
   step_ = Step::kUpstream;
@@ -319,15 +319,14 @@ RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedg
 }
 
 /// Whoever knows the endpoints says that they get too much.
-bool Pipeline::drops(upstream::Cluster& cluster) {
+bool Pipeline::drops(upstream::Cluster& cluster, const route::RequestGroups& groups) {
   const double share = cluster.drop_share();
   if (share <= 0) return false;
   const bool always = share >= 1;
   if (!always && static_cast<double>(random.below(1'000'000)) >= share * 1e6) return false;
   cluster.stats().upstream_rq_dropped_overload.add();
-  cluster.stats().codes.count(503);
-  cluster.stats().upstream_rq_completed.add();
-  (info.internal_request ? cluster.stats().internal.codes : cluster.stats().external.codes).count(503);
+  router_.count_unsent(cluster, 503);
+  if (counts_codes()) groups.count_code(503);
   info.flags.set(always ? ResponseFlag::kUnconditionalDropOverload : ResponseFlag::kDropOverload);
   reply_and_go_on(503, always ? "unconditional drop overload" : "drop overload",
                   always ? "unconditional_drop_overload" : "drop_overload");

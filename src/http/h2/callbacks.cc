@@ -270,7 +270,7 @@ bool Callbacks::head_received(Connection& self, H2Stream& stream, const nghttp2_
     return true;
   }
   if (self.server() || stream.answered_) {
-    self.stats_.trailers.add();
+    if (self.server()) self.stats_.trailers.add();  // as Envoy counts them: of requests
     stream.events_->traffic.received.decompressed += stream.events_->incoming_trailers().byte_size();
     stream.receive_trailers();
     return true;
