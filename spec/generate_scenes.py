@@ -195,7 +195,7 @@ class Scenes(Draw):
         return out if self.by_host else out * len(ends)
 
     def breakers(self):
-        t = {k: self.pick([0, 1, 1, 2]) for k in self.some(['max_connections', 'max_pending_requests', 'max_requests', 'max_retries', 'max_connection_pools'], 1, 2)}
+        t = {k: self.pick([0, 1, 1, 2]) for k in self.some(['max_connections', 'max_pending_requests', 'max_requests', 'max_retries'] + (['max_connection_pools'] if self.by_host else []), 1, 2)}
         if self.maybe(0.3):
             t['track_remaining'] = True
         if self.maybe(0.2):

@@ -356,7 +356,9 @@ def plain(difference):
 
 
 def signature(found):
-    return tuple(sorted({re.sub(r'\d+', '', k) for k, _, _ in found}))[:3]
+    kinds = {re.sub(r'\d+', '', k) for k, _, _ in found}
+    words = re.findall(r'[a-z]+=\S+| [A-Z]{2,5} |upstream_\w+', ' '.join(str(only(x, y)) + str(only(y, x)) for k, x, y in found if k == 'access log'))
+    return tuple(sorted(kinds))[:3] + tuple(sorted({w for w in words if not w.startswith('n=')}))[:6]
 
 
 def main():

@@ -77,6 +77,7 @@ void ClusterHealth::update() {
 }
 
 /// The first change applies at once; those that follow closely are gathered, so that balancers are not rebuilt again and again.
+/// What the first round of checks finds is not a change yet: nobody uses the cluster before.
 void ClusterHealth::on_change() {
   upstream::count_health(*cluster_);
   if (cluster_->spec->keeps_removed_while_well && cluster_->spec->discovery == upstream::DiscoveryType::kEds) {
@@ -85,8 +86,13 @@ void ClusterHealth::on_change() {
     });
   }
   const int64_t window_ms = cluster_->spec->update_merge_window_ms;
-  const bool alone = window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
-  if (alone && !window_timer_.armed()) return publish();
+  const bool first_round = !ready();
+  const bool alone = first_round || window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
+  if (alone && !window_timer_.armed()) {
+    publish();
+    if (first_round) published_ = 0;
+    return;
+  }
   if (!window_timer_.armed()) window_timer_.arm(window_ms);
 }
 

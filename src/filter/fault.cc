@@ -47,19 +47,13 @@ class Fault final : public Filter {
   Verdict on_request(Exchange& exchange) override {
     exchange_ = &exchange;
     if (!concerns(exchange)) return Verdict::proceed();
-    const uint64_t most = spec_.max_active_runtime.integer(spec_.max_active_faults);
-    if (static_cast<uint64_t>(std::max<int64_t>(active_.load(std::memory_order_relaxed), 0)) >= most) {
-      stats_.faults_overflow.add();
-      return Verdict::proceed();
-    }
     from_cluster_ = exchange.request.get(HeaderId::kEnvoyDownstreamServiceCluster);
     if (spec_.count_downstream_clusters && !from_cluster_.empty()) cluster_ = stats_.of(from_cluster_);
     slow_down_response(exchange);
-    if (const int64_t delay_ms = this->delay_ms(exchange); delay_ms > 0) {
+    if (const int64_t delay_ms = this->delay_ms(exchange); delay_ms > 0 && begins()) {
       timer_ = loop::Timer::make<&Fault::on_delayed>(exchange.loop.timers(), *this);
       timer_->arm(delay_ms);
       if (cluster_ != nullptr) cluster_->delays_injected.add();
-      count_active();
       stats_.delays_injected.add();
       exchange.info.flags.set(ResponseFlag::kDelayInjected);
       return Verdict::pause();
@@ -85,8 +79,7 @@ class Fault final : public Filter {
     if (!spec_.rate_limit) return;
     const auto kbps = spec_.rate_limit->fixed_kbps ? spec_.rate_limit->fixed_kbps
                                                    : number_in(exchange.request, "x-envoy-fault-throughput-response");
-    if (!kbps || *kbps == 0 || !spec_.rate_limit->share.holds(exchange)) return;
-    count_active();
+    if (!kbps || *kbps == 0 || !spec_.rate_limit->share.holds(exchange) || !begins()) return;
     stats_.response_rl_injected.add();
     const uint64_t bytes = std::min<uint64_t>(*kbps, uint64_t{1} << 40) * 1024;
     bucket_.emplace(bytes, static_cast<double>(bytes), exchange.loop.now());
@@ -142,9 +135,9 @@ class Fault final : public Filter {
     } else {
       return std::nullopt;
     }
+    if (!begins()) return std::nullopt;
     exchange.info.flags.set(ResponseFlag::kFaultInjected);
     if (cluster_ != nullptr) cluster_->aborts_injected.add();
-    count_active();
     stats_.aborts_injected.add();
     return Reply{.status = *http, .body = kBody, .details = kDetails, .grpc_status = grpc};
   }
@@ -157,10 +150,18 @@ class Fault final : public Filter {
     }
   }
 
-  void count_active() {
-    if (std::exchange(counted_, true)) return;
+  /// Whether there may be one more; all faults of a request count as one, but each that may not be counts.
+  bool begins() {
+    if (counted_) return true;
+    const uint64_t most = spec_.max_active_runtime.integer(spec_.max_active_faults);
+    if (static_cast<uint64_t>(std::max<int64_t>(active_.load(std::memory_order_relaxed), 0)) >= most) {
+      stats_.faults_overflow.add();
+      return false;
+    }
+    counted_ = true;
     active_.fetch_add(1, std::memory_order_relaxed);
     stats_.active_faults.add();
+    return true;
   }
 
   const std::shared_ptr<const FaultSpec> own_;  // keeps `spec_`, unless that is the route's

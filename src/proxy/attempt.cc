@@ -52,20 +52,28 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   grpc_ = http::is_grpc(request);
   pool_ = serving_->pool(*host_, downstream, priority,
                          connection_wishes(serving_->spec(), *host_->endpoint, &request, info_.connection));
-  if (pool_ == nullptr) return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
+  if (pool_ == nullptr) {
+    refuse();
+    return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
+  }
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
     on_pool_ready(*ready);
   } else if (overflow) {
-    refuse();
+    // With connections that could have taken it Envoy knows whom they lead to, else it does not.
+    if (pool_->has_ready()) {
+      judge(false);
+    } else {
+      refuse();
+    }
     fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
 
 bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priority) {
   forget();
-  answered_ = late_reported_ = deferred_ = canary_ = refused_ = false;
+  answered_ = late_reported_ = deferred_ = trailers_decide_ = canary_ = refused_ = false;
   body_sent_ = body_received_ = 0;
   started_at_ = loop_.now();
   measures_try_time_ = true;
@@ -161,12 +169,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
   if (failure.reason != http::Reset::kOverflow) report(upstream::OutlierResult::kConnectFailed);
-  if (failure.reason == http::Reset::kOverflow) {
-    refuse();
-  } else {
-    info_.upstream_pool_wait_ns = loop_.now() - started_at_;
-    judge(false);
-  }
+  info_.upstream_pool_wait_ns = loop_.now() - started_at_;
+  judge(false);
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
@@ -194,13 +198,15 @@ void Attempt::on_headers(bool end_stream) {
   }
   canary_ = canary_ || response.get(http::HeaderId::kEnvoyUpstreamCanary) == "true";
   const bool broken = response.status() / 100 == 5;
-  if (!broken && grpc_ && !end_stream) {
-    deferred_ = true;
-  } else {
-    judge(!broken && (!grpc_ || is_good(grpc_status)));
-  }
+  good_ = !broken && (!grpc_ || is_good(grpc_status));
+  trailers_decide_ = !broken && grpc_ && !end_stream;
   if (end_stream) end_of_response();
   events_->on_headers(end_stream);
+}
+
+void Attempt::accept() {
+  deferred_ = trailers_decide_;
+  if (!deferred_) judge(good_);
 }
 
 void Attempt::on_body(std::string_view bytes, bool end_stream) {
@@ -233,8 +239,8 @@ void Attempt::on_reset(http::Reset reason, std::string_view) {
   stream_ = nullptr;
   if (!late_reported_) report(upstream::OutlierResult::kConnectFailed);
   if (!answered_ || deferred_) judge(false);
-  if (multiplexed && (reason == http::Reset::kRemote || reason == http::Reset::kRemoteRefused))
-    serving_->stats().upstream_rq_rx_reset.add();
+  if (multiplexed && reason == http::Reset::kRemote) serving_->stats().upstream_rq_rx_reset.add();
+  if (multiplexed && reason == http::Reset::kProtocolError) serving_->stats().upstream_rq_tx_reset.add();
   // As Envoy counts: a request whose HTTP/2 connection went away had waited in vain.
   if (multiplexed && reason == http::Reset::kConnectionTermination) serving_->stats().upstream_rq_pending_failure_eject.add();
   fail({.reason = reason, .transport_reason = {}, .connected = true});
@@ -249,23 +255,35 @@ void Attempt::fail(const UpstreamFailure& failure) {
 
 /// Whom the answer is counted for, beside its cluster.
 template <class F>
-void Attempt::for_each_group(F&& f) {
-  upstream::ClusterStats& stats = cluster_->stats();
+void Attempt::for_each_group(upstream::Cluster& cluster, F&& f) {
+  upstream::ClusterStats& stats = cluster.stats();
   f(info_.internal_request ? stats.internal : stats.external);
   if (canary_) f(stats.canary);
   if (host_ != nullptr && host_->zone != nullptr && !refused_) f(*host_->zone);
   if (alternative_.empty()) return;
-  for (const std::string_view who : {std::string_view(), std::string_view(info_.internal_request ? ".internal" : ".external")}) {
+  const auto also = [&](std::string_view who) {
     if (upstream::AnswerStats* more = stats.alternatives.of_few(std::string(alternative_).append(who))) f(*more);
-  }
+  };
+  also("");
+  also(info_.internal_request ? ".internal" : ".external");
+  if (canary_) also(".canary");
 }
 
 void Attempt::count_answer(int status) {
-  if (cluster_ == nullptr || !counts_codes_) return;
-  upstream::ClusterStats& stats = cluster_->stats();
+  if (cluster_ != nullptr) count_answer_of(*cluster_, status);
+}
+
+void Attempt::count_unsent(upstream::Cluster& cluster, int status) {
+  canary_ = false;
+  count_answer_of(cluster, status);
+}
+
+void Attempt::count_answer_of(upstream::Cluster& cluster, int status) {
+  if (!counts_codes_) return;
+  upstream::ClusterStats& stats = cluster.stats();
   if (counts_codes_of_cluster_) stats.codes.count(status);
   stats.upstream_rq_completed.add();
-  for_each_group([&](upstream::AnswerStats& group) { group.codes.count(status); });
+  for_each_group(cluster, [&](upstream::AnswerStats& group) { group.codes.count(status); });
 }
 
 std::optional<int64_t> Attempt::complete() {
@@ -273,7 +291,7 @@ std::optional<int64_t> Attempt::complete() {
   if (info_.request_complete != 0 && counts_codes_) {
     elapsed_ms = (loop_.now() - info_.request_complete) / kNsPerMs;
     cluster_->stats().upstream_rq_time.record(*elapsed_ms);
-    for_each_group([&](upstream::AnswerStats& group) { group.time.record(*elapsed_ms); });
+    for_each_group(*cluster_, [&](upstream::AnswerStats& group) { group.time.record(*elapsed_ms); });
   }
   release();
   return elapsed_ms;
@@ -282,6 +300,7 @@ std::optional<int64_t> Attempt::complete() {
 /// A circuit breaker forbids it: the endpoint had nothing to do with it.
 void Attempt::refuse() {
   refused_ = true;
+  canary_ = false;
   info_.upstream_pool_wait_ns = loop_.now() - started_at_;
   info_.upstream_remote_address = nullptr;
   info_.upstream_host_name = {};

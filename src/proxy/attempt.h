@@ -92,6 +92,10 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
 
   /// The request is answered with this status, whether the endpoint sent it or not.
   void count_answer(int status);
+  /// The same for a request that was sent nowhere.
+  void count_unsent(upstream::Cluster& cluster, int status);
+  /// The head that came is the answer, rather than a reason to try again: it counts for or against the endpoint.
+  void accept();
   /// The response was received in full: accounts for it. The milliseconds that it took since the request was complete; none if
   /// it still is not.
   std::optional<int64_t> complete();
@@ -133,8 +137,9 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void judge(bool good);
   void refuse();
   void measure();
+  void count_answer_of(upstream::Cluster& cluster, int status);
   template <class F>
-  void for_each_group(F&& f);
+  void for_each_group(upstream::Cluster& cluster, F&& f);
   void report(upstream::OutlierResult result, uint32_t code = 0);
   void release();
 
@@ -151,9 +156,10 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   upstream::Priority priority_ = upstream::Priority::kDefault;
   bool counted_active_ = false;
   bool grpc_ = false;
-  bool answered_ = false;       // a head came
-  bool late_reported_ = false;  // that it took too long was told already
-  bool deferred_ = false;       // of gRPC: trailers will say whether it went well
+  bool answered_ = false;                        // a head came
+  bool late_reported_ = false;                   // that it took too long was told already
+  bool deferred_ = false;                        // of gRPC: trailers will say whether it went well
+  bool good_ = false, trailers_decide_ = false;  // what the head says of that
   bool canary_ = false;
   bool refused_ = false;
   bool counts_codes_ = true, counts_codes_of_cluster_ = true;

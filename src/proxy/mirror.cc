@@ -99,6 +99,7 @@ void Mirror::on_informational() {
 }
 
 void Mirror::on_headers(bool end_stream) {
+  attempt_.accept();
   attempt_.count_answer(response_.status());
   if (end_stream) answered();
 }

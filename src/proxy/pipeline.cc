@@ -286,7 +286,8 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   const bool codes_of_cluster = connection_->spec().counts_codes_of_grpc || !http::is_grpc(request_headers_);
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName), codes_of_cluster);
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
-  if (drops(*cluster)) return Next::kGoOn;
+  if (drops(*cluster, groups)) return Next::kGoOn;
+  info.attempts = 1;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
   info.internal_request = request_headers_.get(HeaderId::kEnvoyInternal) == "true";  // a changed header changes who counts it
 
@@ -322,15 +323,14 @@ RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedg
 }
 
 /// Whoever knows the endpoints says that they get too much.
-bool Pipeline::drops(upstream::Cluster& cluster) {
+bool Pipeline::drops(upstream::Cluster& cluster, const route::RequestGroups& groups) {
   const double share = cluster.drop_share();
   if (share <= 0) return false;
   const bool always = share >= 1;
   if (!always && static_cast<double>(random.below(1'000'000)) >= share * 1e6) return false;
   cluster.stats().upstream_rq_dropped_overload.add();
-  cluster.stats().codes.count(503);
-  cluster.stats().upstream_rq_completed.add();
-  (info.internal_request ? cluster.stats().internal.codes : cluster.stats().external.codes).count(503);
+  router_.count_unsent(cluster, 503);
+  if (counts_codes()) groups.count_code(503);
   info.flags.set(always ? ResponseFlag::kUnconditionalDropOverload : ResponseFlag::kDropOverload);
   reply_and_go_on(503, always ? "unconditional drop overload" : "drop overload",
                   always ? "unconditional_drop_overload" : "drop_overload");

@@ -157,7 +157,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   Next refuse(const LocalReply& refusal);
   Next redirect(const route::Redirect& redirect);
   Next respond_directly(const route::DirectResponse& response);
-  bool drops(upstream::Cluster& cluster);
+  bool drops(upstream::Cluster& cluster, const route::RequestGroups& groups);
   Next start_upstream(const route::Forward& forward);
   Next refuse_header(const http::Header& bad);
 

@@ -56,9 +56,7 @@ void append_quoted(std::string& out, std::string_view text) {
 
 std::string short_flags(format::ResponseFlags flags) {
   std::string text;
-  for (int i = 0; i < static_cast<int>(ResponseFlag::kCount); ++i) {
-    const auto flag = static_cast<ResponseFlag>(i);
-    if (!flags.has(flag)) continue;
+  for (const ResponseFlag flag : flags) {
     if (!text.empty()) text += ',';
     text += format::flag_short_name(flag);
   }

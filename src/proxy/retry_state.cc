@@ -93,6 +93,7 @@ RetryState::Decision RetryState::decide(bool worth_it, upstream::Cluster& cluste
   --remaining_;
   upstream::CircuitBreakers& breakers = cluster.state()->breakers_for(priority);
   if (breakers.retries_open()) {
+    if (breakers.has_retry_budget) (void)breakers.retries.take();  // it was asked, which shows
     stats.upstream_rq_retry_overflow.add();
     groups.count(&route::GroupStats::upstream_rq_retry_overflow);
     return Decision::kOverflow;

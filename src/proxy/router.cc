@@ -59,6 +59,12 @@ void Router::count_as(std::string_view alternative, bool codes_of_cluster) {
   counts_codes_of_cluster_ = codes_of_cluster;
 }
 
+void Router::count_unsent(upstream::Cluster& cluster, int status) {
+  attempt_->count_codes(pipeline_.counts_codes());
+  attempt_->count_codes_of_cluster(pipeline_.counts_codes_of_cluster());
+  attempt_->count_unsent(cluster, status);
+}
+
 void Router::start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups,
                    size_t buffer_limit) {
   forward_ = &forward;
@@ -265,6 +271,7 @@ void Router::accept(bool end_stream) {
   info.upstream_response_start = pipeline_.loop.now();
   info.response_code_details = "via_upstream";
   info.response_code = response.status();
+  attempt_->accept();
   count_answer(info.response_code);  // whatever becomes of its body
   if (end_stream) response_ended();
   const auto& [table, match, choice] = pipeline_.selection();
@@ -351,7 +358,7 @@ void Router::on_failure(const UpstreamFailure& failure) {
     pipeline_.give_up(arena.join("upstream_reset_after_response_started{", words.details, "}"));
     return;
   }
-  if (failure.reason == http::Reset::kOverflow) pipeline_.mark_overloaded();
+  if (failure.reason == http::Reset::kOverflow && pipeline_.envoy_headers()) pipeline_.mark_overloaded();
   const bool with_reason = !failure.transport_reason.empty();
   fail(words.status,
        arena.join("upstream connect error or disconnect/reset before headers. ", tries_ > 1 ? "retried and the latest " : "",

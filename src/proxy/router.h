@@ -32,6 +32,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   /// Its answers are counted once more under this name, which lives in the request's arena; "" for no other. Their codes are
   /// counted for the cluster as a whole if `codes_of_cluster`.
   void count_as(std::string_view alternative, bool codes_of_cluster);
+  /// It is answered here before any endpoint was chosen.
+  void count_unsent(upstream::Cluster& cluster, int status);
   /// Sends the request on its way. The pipeline may have been given an answer before this returns.
   void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);

@@ -30,7 +30,10 @@ void Router::put_aside() { others_.push_back(std::make_unique<LateTry>(*this, st
 
 void Router::on_late_headers(LateTry& late, bool end_stream) {
   const bool alone = others_.size() == 1 && phase_ == Phase::kWaitingForOthers;
-  if (retry_.would_retry(late.response) && !alone) return drop(late);
+  if (retry_.would_retry(late.response) && !alone) {
+    late.attempt->host()->stats.rq_error.add();
+    return drop(late);
+  }
   // It counts: it takes the newest one's place.
   std::unique_ptr<Attempt> newest = std::exchange(attempt_, std::move(late.attempt));
   if (phase_ == Phase::kTrying) newest->abort();

@@ -21,6 +21,7 @@ bool Router::retries_response() {
                                                               static_cast<upstream::Priority>(forward_->priority));
   if (decision == RetryState::Decision::kRetry) {
     cluster.stats().retry_codes.count(status);
+    attempt_->host()->stats.rq_error.add();
     attempt_->abort();
     pipeline_.response.clear();
   }
@@ -188,7 +189,10 @@ void Router::on_stream_too_long() {
   constexpr std::string_view kDetails = "upstream_max_stream_duration_reached";
   attempt_->cluster()->stats().upstream_rq_max_duration_reached.add();
   attempt_->abort();
-  if (retries_failure({.reason = http::Reset::kLocal, .transport_reason = {}, .connected = true})) return;
+  if (retries_failure({.reason = http::Reset::kLocal, .transport_reason = {}, .connected = true})) {
+    attempt_->host()->stats.rq_error.add();
+    return;
+  }
   pipeline_.info.flags.set(ResponseFlag::kUpstreamMaxStreamDurationReached);
   cancel_timers();
   if (response_begun_) return pipeline_.give_up(kDetails);

@@ -124,29 +124,20 @@ Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
   const size_t kind = !protocol ? 2 : *protocol == http::Protocol::kHttp2 ? 1 : 0;
   if (!wishes.empty()) return named_pool(host, kind, protocol, priority, wishes);
   auto& place = host.pools[kind][static_cast<size_t>(priority)];
-  if (place == nullptr) {
-    if (!may_have_another_pool(priority)) return nullptr;
-    place =
-        std::make_unique<Pool>(context_, host.endpoint, protocol, priority, spec().transport_for(host.endpoint->transport_match));
+  if (place == nullptr || place->unused()) {
+    if (!may_use_another_pool(priority)) return nullptr;
+    if (place == nullptr) {
+      place = std::make_unique<Pool>(context_, host.endpoint, protocol, priority,
+                                     spec().transport_for(host.endpoint->transport_match));
+    }
   }
   if (spec().predictive_preconnect_ratio > 1 && !spec().balancing.hashes() && !preconnecting_) [[unlikely]]
     preconnect(downstream, priority);
   return place.get();
 }
 
-/// At the limit, pools that nobody uses make room.
-bool Cluster::may_have_another_pool(Priority priority) {
-  const Budget& pools = state_->breakers_for(priority).pools;
-  if (!pools.open()) return true;
-  for (auto& host : hosts_) {
-    for (auto& row : host->pools) {
-      for (auto& pool : row) {
-        if (pool != nullptr && pool->unused()) pool.reset();
-      }
-    }
-    std::erase_if(host->named_pools, [](const auto& item) { return item.second == nullptr || item.second->unused(); });
-  }
-  if (!pools.open()) return true;
+bool Cluster::may_use_another_pool(Priority priority) {
+  if (!state_->breakers_for(priority).pools.open()) return true;
   stats_.upstream_cx_pool_overflow.add();
   return false;
 }
@@ -190,8 +181,11 @@ Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
     std::erase_if(host.named_pools, [&](const auto& item) { return item.first != key && item.second->unused(); });
   }
   auto& place = host.named_pools[key];
+  if ((place == nullptr || place->unused()) && !may_use_another_pool(priority)) {
+    if (place == nullptr) host.named_pools.erase(key);
+    return nullptr;
+  }
   if (place == nullptr) {
-    if (!may_have_another_pool(priority)) return nullptr;
     place = std::make_unique<Pool>(context_, host.endpoint, protocol, priority,
                                    spec().transport_for(host.endpoint->transport_match), wishes);
   }

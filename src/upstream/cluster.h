@@ -109,7 +109,7 @@ class Cluster {
   Host* overridden(PickContext& context);
   Pool* named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
                    const ConnectionWishes& wishes);
-  bool may_have_another_pool(Priority priority);
+  bool may_use_another_pool(Priority priority);
   void preconnect(http::Protocol downstream, Priority priority);
 
   loop::EventLoop& loop_;

@@ -21,7 +21,9 @@ class HashBalancer final : public Balancer {
   std::optional<uint32_t> pick(PickContext& context) override {
     const std::optional<uint64_t> known = context.hash();
     const uint64_t hash = known ? *known : world_.random.next();
-    const uint32_t priority = choose_priority(*plan_, hash, context).priority;
+    // As in Envoy, it does not matter which priorities earlier tries went to: a key stays where it belongs.
+    const std::optional<PriorityChoice> forced = context.forced();
+    const uint32_t priority = (forced ? *forced : plan_->load.choose(hash)).priority;
     if (priority >= plan_->hashed.size()) return std::nullopt;
     if (plan_->load.panic[priority]) world_.stats.lb_healthy_panic.add();
     const BalancingPlan::Hashed& hashed = plan_->hashed[priority];

@@ -21,8 +21,7 @@ Pool::Pool(const PoolContext& context, EndpointPtr endpoint, std::optional<http:
       wishes_(std::move(wishes)),
       expected_(protocol.value_or(http::Protocol::kHttp11)),
       breakers_(context.cluster.breakers_for(priority)),
-      most_connections_per_host_(context.cluster.spec->thresholds[static_cast<size_t>(priority)].max_connections_per_host),
-      pool_lease_(breakers_.pools.take()) {}
+      most_connections_per_host_(context.cluster.spec->thresholds[static_cast<size_t>(priority)].max_connections_per_host) {}
 
 Pool::~Pool() {
   ending_ = true;
@@ -55,6 +54,7 @@ ClientConnection* Pool::acquire(PoolWaiter& waiter, bool& overflow) {
   waiter.pending_hold_ = stats::GaugeHold(context_.stats.upstream_rq_pending_active);
   waiters_.push_back(waiter);
   ++waiting_;
+  use();
   maybe_connect();
   return nullptr;
 }
@@ -64,6 +64,15 @@ void Pool::withdraw(PoolWaiter& waiter) {
   waiter.unlink();
   stop_counting(waiter);
   context_.stats.upstream_rq_cancelled.add();
+  rest();
+}
+
+/// A pool that nobody uses does not count: its like may be made elsewhere.
+void Pool::use() {
+  if (!pool_lease_.held()) pool_lease_ = breakers_.pools.take();
+}
+void Pool::rest() {
+  if (unused()) pool_lease_.give_back();
 }
 
 PoolWaiter& Pool::take_first(List<PoolWaiter>& waiters) {
@@ -101,6 +110,7 @@ bool Pool::connect() {
   }
   ++connections_;
   ++connecting_;
+  use();
   auto connection = std::make_unique<ClientConnection>(*this, context_.next_connection_id++, breakers_.connections.take());
   others_.push_back(*connection.release());  // owned by the list: on_connection_gone() and _failed() dispose of it
   return true;
@@ -141,6 +151,7 @@ void Pool::serve_waiters() {
       waiter.on_pool_ready(ready_.front());
     }
   }
+  if (waiting_ != 0) maybe_connect();
 }
 
 void Pool::on_connection_failed(ClientConnection& connection, const PoolFailure& failure) {
@@ -151,9 +162,11 @@ void Pool::on_connection_failed(ClientConnection& connection, const PoolFailure&
   // As in Envoy, everybody who waits fails with the connection; retries are the callers' affair.
   List<PoolWaiter> failed;
   failed.take_all(waiters_);
+  if (failed.empty()) rest();
   while (!failed.empty()) {  // each may withdraw others, or ask anew
     PoolWaiter& waiter = take_first(failed);
     context_.stats.upstream_rq_pending_failure_eject.add();
+    if (failed.empty()) rest();  // before the last one is told: it may ask for another pool in place of this one
     waiter.on_pool_failure(failure);
   }
 }
@@ -164,6 +177,7 @@ void Pool::on_connection_gone(ClientConnection& connection) {
   --connections_;
   context_.loop.dispose(std::unique_ptr<loop::Disposable>(&connection));
   if (waiting_ != 0) maybe_connect();
+  rest();
 }
 
 void Pool::drain() {

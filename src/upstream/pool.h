@@ -88,6 +88,8 @@ class Pool {
   /// The connections there are now end when nobody uses them; others may take their place.
   void drain_existing();
   bool empty() const { return connections_ == 0; }
+  /// A connection is there that could take a stream.
+  bool has_ready() const { return !ready_.empty(); }
   /// Nobody waits either.
   bool unused() const { return connections_ == 0 && waiting_ == 0; }
 
@@ -110,6 +112,8 @@ class Pool {
   void serve_waiters();
   PoolWaiter& take_first(List<PoolWaiter>& waiters);
   void stop_counting(PoolWaiter& waiter);
+  void use();
+  void rest();
   // From the connections:
   void on_connection_connected(ClientConnection& connection);
   void on_connection_ready(ClientConnection& connection);
@@ -125,7 +129,7 @@ class Pool {
   http::Protocol expected_ = http::Protocol::kHttp11;  // what the next connection will probably speak
   CircuitBreakers& breakers_;
   const uint32_t most_connections_per_host_;
-  const Budget::Lease pool_lease_;
+  Budget::Lease pool_lease_;      // while it has connections, or somebody waits for one
   List<ClientConnection> ready_;  // most recently used first
   List<ClientConnection> others_;
   List<PoolWaiter> waiters_;

@@ -156,9 +156,12 @@ void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const 
   if (limits.track_remaining) {
     visitor.gauge("remaining_cx", breakers.connections.remaining());
     // Envoy shows its own "no limit" as 2^64-1.
-    visitor.gauge("remaining_cx_pools", limits.max_connection_pools == UINT32_MAX ? -1 : breakers.pools.remaining());
+    visitor.gauge("remaining_cx_pools",
+                  limits.max_connection_pools == UINT32_MAX ? -1 - breakers.pools.used() : breakers.pools.remaining());
     visitor.gauge("remaining_pending", breakers.pending_requests.remaining());
-    visitor.gauge("remaining_retries", breakers.has_retry_budget ? 0 : breakers.retries.remaining());
+    // Envoy shows the limit that the budget takes the place of, until the budget is asked for the first time.
+    const bool by_budget = breakers.has_retry_budget && breakers.retries.used_ever();
+    visitor.gauge("remaining_retries", by_budget ? 0 : breakers.retries.remaining());
     visitor.gauge("remaining_rq", breakers.requests.remaining());
   }
   visitor.gauge("rq_open", open(breakers.requests));
