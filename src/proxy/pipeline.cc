@@ -287,7 +287,6 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName), codes_of_cluster);
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster, groups)) return Next::kGoOn;
-  info.attempts = 1;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
   info.internal_request = request_headers_.get(HeaderId::kEnvoyInternal) == "true";  // a changed header changes who counts it
 
