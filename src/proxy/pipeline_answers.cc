@@ -116,7 +116,7 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
   CHECK(!response_started_);
   response_headers_.clear();
   response_headers_.set_status(reply.status);
-  if (overloaded_) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
+  if (overloaded_ && envoy_headers()) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   info.response_code_details = reply.details;
   if (route != nullptr && forwards(*route)) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
