@@ -336,6 +336,11 @@ void Attempt::measure() {
 void Attempt::count_timeout(bool whole) {
   if (whole && !answered_) measures_try_time_ = false;  // the limit of the try did not come into play
   if (host_ == nullptr) return;
+  if (stream_ == nullptr && !answered_) {  // there is no connection yet: the endpoint had nothing to be slow with
+    refused_ = true;
+    canary_ = false;
+    return;
+  }
   host_->stats.rq_timeout.add();
   if (!answered_) judge(false);
   if (!answered_ && !late_reported_) report(upstream::OutlierResult::kTimeout);

@@ -72,7 +72,8 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
 
   // The newer way: the deadline bounds the stream, and the upstream is told what is left of it.
-  if (forward.grpc_timeout_header_max_ms && http::is_grpc(request)) {
+  const bool bounds_stream = forward.grpc_timeout_header_max_ms && http::is_grpc(request);
+  if (bounds_stream) {
     limits.response_ms = 0;
     if (grpc_timeout) {
       const int64_t stream =
@@ -82,11 +83,11 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
     } else {
       tell_stream_limit(forward, request);
     }
-    return limits;
+  } else {
+    tell_stream_limit(forward, request);
   }
-  tell_stream_limit(forward, request);
   // The older one: it replaces the route's timeout.
-  if (forward.max_grpc_timeout_ms && http::is_grpc(request)) {
+  if (!bounds_stream && forward.max_grpc_timeout_ms && http::is_grpc(request)) {
     limits.response_ms = grpc_timeout.value_or(0) > 0
                              ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
                              : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
@@ -100,7 +101,7 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
   // A try whose time is up is still waited for, where tries are hedged.
   limits.expected_ms = limits.try_ms > 0 && !hedges ? limits.try_ms : limits.response_ms;
-  if (forward.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
+  if (!bounds_stream && forward.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
     request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(limits.expected_ms), "m"));
   }
   return limits;

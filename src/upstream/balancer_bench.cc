@@ -8,13 +8,21 @@ namespace {
 
 struct Request final : PickContext {
   std::optional<uint64_t> hash() override { return number; }
+  const format::LbCriteria* criteria() override { return &stage; }
   uint64_t number = 0;
+  format::LbCriteria stage{{{"stage", "0"}}};
 };
+
+BalancingSpec spec_of(BalancerKind kind) {
+  BalancingSpec spec;
+  spec.kind = kind;
+  if (kind == BalancerKind::kClientWeighted) spec.client_weighted.edit().blackout_ms = 0;
+  return spec;
+}
 
 class Bench {
  public:
-  Bench(BalancerKind kind, int64_t endpoints, bool weighted = false) {
-    spec_.kind = kind;
+  Bench(BalancingSpec spec, int64_t endpoints, bool weighted = false) : spec_(std::move(spec)), stages_(endpoints / 10) {
     for (int64_t i = 0; i < endpoints; ++i) add(weighted ? static_cast<uint32_t>(1 + i % 7) : 1);
     plan_ = make_whole_plan(spec_, set_, nullptr);
     balancer_ = make_balancer({spec_, cluster_, cluster_.stats.mine(0), random_});
@@ -39,10 +47,14 @@ class Bench {
         "10." + std::to_string(number >> 16 & 255) + "." + std::to_string(number >> 8 & 255) + "." + std::to_string(number & 255);
     auto endpoint = std::make_shared<Endpoint>(1, std::make_shared<const net::Address>(*net::Address::from_ip(ip, 80)));
     endpoint->weight = weight;
+    auto metadata = std::make_shared<LbMetadata>();
+    metadata->fields.push_back({.name = "stage", .value = std::to_string(number % stages_)});
+    endpoint->lb_metadata = std::move(metadata);
     set_.endpoints.push_back(std::move(endpoint));
   }
 
   BalancingSpec spec_;
+  const int64_t stages_;  // subsets
   ClusterState cluster_{std::make_shared<ClusterSpec>(), 1};
   Random random_{1};
   EndpointSet set_;
@@ -54,7 +66,7 @@ class Bench {
 
 template <BalancerKind kind, bool weighted>
 void pick(benchmark::State& state) {
-  Bench bench(kind, state.range(0), weighted);
+  Bench bench(spec_of(kind), state.range(0), weighted);
   for (auto _ : state) benchmark::DoNotOptimize(bench.pick());
 }
 BENCHMARK(pick<BalancerKind::kRoundRobin, false>)->Arg(10)->Arg(1000)->Arg(10'000);
@@ -64,10 +76,21 @@ BENCHMARK(pick<BalancerKind::kLeastRequest, true>)->Arg(10)->Arg(1000)->Arg(10'0
 BENCHMARK(pick<BalancerKind::kRandom, false>)->Arg(10)->Arg(1000)->Arg(10'000);
 BENCHMARK(pick<BalancerKind::kRingHash, false>)->Arg(10)->Arg(1000)->Arg(10'000);
 BENCHMARK(pick<BalancerKind::kMaglev, false>)->Arg(10)->Arg(1000)->Arg(10'000);
+BENCHMARK(pick<BalancerKind::kClientWeighted, false>)->Arg(10)->Arg(1000)->Arg(10'000);
+
+/// Among the endpoints of one subset, of which there are ten.
+void pick_of_subset(benchmark::State& state) {
+  BalancingSpec spec;
+  spec.subsets.emplace();
+  spec.subsets->selectors.push_back({.keys = {"stage"}});
+  Bench bench(std::move(spec), state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(bench.pick());
+}
+BENCHMARK(pick_of_subset)->Arg(10)->Arg(1000)->Arg(10'000);
 
 template <BalancerKind kind>
 void change_one(benchmark::State& state) {
-  Bench bench(kind, state.range(0));
+  Bench bench(spec_of(kind), state.range(0));
   for (auto _ : state) bench.change_one();
 }
 BENCHMARK(change_one<BalancerKind::kRoundRobin>)->Arg(10'000)->Unit(benchmark::kMillisecond);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/codec.h"
 #include "http/grpc_frame.h"
+#include "upstream/connect_within.h"
 #include "upstream/health_checker.h"
 #include "upstream/pool.h"
 #include "upstream/transport.h"
@@ -126,7 +127,8 @@ class HttpProbe final : public HealthProbe {
     const std::string_view usual = http2() ? "\x02h2" : "\x08http/1.1";
     connection_ = std::make_unique<CheckConnection>(
         *this, context_.loop,
-        connect_to(context, target_, transport, {}, context_.spec.alpn.empty() ? usual : std::string_view(context_.spec.alpn)),
+        connect_within(2 * context_.spec.timeout_ms, context, target_, transport, {},
+                       context_.spec.alpn.empty() ? usual : std::string_view(context_.spec.alpn)),
         http2());
   }
   void give_up() override {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "upstream/connect_within.h"
 #include "upstream/health_checker.h"
 #include "upstream/pool.h"
 #include "upstream/transport.h"
@@ -31,7 +32,7 @@ class TcpProbe final : public HealthProbe, private net::ByteStream::Handler {
     if (stream_ != nullptr) return send();
     const Transport& transport = context_.cluster.spec->transport_for(target_.transport_match);
     const PoolContext context{context_.loop, context_.cluster, *no_stats_, context_.cluster.workers(), connection_id_};
-    stream_ = connect_to(context, target_, transport, {}, context_.spec.alpn);
+    stream_ = connect_within(2 * context_.spec.timeout_ms, context, target_, transport, {}, context_.spec.alpn);
     stream_->set_handler(*this);
   }
   void give_up() override {

@@ -5,6 +5,7 @@
 #include "net/internal_address.h"
 #include "net/refused_stream.h"
 #include "net/tcp_stream.h"
+#include "upstream/connect_within.h"
 #include "upstream/pool.h"
 #include "upstream/prepare_socket.h"
 
@@ -45,6 +46,12 @@ std::string own_proxy_header(const ProxyHeaderSpec& spec, const net::ByteStream&
 
 std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const Endpoint& endpoint, const Transport& transport,
                                             const ConnectionWishes& wishes, std::string_view alpn) {
+  return connect_within(context.cluster.spec->connect_timeout_ms, context, endpoint, transport, wishes, alpn);
+}
+
+std::unique_ptr<net::ByteStream> connect_within(int64_t timeout_ms, const PoolContext& context, const Endpoint& endpoint,
+                                                const Transport& transport, const ConnectionWishes& wishes,
+                                                std::string_view alpn) {
   const ClusterSpec& spec = *context.cluster.spec;
   net::TlsContextPtr tls;
   if (transport.tls != nullptr) {
@@ -73,7 +80,7 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
       return !*refused;
     };
     if (endpoint.additional_addresses.empty()) {
-      stream = net::TcpStream::connect(context.loop, endpoint.address, spec.connect_timeout_ms, prepare);
+      stream = net::TcpStream::connect(context.loop, endpoint.address, timeout_ms, prepare);
     } else {
       // Whoever asks counts one connection; as in Envoy, every further address that is tried is another.
       const auto prepare_and_count = [=, &context_stats = context.stats, &stats = endpoint.stats.mine(context.worker),
@@ -84,7 +91,7 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
         }
         return prepare(fd);
       };
-      stream = net::TcpStream::connect_any(context.loop, in_order(endpoint, spec), spec.connect_timeout_ms, prepare_and_count);
+      stream = net::TcpStream::connect_any(context.loop, in_order(endpoint, spec), timeout_ms, prepare_and_count);
     }
     if (*refused) {
       stream->close();
@@ -107,7 +114,7 @@ std::unique_ptr<net::ByteStream> connect_to(const PoolContext& context, const En
   if (!wishes.expected_san.empty()) target.expected_sans.push_back(wishes.expected_san);
   if (tls->common().alpn.empty()) target.alpn = alpn;
   return net::TlsStream::connect(context.loop, std::move(stream), std::move(tls), target,
-                                 context.cluster.counts->tls->mine(context.worker), spec.connect_timeout_ms);
+                                 context.cluster.counts->tls->mine(context.worker), timeout_ms);
 }
 
 }  // namespace weir::upstream
