@@ -61,7 +61,7 @@ void Router::count_as(std::string_view alternative, bool codes_of_cluster) {
 
 void Router::count_unsent(upstream::Cluster& cluster, int status) {
   attempt_->count_codes(pipeline_.counts_codes());
-  attempt_->count_codes_of_cluster(pipeline_.counts_codes_of_cluster());
+  attempt_->count_codes_of_cluster(counts_codes_of_cluster_);
   attempt_->count_unsent(cluster, status);
 }
 
