@@ -281,12 +281,12 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
   groups.add(route->stats, worker_.index());
   if (const http::Header* bad = first_invalid(connection_->spec().strict_headers, request_headers_)) [[unlikely]]
     return refuse_header(*bad);
-  info.attempts = 1;
   // What filters made of the request decides, not what the route makes of it.
   const bool codes_of_cluster = connection_->spec().counts_codes_of_grpc || !http::is_grpc(request_headers_);
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName), codes_of_cluster);
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster, groups)) return Next::kGoOn;
+  info.attempts = 1;
   route::finalize_request(table->config(), match, choice.entry, request_headers_, format_context(), envoy_headers());
   info.internal_request = request_headers_.get(HeaderId::kEnvoyInternal) == "true";  // a changed header changes who counts it
 
