@@ -58,7 +58,9 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
     on_pool_ready(*ready);
   } else if (overflow) {
-    refuse();
+    // If there is room to wait, a connection was ready, and it is the requests that are too many: the endpoint is known.
+    if (serving_->state()->breakers_for(priority).pending_requests.open()) refuse();
+    info_.upstream_pool_wait_ns = loop_.now() - started_at_;
     fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
@@ -157,12 +159,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
 
 void Attempt::on_pool_failure(const upstream::PoolFailure& failure) {
   if (failure.reason != http::Reset::kOverflow) report(upstream::OutlierResult::kConnectFailed);
-  if (failure.reason == http::Reset::kOverflow) {
-    refuse();
-  } else {
-    info_.upstream_pool_wait_ns = loop_.now() - started_at_;
-    judge(false);
-  }
+  info_.upstream_pool_wait_ns = loop_.now() - started_at_;
+  if (failure.reason != http::Reset::kOverflow) judge(false);  // the endpoint had nothing to do with it, but was reached
   fail({.reason = failure.reason, .transport_reason = failure.transport_reason});
 }
 
@@ -278,7 +276,6 @@ std::optional<int64_t> Attempt::complete() {
 /// A circuit breaker forbids it: the endpoint had nothing to do with it.
 void Attempt::refuse() {
   refused_ = true;
-  info_.upstream_pool_wait_ns = loop_.now() - started_at_;
   info_.upstream_remote_address = nullptr;
   info_.upstream_host_name = {};
   info_.host_metadata = nullptr;
