@@ -19,7 +19,7 @@ UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 STATS = re.compile(r'(http\.ingress|cluster\.(a|b|c|empty|refused|ring|maglev|subset)|vhost|listener|lrl|http[12])\..*')
 # Of these the values are a matter of time, of connections, or of how a malformed request ends (see h2-fields in differences.md).
 NOT_COMPARED = re.compile(
-    r'.*\.(downstream_rq_active|upstream_rq_(active|pending_\w+|per_cx))|.*_rq_time|.*_tx_reset|.*_rx_reset|.*_flow_control_\w+|.*\.upstream_cx_\w+_?(notify|active|protocol_error)'
+    r'.*\.(downstream_rq_(active|response_before_rq_complete)|upstream_rq_(active|pending_\w+|per_cx))|.*_rq_time|.*[._][rt]x_reset|.*_flow_control_\w+|.*\.upstream_cx_(\w*_notify|active)|cluster\.b\.upstream_cx_protocol_error'
     r'|.*_cx_\w*(bytes|destroy|length|overflow)\w*|.*\.downstream_cx_(delayed_close_timeout|total|active|http[12]\w+|idle_timeout)|.*\.(goaway_sent|response_flood|streams_active|pending_send_bytes)|.*\.default\.total_match_count|cluster\..*\.(membership|update|circuit_breakers|assignment|upstream_cx_(total|http\w+|connect\w*)).*'
 )
 UPSTREAMS = {'a': 'h1', 'b': 'h2', 'c': 'h1'}

@@ -67,6 +67,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
     } else {
       refuse();
     }
+    info_.upstream_pool_wait_ns = loop_.now() - started_at_;
     fail({.reason = http::Reset::kOverflow, .transport_reason = {}});
   }
 }
@@ -301,7 +302,6 @@ std::optional<int64_t> Attempt::complete() {
 void Attempt::refuse() {
   refused_ = true;
   canary_ = false;
-  info_.upstream_pool_wait_ns = loop_.now() - started_at_;
   info_.upstream_remote_address = nullptr;
   info_.upstream_host_name = {};
   info_.host_metadata = nullptr;

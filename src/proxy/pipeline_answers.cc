@@ -176,10 +176,11 @@ bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
 void Pipeline::start_over() {
   info.response_code = response_headers_.status();
   info.response_code_details = "internal_redirect";
-  if (const route::Route* next = selection_.table->find(request_headers_, match_context()).route) {
-    info.route_name = next->name;
-    info.route_metadata = next->metadata.get();
-  }
+  // The line in the log is about where the request goes now; only the endpoint is the one that sent it there.
+  const route::RouteTablePtr kept = selection_.table;  // filters may still refer to it
+  info.upstream_cluster = info.upstream_cluster_raw = {};
+  info.cluster_metadata = nullptr;
+  choose_route();
   info.end = worker_.loop().now();
   write_log(format::LogType::kDownstreamEnd);
   connection_->stats().downstream_rq_active.subtract();

@@ -15,6 +15,14 @@ namespace weir::http {
 
 namespace {
 
+constexpr uint32_t kPieceKb = 16;
+
+bool has_three_words(std::string_view line) {
+  line = trim(line);
+  const size_t end = line.find_first_of(" \t");
+  return end != std::string_view::npos && trim(line.substr(end)).find_first_of(" \t") != std::string_view::npos;
+}
+
 constexpr ProtocolError kHeadersTooLarge = {431, "http1.headers_too_large",
                                             "http/1.1 protocol error: headers size exceeds limit"};
 constexpr ProtocolError kBareLineFeed = {400, "http1.codec_error", "http/1.1 protocol error: a line must end with CRLF"};
@@ -171,9 +179,13 @@ size_t Http1Server::read_head(std::string_view bytes) {
     case h1::HeadFinder::Verdict::kComplete:
       break;
     case h1::HeadFinder::Verdict::kTooLarge: {
-      // What is wrong with a first line that is there is wrong before there is too much of the rest.
+      // What is wrong with a first line that is there is wrong before there is too much of the rest, unless both come in one of
+      // the pieces that Envoy's parser is given; a line of fewer than three words ends even that.
       const std::string_view seen = bytes.substr(0, limits_.max_headers_kb * 1024);
-      const auto error = h1::check_first_line(seen, size, options_.allow_custom_methods);
+      size = 0;
+      auto error = h1::check_first_line(seen, size, options_.allow_custom_methods);
+      if (!error && size != 0) break;  // no version: there is no rest
+      if (limits_.max_headers_kb <= kPieceKb && has_three_words(seen.substr(0, seen.find('\r')))) error.reset();
       malformed(error ? *error : static_cast<unsigned char>(bytes.front()) > ' ' ? kHeadersTooLarge : kNoHttp);
       return 0;
     }
