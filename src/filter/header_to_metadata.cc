@@ -28,6 +28,15 @@ std::string_view cookie_value(const http::HeaderMap& headers, std::string_view n
   return {};
 }
 
+/// As Envoy's: padding may be missing, but bits that belong to no byte must be 0.
+bool decode_base64(std::string_view text, std::string& bytes) {
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  if (text.find_first_of("-_=") != std::string_view::npos) return false;
+  const std::string_view last = text.size() % 4 == 2 ? "AQgw" : text.size() % 4 == 3 ? "AEIMQUYcgkosw048" : "";
+  if (!last.empty() && last.find(text.back()) == std::string_view::npos) return false;
+  return config::parse_base64(text, bytes) && !bytes.empty();
+}
+
 void note(const MetadataNote& note, std::string_view value, Exchange& exchange) {
   Arena& arena = exchange.arena;
   if (!note.value.empty()) {
@@ -38,7 +47,7 @@ void note(const MetadataNote& note, std::string_view value, Exchange& exchange) 
   if (value.empty() || value.size() >= kMostBytes) return;
   if (note.base64) {
     std::string decoded;
-    if (!config::parse_base64(value, decoded) || decoded.empty()) return;
+    if (!decode_base64(value, decoded)) return;
     value = arena.copy(decoded);
   }
   auto* member = arena.make<format::MetadataValue>();
