@@ -42,7 +42,8 @@ class Http1Server final : public ServerCodec, private Stream, private loop::Next
   void connection_lost() override;
   void announce_shutdown() override { shutting_down_ = true; }
   void goaway() override {}
-  bool head_pending() const override { return reading_ == Reading::kHead && !kept_.empty(); }
+  /// As in Envoy, a request begins with its first byte, also if that is a blank line before it.
+  bool head_pending() const override { return reading_ == Reading::kHead && (!kept_.empty() || blank_bytes_ != 0); }
   void head_timeout() override { malformed(kHeadTimeout); }
   size_t active_streams() const override { return exchange_ != nullptr ? 1 : 0; }
   bool wants_close() const override { return wants_close_ && exchange_ == nullptr; }
@@ -280,7 +281,10 @@ void Http1Server::malformed(const ProtocolError& error) {
 
 void Http1Server::connection_lost() {
   // A request has begun with its first byte, and is cut off.
-  if (exchange_ == nullptr && reading_ == Reading::kHead && !kept_.empty()) open_exchange();
+  if (exchange_ == nullptr && head_pending()) {
+    response_started_ = response_ended_ = false;
+    open_exchange();
+  }
   reading_ = Reading::kBroken;
   wants_close_ = true;
   if (exchange_ == nullptr) return;
