@@ -75,7 +75,7 @@ class Scenes(Draw):
             if self.maybe(0.3):
                 route['idle_timeout'] = self.pick(['0.2s', '0s'])
             if self.maybe(0.3):
-                route['max_stream_duration'] = self.pick([{'max_stream_duration': '0.2s'}, {'max_stream_duration': '0s'}, {'grpc_timeout_header_max': '0.2s'}, {'grpc_timeout_header_max': '0s', 'grpc_timeout_header_offset': '0.05s'}])
+                route['max_stream_duration'] = self.pick([{'max_stream_duration': '0.2s'}, {'max_stream_duration': '0s'}, {'grpc_timeout_header_max': '0.2s'}, {'grpc_timeout_header_max': '0s', 'grpc_timeout_header_offset': '0.02s'}])
             if self.maybe(0.2):
                 route['max_grpc_timeout'] = self.pick(['0.2s', '0s'])
 
@@ -266,7 +266,7 @@ class Scenes(Draw):
         return [
             ['x-envoy-retry-on', ','.join(self.some(WORDS, 1, 2))], ['x-envoy-retry-grpc-on', self.pick(GRPC_WORDS)], ['x-envoy-max-retries', self.pick(['0', '1', '2', '3', 'x'])], ['x-envoy-upstream-rq-timeout-ms', self.pick(['150', '0', '1000', 'x'])],
             ['x-envoy-upstream-rq-per-try-timeout-ms', self.pick(['80', '0', '500'])], ['x-envoy-retriable-status-codes', self.pick(['409', '418,404', 'x'])], ['x-envoy-retriable-header-names', self.pick(['x-up', 'x-none'])],
-            ['x-envoy-expected-rq-timeout-ms', '200'], ['x-envoy-hedge-on-per-try-timeout', self.pick(['true', 'false'])], ['x-envoy-upstream-alt-stat-name', 'alt'], ['x-envoy-upstream-stream-duration-ms', '150'],
+            ['x-envoy-expected-rq-timeout-ms', '200'], ['x-envoy-hedge-on-per-try-timeout', self.pick(['true', 'false'])], ['x-envoy-upstream-alt-stat-name', 'alt'], ['x-envoy-upstream-stream-duration-ms', '100'],
             ['x-fault', '1'], ['x-envoy-fault-abort-request', self.pick(['429', '503'])], ['x-envoy-fault-delay-request', '10'], ['x-envoy-fault-abort-grpc-request', '5'], ['x-envoy-fault-throughput-response', '100'], ['x-retry', '1'],
             ['x-envoy-downstream-service-node', self.pick(['node', 'other'])], ['x-envoy-downstream-service-cluster', 'abc'], ['x-envoy-attempt-count', '9'],
         ]  # fmt: skip
@@ -274,7 +274,7 @@ class Scenes(Draw):
     def answer(self):
         x = self.r.random()
         if self.about == 'breaker' and x < 0.6:
-            return {'status': 200, 'body': 'late', 'delay': 0.15}
+            return {'status': 200, 'body': 'late', 'delay': 0.17}
         if x < 0.3:
             return self.failure()
         a = {'status': self.pick(STATUSES)}
@@ -284,7 +284,7 @@ class Scenes(Draw):
         if self.maybe(0.1) and a['body']:
             a['trailers'] = {'x-t': '1'} if self.maybe() else {'grpc-status': self.pick(['0', '14', '8'])}
         if self.maybe(0.1):
-            a['delay'] = 0.15
+            a['delay'] = 0.17
         return a
 
     def failure(self):

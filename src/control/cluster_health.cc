@@ -94,6 +94,7 @@ void ClusterHealth::on_change() {
     return;
   }
   if (!window_timer_.armed()) window_timer_.arm(window_ms);
+  on_endpoints_();  // balancers wait, but connections to what has failed end now
 }
 
 void ClusterHealth::drop_leftovers() {

@@ -19,6 +19,19 @@ const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
   return transport;
 }
 
+namespace {
+
+/// Connections to what has failed since this was asked last end.
+void drain_failed(std::vector<std::unique_ptr<Host>>& hosts) {
+  for (auto& host : hosts) {
+    const bool failed = (host->endpoint->flags() & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0;
+    if (failed && !host->failed) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
+    host->failed = failed;
+  }
+}
+
+}  // namespace
+
 Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
                  InternalListeners* internal_listeners, Find find)
     : loop_(loop),
@@ -33,7 +46,7 @@ Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, ui
 Cluster::~Cluster() = default;
 
 void Cluster::update(EndpointSetPtr endpoints) {
-  if (endpoints == endpoints_) return;
+  if (endpoints == endpoints_) return drain_failed(hosts_);
   std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
   follow(endpoints != nullptr ? endpoints->endpoints : std::vector<EndpointPtr>());
   by_address_.clear();
@@ -43,11 +56,7 @@ void Cluster::update(EndpointSetPtr endpoints) {
   const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
   const BalancingPlanPtr plan_before = plan_;
   if (endpoints_ == nullptr) return;
-  for (auto& host : hosts_) {
-    const bool failed = (host->endpoint->flags() & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0;
-    if (failed && !host->failed) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
-    host->failed = failed;
-  }
+  drain_failed(hosts_);
   if (spec().drains_on_change) {
     for (auto& host : hosts_) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
   }
