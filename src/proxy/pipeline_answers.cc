@@ -1,6 +1,10 @@
 // The answers that a pipeline makes itself, and the redirects that it follows in the client's place.
+#include <tuple>
+#include <utility>
+
 #include "base/check.h"
 #include "proxy/http_connection.h"
+#include "proxy/internal_redirect.h"
 #include "proxy/local_reply.h"
 #include "proxy/pipeline.h"
 #include "proxy/worker.h"
@@ -149,8 +153,31 @@ bool Pipeline::may_redirect(const route::InternalRedirectPolicy& policy) {
   if (!response_headers_.has(HeaderId::kLocation)) return false;
   const route::MatchContext context = match_context();
   HttpStats& stats = connection_->stats();
-  switch (apply_internal_redirect(
-      policy, {request_headers_, response_headers_, *selection_.table, context, *route, info.connection->tls}, redirects_)) {
+  const RedirectVerdict verdict = apply_internal_redirect(
+      policy, {request_headers_, response_headers_, *selection_.table, context, *route, info.connection->tls}, redirects_);
+  const bool looked = verdict == RedirectVerdict::kNoRoute || verdict == RedirectVerdict::kRefusedByPredicate;
+  if (looked && connection_->route_table(request_headers_) == selection_.table) {  // texts of another one might not stay
+    // As in Envoy, the log is about where it would have gone; nothing else is.
+    const Selection own = selection_;
+    const auto own_route = std::pair(route, virtual_host);
+    const std::string_view own_cluster = cluster_name, path = request_headers_.path();
+    const std::string_view scheme = request_headers_.scheme(), authority = request_headers_.authority();
+    const RedirectTarget target = parse_redirect(response_headers_.get(HeaderId::kLocation));
+    request_headers_.set_pseudo(HeaderId::kScheme, target.scheme);
+    request_headers_.set_pseudo(HeaderId::kAuthority, target.authority);
+    request_headers_.set_pseudo(HeaderId::kPath, target.path);
+    info.route_name = info.virtual_host_name = info.upstream_cluster = info.upstream_cluster_raw = {};
+    info.route_metadata = info.virtual_host_metadata = nullptr;
+    info.cluster_metadata = nullptr;
+    choose_route();
+    request_headers_.set_pseudo(HeaderId::kScheme, scheme);
+    request_headers_.set_pseudo(HeaderId::kAuthority, authority);
+    request_headers_.set_pseudo(HeaderId::kPath, path);
+    selection_ = own;
+    std::tie(route, virtual_host) = own_route;
+    cluster_name = own_cluster;
+  }
+  switch (verdict) {
     case RedirectVerdict::kFollow:
       return true;
     case RedirectVerdict::kBadLocation:
