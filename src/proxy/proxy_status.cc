@@ -54,6 +54,7 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
+/// In the order of logs.
 std::string short_flags(format::ResponseFlags flags) {
   std::string text;
   for (const ResponseFlag flag : flags) {
