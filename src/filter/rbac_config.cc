@@ -17,18 +17,7 @@ std::shared_ptr<RbacSpec> read(const v3::RBAC& from, const FieldPath& at, const 
   const size_t errors = diagnostics.errors().size();
   RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime};
   auto spec = std::make_shared<RbacSpec>();
-  auto enforced = reader.engine({.rules = from.has_rules() ? &from.rules() : nullptr,
-                                 .matcher = from.has_matcher() ? &from.matcher() : nullptr,
-                                 .rules_field = "rules",
-                                 .matcher_field = "matcher"},
-                                at);
-  auto shadow = reader.engine({.rules = from.has_shadow_rules() ? &from.shadow_rules() : nullptr,
-                               .matcher = from.has_shadow_matcher() ? &from.shadow_matcher() : nullptr,
-                               .rules_field = "shadow_rules",
-                               .matcher_field = "shadow_matcher"},
-                              at);
-  if (enforced) spec->engines.enforced.emplace(std::move(*enforced));
-  if (shadow) spec->engines.shadow.emplace(std::move(*shadow));
+  reader.engines(from, at, spec->engines);
   spec->has_rules_prefix = !from.rules_stat_prefix().empty();
   spec->has_shadow_prefix = !from.shadow_rules_stat_prefix().empty();
   spec->enforced_keys = RbacKeys::make(from.rules_stat_prefix(), "enforced");

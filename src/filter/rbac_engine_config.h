@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/runtime.h"
 #include "config/diagnostic.h"
@@ -34,6 +35,22 @@ struct RbacReader {
 
   /// Nothing if there are neither rules nor a matcher. After reporting errors the result is of no use.
   std::optional<RbacEngine> engine(const RbacSource& source, const config::FieldPath& at);
+  /// Both of a filter, whose message names them as the other filter's does.
+  template <class Message>
+  void engines(const Message& from, const config::FieldPath& at, RbacEngines& into) {
+    auto enforced = engine({.rules = from.has_rules() ? &from.rules() : nullptr,
+                            .matcher = from.has_matcher() ? &from.matcher() : nullptr,
+                            .rules_field = "rules",
+                            .matcher_field = "matcher"},
+                           at);
+    auto shadow = engine({.rules = from.has_shadow_rules() ? &from.shadow_rules() : nullptr,
+                          .matcher = from.has_shadow_matcher() ? &from.shadow_matcher() : nullptr,
+                          .rules_field = "shadow_rules",
+                          .matcher_field = "shadow_matcher"},
+                         at);
+    if (enforced) into.enforced.emplace(std::move(*enforced));
+    if (shadow) into.shadow.emplace(std::move(*shadow));
+  }
 };
 
 /// Says what of rules and matchers is implemented.

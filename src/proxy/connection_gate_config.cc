@@ -87,19 +87,8 @@ bool read(const RBAC& from, const FieldPath& at, ListenerConfigContext& context,
   const size_t errors = diagnostics.errors().size();
   gate.kind = Kind::kRules;
   filter::RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime, .of_connections = true};
-  auto enforced = reader.engine({.rules = from.has_rules() ? &from.rules() : nullptr,
-                                 .matcher = from.has_matcher() ? &from.matcher() : nullptr,
-                                 .rules_field = "rules",
-                                 .matcher_field = "matcher"},
-                                at);
-  auto shadow = reader.engine({.rules = from.has_shadow_rules() ? &from.shadow_rules() : nullptr,
-                               .matcher = from.has_shadow_matcher() ? &from.shadow_matcher() : nullptr,
-                               .rules_field = "shadow_rules",
-                               .matcher_field = "shadow_matcher"},
-                              at);
   auto rules = std::make_unique<ConnectionRules>();
-  if (enforced) rules->engines.enforced.emplace(std::move(*enforced));
-  if (shadow) rules->engines.shadow.emplace(std::move(*shadow));
+  reader.engines(from, at, rules->engines);
   rules->stats = filter::RbacStats::find(context.stats.all(), from.stat_prefix(), "", from.shadow_rules_stat_prefix(), false);
   rules->shadow_keys = filter::RbacKeys::make(from.shadow_rules_stat_prefix(), "shadow");
   rules->continuous = from.enforcement_type() == RBAC::CONTINUOUS;
