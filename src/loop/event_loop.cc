@@ -1,10 +1,12 @@
 #include "loop/event_loop.h"
 
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include "base/check.h"
 
@@ -14,6 +16,7 @@ namespace {
 constexpr int kEventsPerTurn = 256;
 constexpr int kEventsPerTimeCheck = 16;
 constexpr MonotonicNs kWallCheckInterval = 100 * kNsPerMs;
+constexpr unsigned long kTimerSlack = 5'000;  // ns by which the kernel may stretch a pause
 }  // namespace
 
 /// The descriptor that wakes the loop when there is mail.
@@ -61,6 +64,7 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::run() {
+  prctl(PR_SET_TIMERSLACK, kTimerSlack);
   while (!stopping_.load(std::memory_order_acquire)) turn(-1);
 }
 
@@ -69,11 +73,7 @@ void EventLoop::turn(int64_t max_wait_ms) {
   if (max_wait_ms >= 0 && (wait < 0 || wait > max_wait_ms)) wait = max_wait_ms;
   if (!next_turn_.empty() || !turn_end_.empty() || !graveyard_.empty()) wait = 0;
 
-  event_count_ = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), static_cast<int>(wait));
-  if (event_count_ < 0) {
-    CHECK(errno == EINTR);
-    event_count_ = 0;
-  }
+  wait_for_news(static_cast<int>(wait));
   refresh_time();
 
   List<NextTurn> due;
@@ -90,6 +90,23 @@ void EventLoop::turn(int64_t max_wait_ms) {
 
   timers_.advance(now_);
   end_turn();
+}
+
+void EventLoop::wait_for_news(int max_ms) {
+  const auto look = [&](int max_ms) {
+    const int found = epoll_wait(epoll_, events_.data() + event_count_, kEventsPerTurn - event_count_, max_ms);
+    CHECK(found >= 0 || errno == EINTR);
+    event_count_ += std::max(found, 0);
+  };
+  const MonotonicNs pause = patience_.end_turn(now_);
+  if (pause == 0 || max_ms == 0) return look(max_ms);
+
+  const MonotonicNs asleep = monotonic_now();
+  look(max_ms);
+  if (event_count_ == 0 || event_count_ == kEventsPerTurn || !patience_.pays(pause, monotonic_now() - asleep)) return;
+  const timespec time{.tv_sec = 0, .tv_nsec = pause};
+  nanosleep(&time, nullptr);
+  look(0);
 }
 
 void EventLoop::end_turn() {

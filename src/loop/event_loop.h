@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/small_pool.h"
+#include "loop/patience.h"
 #include "loop/timer.h"
 
 namespace weir::loop {
@@ -92,6 +93,8 @@ class EventLoop {
   /// Wall-clock time of the same moment.
   WallNs wall() const { return now_ + wall_offset_; }
   TimerWheel& timers() { return timers_; }
+  /// Wants to know how long exchanges take, and of what cannot wait.
+  Patience& patience() { return patience_; }
   BlockPool& blocks() { return blocks_; }
   SmallPool& small_pieces() { return small_pieces_; }
   Random& random() { return random_; }
@@ -102,6 +105,8 @@ class EventLoop {
 
  private:
   class Doorbell;
+  /// Waits at most `max_ms` (-1: as long as it takes) for events_.
+  void wait_for_news(int max_ms);
   void refresh_time();
   void take_mail();
   void end_turn();
@@ -114,6 +119,7 @@ class EventLoop {
   BlockPool blocks_;
   SmallPool small_pieces_;
   Random random_;
+  Patience patience_;
   std::unique_ptr<char[]> scratch_;
   std::vector<epoll_event> events_;
   int event_count_ = 0;

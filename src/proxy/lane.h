@@ -8,6 +8,9 @@
 
 namespace weir::proxy {
 
+/// Bytes of a body from which on its sender may be waiting for every window update (see loop::Patience).
+inline constexpr uint64_t kLongBody = 32 * 1024;
+
 /// The head goes first: bytes that come to where it has not been yet wait there.
 struct Lane {
   explicit Lane(BlockPool& blocks) : waiting(blocks) {}

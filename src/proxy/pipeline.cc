@@ -43,6 +43,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   HttpStats& stats = connection.stats();
   stats.downstream_rq_total.add();
   stats.downstream_rq_active.add();
+  worker_.loop().patience().began();
   (protocol_ == http::Protocol::kHttp2 ? stats.downstream_rq_http2_total : stats.downstream_rq_http1_total).add();
 
   const HttpConnectionSpec& spec = connection.spec();
@@ -79,6 +80,7 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   touch();
   if (local_reply_ && response_started_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
+  if (response_started_ || info.bytes_received > kLongBody) worker_.loop().patience().hurry();
   if (end_stream && !pending_reply_) request_complete();  // an answer to a part of it comes before its end
   if (!request_dropped_) feed(request_lane_, 0, bytes, end_stream);
 }

@@ -211,6 +211,7 @@ void Pipeline::start_over() {
   info.end = worker_.loop().now();
   write_log(format::LogType::kDownstreamEnd);
   connection_->stats().downstream_rq_active.subtract();
+  worker_.loop().patience().took(info.end - info.start);
   destroy_filters();
   request_lane_.clear();
   response_lane_.clear();

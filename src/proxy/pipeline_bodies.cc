@@ -3,6 +3,7 @@
 
 #include "proxy/http_connection.h"
 #include "proxy/pipeline.h"
+#include "proxy/worker.h"
 
 namespace weir::proxy {
 
@@ -83,6 +84,7 @@ void Pipeline::send_request_trailers() {
 
 void Pipeline::send_response_body(std::string_view bytes, bool end_stream) {
   info.bytes_sent += bytes.size();
+  if (info.bytes_sent > kLongBody) worker_.loop().patience().hurry();
   downstream_->send_body(bytes, end_stream);
   if (end_stream) await_flush();
   if (!end_stream && downstream_->over_limit()) hold(response_lane_, Lane::kFarEnd, true);

@@ -149,6 +149,7 @@ void Pipeline::finish() {
   if (tunnel_) stats.downstream_cx_upgrades_active.subtract();
   if (info.health_check) stats.tracing_health_check.add();
   stats.downstream_rq_time.record((info.end - info.start) / kNsPerMs);
+  worker_.loop().patience().took(info.end - info.start);
 
   for (size_t i = 0; i < filter_count_; ++i) filters_[i]->on_end(*this);
   write_log(format::LogType::kDownstreamEnd);

@@ -209,6 +209,7 @@ void TcpProxy::on_connect_failure(const net::StreamFailure& failure) {
 void TcpProxy::pass_on(Side& from, std::string_view bytes) {
   if (state_ != State::kOpen) return;  // nobody is left to take them
   last_activity_ = worker_.loop().now();
+  worker_.loop().patience().hurry();
   Side& to = other(from);
   to.stream->write(bytes);
   count_bytes();
