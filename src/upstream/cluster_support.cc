@@ -78,9 +78,7 @@ void declare_cluster(config::SupportTable& table) {
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
       .harmless({"cleanup_interval", "close_connections_on_host_health_failure", "lrs_server", "lrs_report_endpoint_metrics"});
-  table.message<cluster::TrackClusterStats>()
-      .fields({"timeout_budgets", "request_response_sizes"})
-      .harmless({"per_endpoint_stats"});
+  table.message<cluster::TrackClusterStats>().all_fields();
   table.message<Cluster::PreconnectPolicy>().fields({"per_upstream_preconnect_ratio", "predictive_preconnect_ratio"});
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
   table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);
