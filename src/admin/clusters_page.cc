@@ -4,45 +4,13 @@
 #include "base/number_text.h"
 #include "envoy/admin/v3/clusters.pb.h"
 #include "net/address_config.h"
+#include "upstream/stat_names.h"
 
 namespace weir::admin {
 
 namespace {
 
 constexpr size_t kPiece = 64 * 1024;
-
-struct Count {
-  std::string_view name;
-  uint64_t value;
-};
-
-/// What the workers counted of one endpoint, summed: counters, then gauges, each in the order of their names.
-struct Counts {
-  std::array<Count, 6> counters;
-  std::array<Count, 2> gauges;
-};
-
-Counts counts_of(const upstream::Endpoint& endpoint) {
-  uint64_t connect_fail = 0, cx_total = 0, error = 0, success = 0, timeout = 0, rq_total = 0;
-  int64_t cx_active = 0, rq_active = 0;
-  endpoint.stats.for_each([&](const upstream::EndpointStats& stats) {
-    connect_fail += stats.cx_connect_fail.value();
-    cx_total += stats.cx_total.value();
-    error += stats.rq_error.value();
-    success += stats.rq_success.value();
-    timeout += stats.rq_timeout.value();
-    rq_total += stats.rq_total.value();
-    cx_active += stats.cx_active.value();
-    rq_active += stats.rq_active.value();
-  });
-  return {{{{"cx_connect_fail", connect_fail},
-            {"cx_total", cx_total},
-            {"rq_error", error},
-            {"rq_success", success},
-            {"rq_timeout", timeout},
-            {"rq_total", rq_total}}},
-          {{{"cx_active", static_cast<uint64_t>(cx_active)}, {"rq_active", static_cast<uint64_t>(rq_active)}}}};
-}
 
 /// In Envoy's order.
 std::string health_flags(const upstream::Endpoint& endpoint) {
@@ -83,12 +51,13 @@ std::string rate(double percent) {
 
 void write_endpoint(std::string& out, const std::string& cluster, const upstream::Endpoint& endpoint) {
   const std::string subject = cluster + "::" + endpoint.address->text();
-  const Counts counts = counts_of(endpoint);
+  const upstream::EndpointCounts counts = upstream::counts_of(endpoint);
+  const auto write = [&](const stats::LabelledStats::Value& count) { write_line(out, subject, count.name, count.value); };
   // All eight by name: the two gauges stand before their counters.
-  write_line(out, subject, counts.gauges[0].name, counts.gauges[0].value);
-  for (size_t i = 0; i < 2; ++i) write_line(out, subject, counts.counters[i].name, counts.counters[i].value);
-  write_line(out, subject, counts.gauges[1].name, counts.gauges[1].value);
-  for (size_t i = 2; i < counts.counters.size(); ++i) write_line(out, subject, counts.counters[i].name, counts.counters[i].value);
+  write(counts.gauges()[0]);
+  for (const auto& count : counts.counters().first(2)) write(count);
+  write(counts.gauges()[1]);
+  for (const auto& count : counts.counters().subspan(2)) write(count);
   write_line(out, subject, "hostname", endpoint.hostname);
   write_line(out, subject, "health_flags", health_flags(endpoint));
   write_line(out, subject, "weight", endpoint.weight);
@@ -102,12 +71,13 @@ void write_endpoint(std::string& out, const std::string& cluster, const upstream
   write_line(out, subject, "local_origin_success_rate", rate(record == nullptr ? -1 : record->local_origin_success_rate.load()));
 }
 
-void write_limits(std::string& out, std::string_view cluster, std::string_view priority, const upstream::Thresholds& limits) {
+void write_limits(std::string& out, std::string_view cluster, std::string_view priority,
+                  const upstream::CircuitBreakers& limits) {
   const std::string subject = std::string(cluster) + "::" + std::string(priority);
-  write_line(out, subject, "max_connections", limits.max_connections);
-  write_line(out, subject, "max_pending_requests", limits.max_pending_requests);
-  write_line(out, subject, "max_requests", limits.max_requests);
-  write_line(out, subject, "max_retries", limits.max_retries);
+  write_line(out, subject, "max_connections", limits.connections.limit());
+  write_line(out, subject, "max_pending_requests", limits.pending_requests.limit());
+  write_line(out, subject, "max_requests", limits.requests.limit());
+  write_line(out, subject, "max_retries", limits.retry_limit());
 }
 
 void write_cluster(std::string& out, const upstream::ClusterState& cluster) {
@@ -120,8 +90,8 @@ void write_cluster(std::string& out, const upstream::ClusterState& cluster) {
     write_line(out, spec.name, "outlier::local_origin_success_rate_ejection_threshold",
                rate(cluster.local_origin_rates.threshold));
   }
-  write_limits(out, spec.name, "default_priority", spec.thresholds[0]);
-  write_limits(out, spec.name, "high_priority", spec.thresholds[1]);
+  write_limits(out, spec.name, "default_priority", cluster.breakers[0]);
+  write_limits(out, spec.name, "high_priority", cluster.breakers[1]);
   write_line(out, spec.name, "added_via_api", spec.added_via_api ? "true" : "false");
   if (!spec.eds_service_name.empty()) write_line(out, spec.name, "eds_service_name", spec.eds_service_name);
   if (const upstream::EndpointSetPtr set = cluster.endpoints.load()) {
@@ -131,28 +101,29 @@ void write_cluster(std::string& out, const upstream::ClusterState& cluster) {
 
 // ---- JSON ----
 
-void fill_limits(const upstream::Thresholds& limits, envoy::config::core::v3::RoutingPriority priority,
+void fill_limits(const upstream::CircuitBreakers& limits, envoy::config::core::v3::RoutingPriority priority,
                  envoy::config::cluster::v3::CircuitBreakers& message) {
   auto& thresholds = *message.add_thresholds();
   thresholds.set_priority(priority);
-  thresholds.mutable_max_connections()->set_value(limits.max_connections);
-  thresholds.mutable_max_pending_requests()->set_value(limits.max_pending_requests);
-  thresholds.mutable_max_requests()->set_value(limits.max_requests);
-  thresholds.mutable_max_retries()->set_value(limits.max_retries);
+  const auto shown = [](uint64_t limit) { return static_cast<uint32_t>(limit); };
+  thresholds.mutable_max_connections()->set_value(shown(limits.connections.limit()));
+  thresholds.mutable_max_pending_requests()->set_value(shown(limits.pending_requests.limit()));
+  thresholds.mutable_max_requests()->set_value(shown(limits.requests.limit()));
+  thresholds.mutable_max_retries()->set_value(shown(limits.retry_limit()));
 }
 
 void fill_endpoint(const upstream::Endpoint& endpoint, envoy::admin::v3::HostStatus& message) {
   namespace core = envoy::config::core::v3;
   net::write_address(*endpoint.address, *message.mutable_address());
-  const Counts counts = counts_of(endpoint);
-  const auto add = [&message](const Count& count, envoy::admin::v3::SimpleMetric::Type type) {
+  const upstream::EndpointCounts counts = upstream::counts_of(endpoint);
+  const auto add = [&message](const stats::LabelledStats::Value& count, envoy::admin::v3::SimpleMetric::Type type) {
     auto& metric = *message.add_stats();
     metric.set_type(type);
     metric.set_name(std::string(count.name));
     metric.set_value(count.value);
   };
-  for (const Count& count : counts.counters) add(count, envoy::admin::v3::SimpleMetric::COUNTER);
-  for (const Count& count : counts.gauges) add(count, envoy::admin::v3::SimpleMetric::GAUGE);
+  for (const auto& count : counts.counters()) add(count, envoy::admin::v3::SimpleMetric::COUNTER);
+  for (const auto& count : counts.gauges()) add(count, envoy::admin::v3::SimpleMetric::GAUGE);
   constexpr core::HealthStatus kHealth[] = {core::HEALTHY, core::DEGRADED, core::UNHEALTHY, core::DRAINING, core::TIMEOUT};
   auto& status = *message.mutable_health_status();
   status.set_eds_health_status(kHealth[static_cast<size_t>(endpoint.health)]);
@@ -183,8 +154,8 @@ std::string cluster_json(const upstream::ClusterState& cluster, config::Schema& 
   if (const upstream::EndpointSetPtr set = cluster.endpoints.load()) {
     for (const upstream::EndpointPtr& endpoint : set->endpoints) fill_endpoint(*endpoint, *status.add_host_statuses());
   }
-  fill_limits(spec.thresholds[0], envoy::config::core::v3::DEFAULT, *status.mutable_circuit_breakers());
-  fill_limits(spec.thresholds[1], envoy::config::core::v3::HIGH, *status.mutable_circuit_breakers());
+  fill_limits(cluster.breakers[0], envoy::config::core::v3::DEFAULT, *status.mutable_circuit_breakers());
+  fill_limits(cluster.breakers[1], envoy::config::core::v3::HIGH, *status.mutable_circuit_breakers());
   status.set_observability_name(spec.stat_name);
   status.set_eds_service_name(spec.eds_service_name);
   return message_json(message, schema);

@@ -257,6 +257,10 @@ void Clusters::activate(EntryPtr entry) {
   place = std::move(entry);
   registrations_.erase(name);
   registrations_.emplace(name, upstream::register_cluster(context_.stats, place->state));
+  endpoint_registrations_.erase(name);
+  if (place->state->spec->shows_endpoints) {
+    endpoint_registrations_.emplace(name, upstream::register_endpoints(context_.stats, place->state));
+  }
   count();
   on_change_();
 }
@@ -286,6 +290,7 @@ void Clusters::update(const Update& update, config::Diagnostics& diagnostics) {
       continue;
     }
     registrations_.erase(at->first);
+    endpoint_registrations_.erase(at->first);
     at = active_.erase(at);
     stats_.cluster_removed.add();
     on_change_();

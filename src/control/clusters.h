@@ -117,6 +117,8 @@ class Clusters {
   std::unique_ptr<FileSubscription> cds_;
   std::string cds_version_;
   std::map<std::string, stats::Registry::Registration, std::less<>> registrations_;  // by cluster
+  std::map<std::string, stats::LabelledRegistry::Registration, std::less<>>
+      endpoint_registrations_;  // by cluster that shows them
   std::vector<stats::Registry::Registration> own_registrations_;
   EntryMap active_;
   EntryMap warming_;                            // will replace the active one of the same name

@@ -78,7 +78,7 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
     if (grpc_timeout) {
       const int64_t stream =
           capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
-      limits.stream_ms = stream;
+      limits.stream_ms = std::max<int64_t>(stream, 1);  // a deadline of nothing is over at once; it is not none
       if (stream != *grpc_timeout) request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
     } else {
       tell_stream_limit(forward, request);

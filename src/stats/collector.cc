@@ -33,9 +33,13 @@ void merge_stretches(std::vector<Collector::Item>& items) {
 
 }  // namespace
 
+bool Selection::admits(std::string_view name) const {
+  return filter == nullptr || RE2::PartialMatch({name.data(), name.size()}, *filter);
+}
+
 void Collector::keep(std::string_view name, StatKind kind, uint64_t value, bool used, std::string_view text) {
   if (selection_.used_only && !used) return;
-  if (selection_.filter != nullptr && !RE2::PartialMatch({name.data(), name.size()}, *selection_.filter)) return;
+  if (!selection_.admits(name)) return;
   entries_.push_back({characters_.size(), static_cast<uint32_t>(name.size()), static_cast<uint32_t>(text.size()), kind, value});
   characters_.append(name).append(text);
 }

@@ -20,6 +20,8 @@ struct Selection {
   StatKinds kinds = StatKinds::all();
   bool used_only = false;                  // only what was ever written
   std::shared_ptr<const re2::RE2> filter;  // must match somewhere in the full name
+
+  bool admits(std::string_view name) const;
 };
 
 class Collector final : public StatVisitor {

@@ -6,42 +6,15 @@
 #include <unordered_map>
 
 #include "base/number_text.h"
-#include "base/text.h"
 #include "stats/export.h"
+#include "stats/labelled_families.h"
+#include "stats/prometheus_text.h"
 
 namespace weir::stats {
 
 namespace {
 
 constexpr size_t kPiece = 64 * 1024;
-
-bool is_name_character(char c) { return is_digit(c) || c == '_' || (to_lower(c) >= 'a' && to_lower(c) <= 'z'); }
-
-void append_metric_name(std::string& out, std::string_view name) {
-  out += "envoy_";
-  for (const char c : name) out += is_name_character(c) ? c : '_';
-}
-
-void append_label_value(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    if (c == '\\' || c == '"') {
-      (out += '\\') += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-}
-
-void append_label(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out += ',';
-  if (!name.empty() && is_digit(name[0])) out += '_';
-  for (const char c : name) out += is_name_character(c) ? c : '_';
-  out += "=\"";
-  append_label_value(out, value);
-  out += '"';
-}
 
 /// "cluster.<cluster>.<rest>", where the cluster's name is one token and the rest is so long that no tag can reach over it.
 struct ClusterName {
@@ -98,10 +71,7 @@ class Families {
   bool write_next(std::string& out, std::string_view type, F&& write_series) {
     if (at_ == order_.size()) return false;
     Family& family = *order_[at_];
-    if (next_series_ == 0) {
-      ((out += "# TYPE ") += family.metric) += ' ';
-      (out += type) += '\n';
-    }
+    if (next_series_ == 0) write_type(out, family.metric, type);
     const Series& series = family.series[next_series_];
     const std::string_view labels = label(series.labels);
     write_series(out, family.metric, labels, series);
@@ -223,17 +193,11 @@ class Families {
   size_t next_series_ = 0;
 };
 
-void write_line(std::string& out, std::string_view metric, std::string_view suffix, std::string_view labels, uint64_t value) {
-  ((((out += metric) += suffix) += '{') += labels) += "} ";
-  append_number(out, value);
-  out += '\n';
-}
-
 void write_sum_and_count(std::string& out, std::string_view metric, std::string_view labels, const Buckets& buckets) {
   ((((out += metric) += "_sum{") += labels) += "} ");
   append_digits(out, sample_sum(buckets), 32);
   out += '\n';
-  write_line(out, metric, "_count", labels, sample_count(buckets));
+  write_sample(out, metric, "_count", labels, sample_count(buckets));
 }
 
 void write_extra_label(std::string& out, std::string_view metric, std::string_view suffix, std::string_view labels,
@@ -292,12 +256,12 @@ void write_summary(std::string& out, std::string_view metric, std::string_view l
 class PrometheusExport {
  public:
   PrometheusExport(Registry& registry, const TagExtractor& tags, ExportOptions options)
-      : registry_(registry), tags_(tags), options_(std::move(options)) {}
+      : registry_(registry), tags_(tags), options_(std::move(options)), labelled_(registry, tags, options_.selection) {}
 
   bool next(std::string& out) {
     const size_t enough = out.size() + kPiece;
     while (out.size() < enough) {
-      if (families_ == nullptr && !gather()) return false;
+      if (families_ == nullptr && !gather()) return labelled_.next(out);
       const bool more = families_->write_next(out, type(), [this](auto&... args) { write(args...); });
       if (!more) families_.reset();
     }
@@ -342,7 +306,7 @@ class PrometheusExport {
 
   void write(std::string& out, std::string_view metric, std::string_view labels, const Families::Series& series) {
     static const Registry::History kNothing;
-    if (kind_ != StatKind::kHistogram) return write_line(out, metric, "", labels, series.value);
+    if (kind_ != StatKind::kHistogram) return write_sample(out, metric, "", labels, series.value);
     const std::string& name = families_->histogram(series.value);
     const Registry::History* history = registry_.history(name);
     if (history == nullptr) history = &kNothing;
@@ -357,6 +321,7 @@ class PrometheusExport {
   Registry& registry_;
   const TagExtractor& tags_;
   const ExportOptions options_;
+  LabelledFamilies labelled_;
   size_t next_kind_ = 0;
   StatKind kind_ = StatKind::kCounter;
   std::unique_ptr<Families> families_;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "stats/histogram_summary.h"
+#include "stats/labelled.h"
 #include "stats/name_filter.h"
 #include "stats/visitor.h"
 
@@ -57,6 +58,9 @@ class Registry {
   std::map<std::string, std::string> cursors() const;
   void visit(StatVisitor& visitor);
 
+  /// What is listed behind everything else. As in Envoy neither the filter nor reset_counters() means it.
+  LabelledRegistry& labelled() { return labelled_; }
+
   /// From the configuration, before anybody asks: names that the filter does not admit are never shown.
   void configure(NameFilter filter, std::vector<BoundsRule> bounds);
   /// The bucket bounds with which a histogram is shown.
@@ -88,6 +92,7 @@ class Registry {
   std::vector<BoundsRule> bounds_;
   std::unordered_map<std::string, History, Hash, std::equal_to<>> histories_;
   uint64_t flushes_ = 0;
+  LabelledRegistry labelled_;
 };
 
 }  // namespace weir::stats

@@ -36,13 +36,17 @@ class StatsdWriter::Batch {
 
 void StatsdWriter::write(Batch& batch, std::string_view name, std::string_view value) {
   using Tags = StatsdFormat::Tags;
-  (line_ = format_.prefix) += '.';
   if (format_.tags == Tags::kInNames) {
-    ((line_ += name) += ':') += value;
+    ((((line_ = format_.prefix) += '.') += name) += ':') += value;
     return batch.add(line_);
   }
   tags_.extract(name, extracted_);
-  line_ += extracted_.name;
+  write_tagged(batch, value);
+}
+
+void StatsdWriter::write_tagged(Batch& batch, std::string_view value) {
+  using Tags = StatsdFormat::Tags;
+  ((line_ = format_.prefix) += '.') += extracted_.name;
   const bool dog = format_.tags == Tags::kDog;
   if (dog) (line_ += ':') += value;
   bool first = true;
@@ -81,6 +85,39 @@ void StatsdWriter::flush(const std::function<void(std::string_view)>& send) {
         }
       }
     }
+  }
+  flush_labelled(batch);
+}
+
+// Everything is sent, used or not, as Envoy does it.
+void StatsdWriter::flush_labelled(Batch& batch) {
+  Values before = std::exchange(sent_labelled_, {});
+  std::string name, value;
+  const auto send = [&](const LabelledStats& stats) {
+    for (const LabelledStats::Value& each : stats.values) {
+      const bool counter = each.kind == StatKind::kCounter;
+      uint64_t shown = each.value;
+      (name = stats.prefix) += each.name;
+      if (counter) {
+        const auto at = before.find(name);
+        if (at != before.end() && each.value >= at->second) shown -= at->second;
+        sent_labelled_.emplace(name, each.value);
+      }
+      value.clear();
+      append_number(value, shown);
+      value += counter ? "|c" : "|g";
+      if (format_.tags == StatsdFormat::Tags::kInNames) {
+        write(batch, name, value);
+        continue;
+      }
+      (extracted_.name = stats.family) += each.name;
+      extracted_.tags.clear();
+      for (const auto& [tag, text] : tags_.fixed()) extracted_.tags.push_back({tag, text});
+      for (const auto& [tag, text] : stats.tags) extracted_.tags.push_back({tag, text});
+      write_tagged(batch, value);
+    }
+  };
+  for (std::string cursor; registry_.labelled().visit_next(cursor, send);) {
   }
 }
 

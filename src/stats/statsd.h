@@ -41,13 +41,18 @@ class StatsdWriter {
   };
   class Batch;
   void write(Batch& batch, std::string_view name, std::string_view value);
+  /// With whatever tags extracted_ has.
+  void write_tagged(Batch& batch, std::string_view value);
+  void flush_labelled(Batch& batch);
 
   Registry& registry_;
   const TagExtractor& tags_;
   const StatsdFormat format_;
   TagExtractor::Extracted extracted_;
   std::string line_;
-  std::unordered_map<std::string, uint64_t, Hash, std::equal_to<>> sent_;  // what counters were at the last flush
+  using Values = std::unordered_map<std::string, uint64_t, Hash, std::equal_to<>>;
+  Values sent_;           // what counters were at the last flush
+  Values sent_labelled_;  // only of those that are still there
 };
 
 }  // namespace weir::stats

@@ -45,6 +45,8 @@ class TagExtractor {
 
   /// `result` refers to `full_name` and to this extractor.
   void extract(std::string_view full_name, Extracted& result) const;
+  /// Tags that everything has, and their values.
+  const std::vector<std::pair<std::string, std::string>>& fixed() const { return fixed_; }
   /// Whether names that differ only in the cluster's are taken apart alike: nobody brought regular expressions.
   bool clusters_are_alike() const { return for_any_name_.empty() && for_first_token_.empty(); }
 

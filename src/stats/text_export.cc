@@ -17,7 +17,7 @@ const Registry::History& history_of(const Registry& registry, std::string_view n
   return history == nullptr ? kNothing : *history;
 }
 
-/// Walks all names three times, so that kinds come one after the other; keeps only its place between two pieces.
+/// Walks all names several times, so that kinds come one after the other; keeps only its place between two pieces.
 class Walk {
  public:
   Walk(Registry& registry, const Selection& selection) : registry_(registry), selection_(selection) {}
@@ -27,6 +27,7 @@ class Walk {
   bool next(F&& write) {
     if (collector_ == nullptr) {
       if (pass_ == kPasses.size()) return false;
+      if (pass_ == kLabelledPass && !labelled_done_) return next_labelled(write);
       Selection selection = selection_;
       selection.kinds = kPasses[pass_++] & selection_.kinds;
       cursor_.clear();
@@ -45,9 +46,25 @@ class Walk {
  private:
   static constexpr std::array<StatKinds, 3> kPasses = {StatKind::kText, StatKind::kCounter | StatKind::kGauge,
                                                        StatKind::kHistogram};
+  static constexpr size_t kLabelledPass = 2;  // before that of histograms
+
+  template <class F>
+  bool next_labelled(F&& write) {
+    labelled_done_ = !registry_.labelled().visit_next(labelled_cursor_, [&](const LabelledStats& stats) {
+      for (const LabelledStats::Value& value : stats.values) {
+        if (!selection_.kinds.has(value.kind)) continue;
+        (name_ = stats.prefix) += value.name;
+        if (selection_.admits(name_)) write(Collector::Item{name_, value.kind, value.value, {}});
+      }
+    });
+    return true;
+  }
+
   Registry& registry_;
   const Selection selection_;
-  std::string cursor_;
+  std::string cursor_, labelled_cursor_;
+  std::string name_;
+  bool labelled_done_ = false;
   size_t pass_ = 0;
   std::unique_ptr<Collector> collector_;
 };

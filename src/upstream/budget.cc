@@ -4,6 +4,7 @@ namespace weir::upstream {
 
 uint64_t CircuitBreakers::retry_limit() const {
   if (!has_retry_budget) return retries.limit();
+  retry_budget_asked.store(true, std::memory_order_relaxed);
   const auto under_way = static_cast<double>(requests.used() + pending_requests.used());
   const auto share = static_cast<uint64_t>(std::max(retry_percent_.load(std::memory_order_relaxed), 0.0) / 100 * under_way);
   return std::max<uint64_t>(share, min_retries_.load(std::memory_order_relaxed));

@@ -77,6 +77,8 @@ struct CircuitBreakers {
 
   Budget connections, pending_requests, requests, retries, pools;
   const bool has_retry_budget;
+  /// Whether anybody asked what the budget allows; until then Envoy shows the limit that it takes the place of as what remains.
+  mutable std::atomic<bool> retry_budget_asked = false;
 
   /// How many retries there may be at once.
   uint64_t retry_limit() const;

@@ -1,8 +1,10 @@
 #include "upstream/cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
+#include "upstream/tcp_connection.h"
 
 namespace weir::upstream {
 
@@ -19,19 +21,6 @@ const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
   return transport;
 }
 
-namespace {
-
-/// Connections to what has failed since this was asked last end.
-void drain_failed(std::vector<std::unique_ptr<Host>>& hosts) {
-  for (auto& host : hosts) {
-    const bool failed = (host->endpoint->flags() & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0;
-    if (failed && !host->failed) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
-    host->failed = failed;
-  }
-}
-
-}  // namespace
-
 Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, uint64_t& next_connection_id,
                  InternalListeners* internal_listeners, Find find)
     : loop_(loop),
@@ -46,7 +35,7 @@ Cluster::Cluster(loop::EventLoop& loop, ClusterStatePtr state, size_t worker, ui
 Cluster::~Cluster() = default;
 
 void Cluster::update(EndpointSetPtr endpoints) {
-  if (endpoints == endpoints_) return drain_failed(hosts_);
+  if (endpoints == endpoints_) return leave_failed();
   std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
   follow(endpoints != nullptr ? endpoints->endpoints : std::vector<EndpointPtr>());
   by_address_.clear();
@@ -56,13 +45,34 @@ void Cluster::update(EndpointSetPtr endpoints) {
   const EndpointSetPtr before = std::exchange(endpoints_, std::move(endpoints));
   const BalancingPlanPtr plan_before = plan_;
   if (endpoints_ == nullptr) return;
-  drain_failed(hosts_);
+  leave_failed();
   if (spec().drains_on_change) {
     for (auto& host : hosts_) host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
   }
   plan_ =
       endpoints_->plan != nullptr ? endpoints_->plan : make_whole_plan(spec().balancing, *endpoints_, spec().own_locality.get());
   balancer_->adopt(*endpoints_, *plan_);
+}
+
+/// Connections to what has failed since this was asked last end.
+void Cluster::leave_failed() {
+  std::vector<TcpConnection*> ending;
+  for (auto& host : hosts_) {
+    const bool failed = (host->endpoint->flags() & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0;
+    if (failed && !host->failed) {
+      host->for_each_pool([](Pool& pool) { pool.drain_existing(); });
+      end_with_endpoints_.for_each([&](TcpConnection& connection) {
+        if (connection.goes_to(*host->endpoint)) ending.push_back(&connection);
+      });
+    }
+    host->failed = failed;
+  }
+  // None is destroyed while this goes on: whoever hears of the end is still on the stack then.
+  for (TcpConnection* connection : ending) connection->end();
+}
+
+void Cluster::watch_for_failure(TcpConnection& connection) {
+  if (spec().closes_at_failure) end_with_endpoints_.push_back(connection);
 }
 
 /// Hosts whose endpoints live on stay, mostly where they were; those of others drain.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/list.h"
 #include "upstream/balancer.h"
 #include "upstream/cluster_state.h"
 #include "upstream/pool.h"
@@ -16,6 +17,10 @@
 namespace weir::upstream {
 
 class Cluster;
+class TcpConnection;
+
+/// The list of connections that end when their endpoint is found failing.
+struct EndsWithEndpoint;
 
 /// One endpoint as one worker uses it.
 struct Host {
@@ -85,6 +90,8 @@ class Cluster {
 
   /// Requests that hold on to this cluster.
   size_t users = 0;
+  /// If the cluster asks for that.
+  void watch_for_failure(TcpConnection& connection);
 
  private:
   /// A host that only exists because a request wants to go there.
@@ -105,6 +112,7 @@ class Cluster {
   void sweep_dialled();
   void follow(const std::vector<EndpointPtr>& endpoints);
   void leave(std::unique_ptr<Host> host);
+  void leave_failed();
   Host* host_at(std::string_view address);
   Host* overridden(PickContext& context);
   Pool* named_pool(Host& host, size_t kind, std::optional<http::Protocol> protocol, Priority priority,
@@ -131,6 +139,7 @@ class Cluster {
   std::unique_ptr<Balancer> balancer_;
   bool preconnecting_ = false;
   std::deque<Host*> peeked_;  // chosen in advance, to have connections ready
+  List<TcpConnection, EndsWithEndpoint> end_with_endpoints_;
 };
 
 }  // namespace weir::upstream

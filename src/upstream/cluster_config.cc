@@ -55,6 +55,8 @@ class Reader {
     spec_->metadata = format::read_static_metadata(from_.metadata());
     spec_->tracks_timeout_budgets = from_.track_timeout_budgets() || from_.track_cluster_stats().timeout_budgets();
     spec_->tracks_sizes = from_.track_cluster_stats().request_response_sizes();
+    spec_->shows_endpoints = from_.track_cluster_stats().per_endpoint_stats();
+    spec_->closes_at_failure = from_.close_connections_on_host_health_failure();
     spec_->stat_name = stats::sanitize(from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name());
     if (from_.name().empty()) error("name", "a cluster needs a name", "");
     if (from_.has_connect_timeout()) spec_->connect_timeout_ms = milliseconds(from_.connect_timeout());

@@ -72,15 +72,14 @@ void declare_cluster(config::SupportTable& table) {
                "metadata",
                "track_timeout_budgets",
                "track_cluster_stats",
-               "ignore_health_on_host_removal"})
+               "ignore_health_on_host_removal",
+               "close_connections_on_host_health_failure"})
       .values("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"})
       .extensions("typed_extension_protocol_options", kProtocols)
       .extensions("typed_dns_resolver_config", kResolvers)
       .extensions("transport_socket", kSockets)
-      .harmless({"cleanup_interval", "close_connections_on_host_health_failure", "lrs_server", "lrs_report_endpoint_metrics"});
-  table.message<cluster::TrackClusterStats>()
-      .fields({"timeout_budgets", "request_response_sizes"})
-      .harmless({"per_endpoint_stats"});
+      .harmless({"cleanup_interval", "lrs_server", "lrs_report_endpoint_metrics"});
+  table.message<cluster::TrackClusterStats>().all_fields();
   table.message<Cluster::PreconnectPolicy>().fields({"per_upstream_preconnect_ratio", "predictive_preconnect_ratio"});
   table.message<Cluster::CustomClusterType>().fields({"name"}).extensions("typed_config", kTypes);
   table.message<Cluster::TransportSocketMatch>().fields({"name", "match"}).extensions("transport_socket", kSockets);

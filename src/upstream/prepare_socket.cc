@@ -22,22 +22,23 @@ bool allow_any_source(int fd, const net::Address& source, uint32_t mark) {
   return mark == 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
 }
 
+bool keep_alive(int fd, const TcpKeepalive& keepalive) {
+  const int one = 1;
+  const auto set = [fd](int name, uint32_t value) {
+    return value == 0 || setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value) == 0;
+  };
+  return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) == 0 && set(TCP_KEEPCNT, keepalive.probes) &&
+         set(TCP_KEEPIDLE, keepalive.time_s) && set(TCP_KEEPINTVL, keepalive.interval_s);
+}
+
 }  // namespace
 
 std::optional<std::string> prepare_socket(int fd, const ClusterSpec& spec, const net::AddressPtr& source, uint32_t mark,
                                           stats::Counter& bind_errors) {
-  if (spec.keepalive.enabled) {
-    const int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    auto set = [fd](int name, uint32_t value) {
-      if (value != 0) setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);
-    };
-    set(TCP_KEEPCNT, spec.keepalive.probes);
-    set(TCP_KEEPIDLE, spec.keepalive.time_s);
-    set(TCP_KEEPINTVL, spec.keepalive.interval_s);
-  }
+  if (spec.keepalive.enabled && !keep_alive(fd, spec.keepalive)) return "";
   for (const SocketOption& option : spec.socket_options) {
-    setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
+    const auto size = static_cast<socklen_t>(option.value.size());
+    if (setsockopt(fd, option.level, option.name, option.value.data(), size) != 0) return "";
   }
   if (source != nullptr && !allow_any_source(fd, *source, mark)) return "";
   const net::AddressPtr& from = source != nullptr ? source : spec.bind_source;

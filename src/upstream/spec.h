@@ -181,6 +181,8 @@ struct ClusterSpec {
   std::vector<uint32_t> member_ids;              // their numbers; the caller of the reader sets them
   std::shared_ptr<const Locality> own_locality;  // where the proxy itself is; null if it does not know
   bool tracks_timeout_budgets = false, tracks_sizes = false;
+  bool shows_endpoints = false;    // each endpoint's own statistics stand beside those of the cluster
+  bool closes_at_failure = false;  // connections of TCP proxies to an endpoint that is found failing
 
   int64_t connect_timeout_ms = 5000;
   int64_t idle_timeout_ms = 3'600'000;       // 0: never

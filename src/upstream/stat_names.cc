@@ -159,9 +159,7 @@ void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const 
     visitor.gauge("remaining_cx_pools",
                   limits.max_connection_pools == UINT32_MAX ? -1 - breakers.pools.used() : breakers.pools.remaining());
     visitor.gauge("remaining_pending", breakers.pending_requests.remaining());
-    // Envoy shows the limit that the budget takes the place of, until the budget is asked for the first time.
-    const bool by_budget = breakers.has_retry_budget && breakers.retries.used_ever();
-    visitor.gauge("remaining_retries", by_budget ? 0 : breakers.retries.remaining());
+    visitor.gauge("remaining_retries", breakers.retry_budget_asked.load() ? 0 : breakers.retries.remaining());
     visitor.gauge("remaining_rq", breakers.requests.remaining());
   }
   visitor.gauge("rq_open", open(breakers.requests));
@@ -271,6 +269,49 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
   if (cluster.spec->tracks_timeout_budgets) stats::visit(visitor, kTimeoutBudgets, cluster.stats, &ClusterStats::tracked);
   stats::visit(visitor, "retry.upstream_rq", cluster.stats, &ClusterStats::retry_codes, stats::Completed::kOnceSeen);
   visit_codecs(visitor, cluster.stats);
+}
+
+EndpointCounts counts_of(const Endpoint& endpoint) {
+  using enum stats::StatKind;
+  uint64_t connect_fail = 0, cx_total = 0, error = 0, success = 0, timeout = 0, rq_total = 0;
+  int64_t cx_active = 0, rq_active = 0;
+  endpoint.stats.for_each([&](const EndpointStats& stats) {
+    connect_fail += stats.cx_connect_fail.value();
+    cx_total += stats.cx_total.value();
+    error += stats.rq_error.value();
+    success += stats.rq_success.value();
+    timeout += stats.rq_timeout.value();
+    rq_total += stats.rq_total.value();
+    cx_active += stats.cx_active.value();
+    rq_active += stats.rq_active.value();
+  });
+  return {{{{"cx_connect_fail", kCounter, connect_fail},
+            {"cx_total", kCounter, cx_total},
+            {"rq_error", kCounter, error},
+            {"rq_success", kCounter, success},
+            {"rq_timeout", kCounter, timeout},
+            {"rq_total", kCounter, rq_total},
+            {"cx_active", kGauge, static_cast<uint64_t>(cx_active)},
+            {"rq_active", kGauge, static_cast<uint64_t>(rq_active)},
+            {"healthy", kGauge, endpoint.availability() == Availability::kHealthy ? uint64_t{1} : 0}}}};
+}
+
+stats::LabelledRegistry::Registration register_endpoints(stats::Registry& registry, ClusterStatePtr cluster) {
+  const std::string prefix = "cluster." + cluster->spec->stat_name + ".";
+  return registry.labelled().add(prefix, [cluster = std::move(cluster), prefix](const stats::LabelledVisitor& visit) {
+    const EndpointSetPtr set = cluster->endpoints.load();
+    if (set == nullptr) return;
+    stats::LabelledStats shown;
+    shown.family = "cluster.endpoint.";
+    for (const EndpointPtr& endpoint : set->endpoints) {
+      const EndpointCounts counts = counts_of(*endpoint);
+      shown.prefix = prefix + "endpoint." + stats::sanitize(endpoint->address->text()) + ".";
+      shown.tags = {{"envoy.cluster_name", cluster->spec->stat_name}, {"envoy.endpoint_address", endpoint->address->text()}};
+      if (!endpoint->hostname.empty()) shown.tags.emplace_back("envoy.endpoint_hostname", endpoint->hostname);
+      shown.values = counts.all();
+      visit(shown);
+    }
+  });
 }
 
 stats::Registry::Registration register_cluster(stats::Registry& registry, ClusterStatePtr cluster) {

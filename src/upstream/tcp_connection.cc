@@ -30,6 +30,7 @@ TcpConnection::TcpConnection(Cluster& cluster, const Host& host, Priority priori
   stats.upstream_rq_pending_total.add();
   endpoint_stats_.cx_total.add();
   endpoint_stats_.cx_active.add();
+  cluster_.watch_for_failure(*this);
 }
 
 void TcpConnection::on_connected() {
@@ -58,9 +59,16 @@ void TcpConnection::on_failure(const net::StreamFailure& failure) {
   user_.on_failure(failure);
 }
 
+void TcpConnection::end() {
+  if (state_ == State::kClosed) return;
+  close(false);
+  user_.on_failure({net::StreamFailure::Kind::kLocal, ""});
+}
+
 void TcpConnection::close(bool by_peer) {
   const State before = std::exchange(state_, State::kClosed);
   if (before == State::kClosed) return;
+  unlink();
   count_bytes();
   ClusterStats& stats = cluster_.stats();
   stats.upstream_cx_active.subtract();

@@ -13,7 +13,7 @@ namespace weir::upstream {
 
 /// kConnecting ─▶ kOpen ─▶ kClosed. Counts itself under the cluster's and the endpoint's statistics and holds a place in the
 /// circuit breakers until it is closed. The cluster must outlive it (Cluster::users).
-class TcpConnection final : public loop::Disposable, private net::ByteStream::Handler {
+class TcpConnection final : public loop::Disposable, public ListNode<EndsWithEndpoint>, private net::ByteStream::Handler {
  public:
   /// Begins to connect. `user` hears on_connected() or on_failure(), then all that a stream tells.
   TcpConnection(Cluster& cluster, const Host& host, Priority priority, const ConnectionWishes& wishes,
@@ -28,6 +28,9 @@ class TcpConnection final : public loop::Disposable, private net::ByteStream::Ha
   MonotonicNs connect_start() const { return connect_start_; }
   /// Ends now; the user hears nothing more. `by_peer` is for the statistics: who ended it.
   void close(bool by_peer);
+  bool goes_to(const Endpoint& endpoint) const { return endpoint_->life == endpoint.life; }
+  /// Ends now, and the user hears that this happened on our side.
+  void end();
 
  private:
   enum class State : uint8_t { kConnecting, kOpen, kClosed };
