@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -94,6 +95,8 @@ X509_STORE* store_of_domain(const TlsTrust& trust, X509* certificate) {
 
 // --- OpenSSL's questions ---
 
+constexpr long kModernSessionTimeoutS = 2 * 24 * 3600;  // of TLS 1.3; BoringSSL's
+
 int on_verify(X509_STORE_CTX* store, void*) {
   const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   TlsHandshake& handshake = TlsHandshake::of(ssl);
@@ -120,7 +123,11 @@ int on_server_name(SSL*, int*, void*) { return SSL_TLSEXT_ERR_OK; }
 
 int on_certificate(SSL* ssl, void*) {
   // The choice among suites of TLS 1.2 is the server's; of TLS 1.3, where all are good, the client's.
-  if (SSL_version(ssl) < TLS1_3_VERSION) SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (SSL_version(ssl) < TLS1_3_VERSION) {
+    SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  } else {  // session_timeout is for TLS 1.2
+    SSL_SESSION_set_timeout(SSL_get_session(ssl), kModernSessionTimeoutS);
+  }
   const TlsHandshake& handshake = TlsHandshake::of(ssl);
   if (handshake.context.common().identities.size() < 2) return 1;
   const TlsIdentity* identity = handshake.choose_identity(ssl);
@@ -190,7 +197,7 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
   } else {
     for (const std::string& each : keys) {
-      if (std::equal(each.begin(), each.begin() + kTicketName, name)) key = &each;
+      if (std::memcmp(each.data(), name, kTicketName) == 0) key = &each;
     }
     if (key == nullptr) return 0;
   }
@@ -341,8 +348,8 @@ int name_rank(const TlsIdentity& identity, std::string_view name) {
 
 }  // namespace
 
-/// Among those whose name fits best: one that the client can use, ECDSA before RSA, the first before later ones. Without a name
-/// that fits the same among all, or among the first alone if no scan is wanted.
+/// Among those whose name fits best: one that the client can use, ECDSA before RSA, the first before later ones. The same among
+/// all if the client asks for no name, or for one that does not fit and a scan is wanted; else the first.
 const TlsIdentity* TlsHandshake::choose_identity(SSL* ssl) const {
   const TlsServerSpec& spec = context.server_spec();
   const char* sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -361,11 +368,12 @@ const TlsIdentity* TlsHandshake::choose_identity(SSL* ssl) const {
   }
   if (ecdsa != nullptr) return ecdsa;
   if (rsa != nullptr) return rsa;
-  if (named != nullptr && !spec.full_scan_on_sni_mismatch) return named;  // the name fits and the key does not: it will fail
+  if (!name.empty() && !spec.full_scan_on_sni_mismatch) {  // with a key that does not fit the handshake will fail
+    return named != nullptr ? named : spec.identities.front().get();
+  }
   for (const TlsIdentityPtr& each : spec.identities) {
     const TlsIdentity*& place = each->is_ecdsa() ? ecdsa : rsa;
     if (place == nullptr && can_use(*each, ability)) place = each.get();
-    if (!name.empty() && !spec.full_scan_on_sni_mismatch && place == each.get()) return place;
   }
   if (ecdsa != nullptr) return ecdsa;
   return rsa != nullptr ? rsa : spec.identities.front().get();

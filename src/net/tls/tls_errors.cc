@@ -1,5 +1,6 @@
 #include "net/tls/tls_errors.h"
 
+#include <openssl/proverr.h>
 #include <openssl/sslerr.h>
 
 #include <string_view>
@@ -71,9 +72,15 @@ TlsFailure take_tls_failure() {
   TlsFailure failure;
   while (const unsigned long error = ERR_get_error()) {
     const int reason = ERR_GET_REASON(error);
+    if (ERR_GET_LIB(error) == ERR_LIB_PROV && reason == PROV_R_CIPHER_OPERATION_FAILED)
+      continue;  // OpenSSL says what is meant next
     const bool ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
     if (ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) failure.missing_certificate = failure.counted = true;
     if (ssl && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) failure.counted = true;
+    if (ssl && reason >= SSL_AD_REASON_OFFSET) failure.told = true;
+    if (ssl && reason == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC) {
+      failure.text += "|503316581:Cipher functions:OPENSSL_internal:BAD_DECRYPT";  // BoringSSL says both
+    }
     const unsigned number = ssl ? (kSslLibrary << 24 | boring_reason(reason)) : static_cast<unsigned>(error);
     const char* library = ERR_lib_error_string(error);
     failure.text += "|" + std::to_string(number) + ":" + (library != nullptr ? library : "unknown") +

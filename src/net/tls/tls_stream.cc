@@ -66,6 +66,13 @@ std::string signature_name(SSL* ssl) {
   }
 }
 
+/// Told of each alert that OpenSSL sends by itself.
+void on_state(const SSL* ssl, int where, int alert) {
+  if (where == SSL_CB_WRITE_ALERT && (alert & 0xff) == SSL_AD_NO_RENEGOTIATION) {
+    TlsHandshake::of(ssl).refused_renegotiation = true;
+  }
+}
+
 }  // namespace
 
 /// OpenSSL's side of the stream.
@@ -74,7 +81,7 @@ struct TlsStream::Session {
       : stream(stream),
         context(std::move(context)),
         info(std::make_shared<TlsInfo>()),
-        handshake{*this->context, stats, *info, {}, {}, false},
+        handshake{*this->context, stats, *info, {}, {}, false, false},
         ssl(SSL_new(this->context->impl().ssl.get())) {
     CHECK(ssl != nullptr);
     BIO* bio = BIO_new(method());
@@ -277,6 +284,7 @@ void TlsStream::handshake_done() {
   count_name(group_name(ssl), TlsStats::kCurves, stats.curves);
   count_name(signature_name(ssl), TlsStats::kSignatures, stats.signatures);
 
+  if (SSL_version(ssl) < TLS1_3_VERSION) SSL_set_info_callback(ssl, on_state);
   state_ = State::kOpen;
   timer_.reset();
   // What a server has left to say (tickets) goes with its answer if a request came along.
@@ -313,6 +321,12 @@ void TlsStream::read_plaintext() {
     forget_errors();
     const int result = SSL_read_ex(ssl, buffer + filled, sizeof buffer - filled, &got);
     filled += got;
+    if (below_->unsent() != 0) below_->want_flush();  // a renegotiation has something to say
+    if (session_->handshake.refused_renegotiation) {
+      ERR_raise(ERR_LIB_SSL, SSL_R_NO_RENEGOTIATION);
+      fail();
+      return;
+    }
     if (result == 1) {
       if (sizeof buffer - filled >= kRecord) continue;
       deliver({buffer, std::exchange(filled, 0)});
@@ -469,10 +483,16 @@ void TlsStream::say_goodbye() {
 
 /// OpenSSL has given up: says why, after what it still wanted to tell the peer (an alert).
 void TlsStream::fail() {
-  const TlsFailure failure = take_tls_failure();
+  TlsFailure failure = take_tls_failure();
   TlsStats& stats = session_->handshake.stats;
   if (failure.missing_certificate) stats.fail_verify_no_cert.add();
-  if (!failure.text.empty() && !failure.counted) stats.connection_error.add();
+  if (!failure.text.empty() && !failure.counted) {
+    stats.connection_error.add();
+    if (state_ == State::kOpen && !failure.told) {  // as in Envoy it counts twice
+      stats.connection_error.add();
+      failure.text += kNoGoodbye;
+    }
+  }
   goodbye_said_ = true;
   below_->flush();
   end_with({StreamFailure::Kind::kTransport, failure.text});
