@@ -54,6 +54,9 @@ class Stage:
     def start(self):
         if '${certs}' in str(self.file):
             self.values['certs'] = upstreams.certs()
+            for name in ('client.sha256', 'client.spki'):
+                with open('%s/%s' % (self.values['certs'], name)) as f:
+                    self.values[name] = f.read().strip()
         for name, kind in self.file.get('upstreams', {}).items():
             if kind == 'nginx' and not find_program('nginx'):
                 raise Skip('nginx is not installed')
