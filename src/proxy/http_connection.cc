@@ -136,7 +136,10 @@ void HttpConnection::on_end() {
 void HttpConnection::on_failure(const net::StreamFailure& failure) {
   using Kind = net::StreamFailure::Kind;
   if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
-  if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+  if (failure.kind == Kind::kConnectTimeout) {
+    listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+    info_.termination_details = "transport socket timeout was reached";
+  }
   const bool active = requests_begun();
   if (codec_ != nullptr) codec_->connection_lost();
   gone(true, active);

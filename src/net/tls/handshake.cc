@@ -11,6 +11,7 @@
 #include "net/tls/certificate.h"
 #include "net/tls/ocsp.h"
 #include "net/tls/parsed.h"
+#include "net/tls/suites.h"
 
 namespace weir::net {
 
@@ -125,6 +126,7 @@ int on_certificate(SSL* ssl, void*) {
   // The choice among suites of TLS 1.2 is the server's; of TLS 1.3, where all are good, the client's.
   if (SSL_version(ssl) < TLS1_3_VERSION) {
     SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    let_client_choose(ssl, TlsHandshake::of(ssl).context.impl().suites);
   } else {  // session_timeout is for TLS 1.2
     SSL_SESSION_set_timeout(SSL_get_session(ssl), kModernSessionTimeoutS);
   }

@@ -142,11 +142,31 @@ struct TlsStream::Session {
     handshake.logs_keys = among(spec.key_log_local, local) && among(spec.key_log_remote, remote);
   }
 
+  /// What logs tell of a server's handshake that did not come to its end: as much as was agreed on, and in Envoy's way TLS 1.2
+  /// if that is nothing.
+  void note_unfinished() {
+    const int version = SSL_version(ssl.get());
+    const SSL_CIPHER* suite = SSL_get_pending_cipher(ssl.get());
+    const bool agreed = suite != nullptr ? version <= TLS1_3_VERSION : version < TLS1_3_VERSION;
+    info->version = agreed && version >= SSL_get_min_proto_version(ssl.get()) ? SSL_get_version(ssl.get()) : "TLSv1.2";
+    if (has_suite && suite != nullptr) info->cipher = SSL_CIPHER_get_name(suite);
+    note_shown();
+  }
+
+  /// Our own certificate: the one that was chosen, or the first.
+  void note_shown() {
+    const X509* shown = SSL_get_certificate(ssl.get());
+    const std::vector<TlsIdentityPtr>& all = context->common().identities;
+    const auto found = std::ranges::find_if(all, [&](const auto& each) { return each->parsed().certificate.get() == shown; });
+    if (!all.empty()) info->local_ = (found != all.end() ? *found : all.front())->facts();
+  }
+
   TlsStream& stream;
   const TlsContextPtr context;
   const std::shared_ptr<TlsInfo> info;
   TlsHandshake handshake;
   const SslPtr ssl;
+  bool has_suite = true;  // false: what OpenSSL chose, others would not have got to
 };
 
 TlsStream::TlsStream(loop::EventLoop& loop, std::unique_ptr<ByteStream> below, TlsContextPtr context, TlsStats& stats)
@@ -271,10 +291,7 @@ void TlsStream::handshake_done() {
       info.session_id += "0123456789abcdef"[id[i] & 15];
     }
   }
-  const X509* shown = SSL_get_certificate(ssl);
-  for (const TlsIdentityPtr& identity : session_->context->common().identities) {
-    if (identity->parsed().certificate.get() == shown) info.local_ = identity->facts();
-  }
+  session_->note_shown();
 
   stats.handshake.add();
   if (resumed) stats.session_reused.add();
@@ -483,7 +500,7 @@ void TlsStream::say_goodbye() {
 
 /// OpenSSL has given up: says why, after what it still wanted to tell the peer (an alert).
 void TlsStream::fail() {
-  TlsFailure failure = take_tls_failure();
+  TlsFailure failure = take_tls_failure(session_->ssl.get());
   TlsStats& stats = session_->handshake.stats;
   if (failure.missing_certificate) stats.fail_verify_no_cert.add();
   if (!failure.text.empty() && !failure.counted) {
@@ -495,6 +512,7 @@ void TlsStream::fail() {
   }
   goodbye_said_ = true;
   below_->flush();
+  if (failure.no_signature) session_->has_suite = false;
   end_with({StreamFailure::Kind::kTransport, failure.text});
 }
 
@@ -505,6 +523,7 @@ void TlsStream::on_failure(const StreamFailure& failure) {
 void TlsStream::on_timeout() { end_with({StreamFailure::Kind::kConnectTimeout, "connect timeout"}); }
 
 void TlsStream::end_with(const StreamFailure& failure) {
+  if (state_ == State::kHandshake && session_->context->is_server()) session_->note_unfinished();
   close();
   handler_->on_failure(failure);
 }
