@@ -72,7 +72,8 @@ class Upstream:
             return script
 
     def default_body(self, seen):
-        keys = ('method', 'path', 'headers', 'body', 'trailers')
+        keys = ('method', 'path', 'headers', 'body', 'trailers', 'tls')
+        seen = dict(seen, **getattr(self.local, 'facts', {}))
         return json.dumps(dict({k: seen[k] for k in keys if seen.get(k)}, upstream=self.name)) + '\n'
 
     def reset(self, script=None):

@@ -226,14 +226,14 @@ bool TlsHandshake::accept_peer(X509* certificate, STACK_OF(X509) * chain, int& e
     }
   }
   error = X509_V_ERR_APPLICATION_VERIFICATION;
-  if (trust == nullptr || !trust->asks()) {
-    if (expected_sans.empty()) return true;
-    if (covers_any(certificate, expected_sans)) return true;
-    stats.fail_verify_san.add();
-    return false;
-  }
+  // As in Envoy, names are not looked for where nobody vouches for them.
+  if (trust == nullptr || !trust->asks()) return expected_sans.empty();
   const TlsTrustSpec& spec = trust->spec();
-  bool good = true;
+  const auto refuse = [&](stats::Counter& counter, const char* why) {
+    counter.add();
+    details = why;
+    return spec.accept_untrusted;  // then nothing further is looked at
+  };
   if (trust->checks_chain()) {
     X509_STORE* store = trust->parsed().store.get();
     if (!spec.spiffe.empty()) store = is_svid_leaf(certificate) ? store_of_domain(*trust, certificate) : nullptr;
@@ -241,34 +241,21 @@ bool TlsHandshake::accept_peer(X509* certificate, STACK_OF(X509) * chain, int& e
         store == nullptr ? X509_V_ERR_CERT_UNTRUSTED : verify_chain(store, certificate, chain, context.is_server(), spec);
     if (found != X509_V_OK) {
       error = found;
-      details = X509_verify_cert_error_string(found);
-      stats.fail_verify_error.add();
-      good = false;
-      if (!spec.accept_untrusted) return false;
+      return refuse(stats.fail_verify_error, X509_verify_cert_error_string(found));
     }
   }
   if (!expected_sans.empty() && !covers_any(certificate, expected_sans)) {
-    details = "none of the expected names is in the certificate";
-    stats.fail_verify_san.add();
-    return false;
+    return refuse(stats.fail_verify_san, "none of the expected names is in the certificate");
   }
   if (!spec.sans.empty() && std::ranges::none_of(spec.sans, [&](const SanMatcher& each) { return matches(each, certificate); })) {
-    details = "no subject alternative name matches";
-    stats.fail_verify_san.add();
-    good = false;
-    if (!spec.accept_untrusted) return false;
+    return refuse(stats.fail_verify_san, "no subject alternative name matches");
   }
   if (!spec.certificate_hashes.empty() || !spec.key_hashes.empty()) {
     const bool known =
         listed(spec.certificate_hashes, raw_fingerprint(certificate)) || listed(spec.key_hashes, raw_key_hash(certificate));
-    if (!known) {
-      details = "neither the certificate nor its key is listed";
-      stats.fail_verify_cert_hash.add();
-      good = false;
-      if (!spec.accept_untrusted) return false;
-    }
+    if (!known) return refuse(stats.fail_verify_cert_hash, "neither the certificate nor its key is listed");
   }
-  info.peer_validated = good;
+  info.peer_validated = true;
   return true;
 }
 
