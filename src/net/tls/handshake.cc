@@ -106,7 +106,8 @@ int on_verify(X509_STORE_CTX* store, void*) {
   handshake.keep_peer(certificate, chain);
   int error = X509_V_OK;
   const bool accepted = handshake.accept_peer(certificate, chain, error);
-  X509_STORE_CTX_set_error(store, accepted ? X509_V_OK : error);
+  // The session remembers this, also of somebody who was accepted without having been validated.
+  X509_STORE_CTX_set_error(store, handshake.info.peer_validated ? X509_V_OK : error);
   return accepted ? 1 : 0;
 }
 
