@@ -58,12 +58,13 @@ def http_options(**explicit):
 
 
 def cluster(name, kind, port):
+    kind = kind.split()[0]
     c = {
         'name': name, 'type': 'STATIC', 'connect_timeout': '1s', 'load_assignment': endpoints(name, port),
     }  # fmt: skip
     if kind in ('h2', 'h2s'):
         c['typed_extension_protocol_options'] = http_options(http2_protocol_options={})
-    if kind in ('h1s', 'h2s'):
+    if kind in ('h1s', 'h2s', 's_server'):
         c['transport_socket'] = transport('Upstream', {})
     return c
 

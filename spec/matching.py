@@ -24,7 +24,7 @@ FILE_KEYS = {
 CASE_KEYS = {'name', 'steps', 'differs', 'only', 'fresh'}
 STEP_KEYS = set(
     """respond each request send pause half_close method timeout to connection connect protocol eventually repeat connections
-    command write content remove rename signal wait hammer drop_connections stall expect expect_weir""".split()
+    command write content remove rename signal wait hammer drop_connections tell stall expect expect_weir""".split()
 )
 EXPECT_KEYS = set(
     """status reason version headers header_names body body_length trailers interim closed complete reset goaway error seconds

@@ -54,10 +54,13 @@ class Stage:
     def start(self):
         if '${certs}' in str(self.file):
             self.values['certs'] = upstreams.certs()
+            for name in ('client.sha256', 'client.spki'):
+                with open('%s/%s' % (self.values['certs'], name)) as f:
+                    self.values[name] = f.read().strip()
         for name, kind in self.file.get('upstreams', {}).items():
             if kind == 'nginx' and not find_program('nginx'):
                 raise Skip('nginx is not installed')
-            self.ups[name] = upstreams.start(name, kind, sut.free_port())
+            self.ups[name] = upstreams.start(name, bootstrap.fill(kind, self.values), sut.free_port(), self.sut.dir)
             self.values[name] = self.ups[name].port
         for path, text in self.file.get('files', {}).items():
             self.write(path, text)
@@ -128,6 +131,9 @@ class Stage:
             os.rename(*('%s/%s' % (self.sut.dir, p) for p in step['rename']))
         if 'drop_connections' in step:
             self.ups[step['drop_connections']].drop_connections()
+        if 'tell' in step:
+            for name, text in step['tell'].items():
+                self.ups[name].tell(text)
         if 'signal' in step:
             self.sut.signal(SIGNALS[step['signal']])
         if 'wait' in step:

@@ -3,7 +3,7 @@
 An upstream is a thread in the runner's process with its own raw HTTP/1.1 parser, or python-h2: nothing of Weir is in it.
 """
 
-import json, os, shutil, socket, ssl, subprocess, tempfile, threading, time
+import json, os, shlex, shutil, socket, ssl, subprocess, tempfile, threading, time, zlib
 
 import h2.config, h2.connection, h2.events, h2.exceptions, h2.settings
 
@@ -72,7 +72,8 @@ class Upstream:
             return script
 
     def default_body(self, seen):
-        keys = ('method', 'path', 'headers', 'body', 'trailers')
+        keys = ('method', 'path', 'headers', 'body', 'trailers', 'tls')
+        seen = dict(seen, **getattr(self.local, 'facts', {}))
         return json.dumps(dict({k: seen[k] for k in keys if seen.get(k)}, upstream=self.name)) + '\n'
 
     def reset(self, script=None):
@@ -434,8 +435,10 @@ class BlackHole(Refused):
 
 def certs():
     """The folder of the certificates; made when it is first needed."""
-    folder = '%s/weir-spec-certs-%d' % (tempfile.gettempdir(), os.getuid())
-    subprocess.run([os.path.dirname(os.path.abspath(__file__)) + '/certs.sh', folder], check=True)
+    script = os.path.dirname(os.path.abspath(__file__)) + '/certs.sh'
+    with open(script, 'rb') as f:
+        folder = '%s/weir-spec-certs-%d-%08x' % (tempfile.gettempdir(), os.getuid(), zlib.crc32(f.read()))
+    subprocess.run([script, folder], check=True)
     return folder
 
 
@@ -443,24 +446,31 @@ class Tls:
     """Mixed in: the connection begins with a handshake. `tls` in the record says what the client asked for and showed."""
 
     protocols = []
-    version = None
 
-    def serve(self, s):
+    def __init__(self, name, port=0, certificate='server', remembers=''):
+        self.certificate = certificate
+        self.one_context = self.context() if remembers else None  # sessions go on in the context that began them
+        super().__init__(name, port)
+
+    def context(self):
         folder = certs()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder + '/server.crt', folder + '/server.key')
+        context.load_cert_chain('%s/%s.crt' % (folder, self.certificate), '%s/%s.key' % (folder, self.certificate))
         context.load_verify_locations(folder + '/ca.crt')
         context.verify_mode = ssl.CERT_OPTIONAL
-        asked = {}
-        context.sni_callback = lambda _, name, __: asked.update(sni=name)
+        context.sni_callback = lambda _, name, __: setattr(self.local, 'sni', name)
         if self.protocols:
             context.set_alpn_protocols(self.protocols)
-        t = context.wrap_socket(s, server_side=True, suppress_ragged_eofs=True)
+        return context
+
+    def serve(self, s):
+        self.local.sni = None
+        t = (self.one_context or self.context()).wrap_socket(s, server_side=True, suppress_ragged_eofs=True)
         peer = t.getpeercert() or {}
         names = [v for k, v in peer.get('subjectAltName', ()) if k == 'URI']
         self.local.facts = {
             'tls': {
-                'sni': asked.get('sni') or '', 'alpn': t.selected_alpn_protocol() or '', 'version': t.version(),
+                'sni': self.local.sni or '', 'alpn': t.selected_alpn_protocol() or '', 'version': t.version(),
                 'uri': names[0] if names else '', 'reused': t.session_reused,
             }
         }  # fmt: skip
@@ -475,7 +485,35 @@ class H2TlsUpstream(Tls, H2Upstream):
     protocols = ['h2']
 
 
-def start(name, spec, port):
+class OpensslServer(Refused):
+    """`openssl s_server` with the options that the case file gives; what it says is in NAME.out, and it can be told things."""
+
+    def __init__(self, name, port, folder, options):
+        super().__init__(name, port)
+        command = ['openssl', 's_server', '-accept', '%s:%d' % (HOST, port)] + shlex.split(options)
+        output = '%s/%s.out' % (folder, name)
+        with open(output, 'wb') as out:
+            self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
+        for _ in range(300):
+            with open(output, 'rb') as said:
+                if b'ACCEPT' in said.read() or self.process.poll() is not None:
+                    return
+            time.sleep(0.01)
+
+    def tell(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def start(name, spec, port, folder=None):
+    """`spec` is a kind; of h1s and h2s also `KIND CERTIFICATE` and `KIND CERTIFICATE remembers`; or `s_server OPTIONS`, which works in `folder`."""
+    kind, _, more = spec.partition(' ')
+    if kind == 's_server':
+        return OpensslServer(name, port, folder, more)
     kinds = {
         'h1s': H1TlsUpstream,
         'h2s': H2TlsUpstream,
@@ -487,4 +525,4 @@ def start(name, spec, port):
         'refused': Refused,
         'blackhole': BlackHole,
     }
-    return kinds[spec](name, port)
+    return kinds[kind](name, port, *more.split())

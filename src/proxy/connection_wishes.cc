@@ -11,7 +11,8 @@ namespace {
 void wish_names(const upstream::ClusterSpec& cluster, const http::HeaderMap& request, upstream::ConnectionWishes& wishes) {
   std::string_view host = request.authority();
   if (!cluster.auto_sni_header.empty() && cluster.auto_sni_header != ":authority" && cluster.auto_sni_header != "host") {
-    if (const std::string_view value = request.get_joined(cluster.auto_sni_header); !value.empty()) host = value;
+    const http::Header* named = request.find(cluster.auto_sni_header);
+    if (named != nullptr && !named->value.empty()) host = named->value;
   }
   const bool bracketed = host.starts_with('[');
   const size_t end = bracketed ? host.find(']') : host.rfind(':');

@@ -48,12 +48,13 @@ void HttpConnection::start() {
 
 // --- bytes in ---
 
-/// The handshake of TLS is over. AUTO follows what was negotiated in it, if that is a protocol we speak.
+/// The handshake of TLS is over. AUTO follows what was negotiated in it; as in Envoy, that is HTTP/1 under any other name than
+/// h2.
 void HttpConnection::on_connected() {
   info_.handshake_ms = (worker_.loop().now() - opened_at_) / kNsPerMs;
   if (codec_ != nullptr || state_ == State::kGone) return;
-  if (info_.tls_info->alpn == "h2") make_codec(http::Protocol::kHttp2);
-  if (info_.tls_info->alpn == "http/1.1") make_codec(http::Protocol::kHttp11);
+  const std::string& alpn = info_.tls_info->alpn;
+  if (!alpn.empty()) make_codec(alpn == "h2" ? http::Protocol::kHttp2 : http::Protocol::kHttp11);
 }
 
 void HttpConnection::on_bytes(std::string_view bytes) {
@@ -136,7 +137,10 @@ void HttpConnection::on_end() {
 void HttpConnection::on_failure(const net::StreamFailure& failure) {
   using Kind = net::StreamFailure::Kind;
   if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
-  if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+  if (failure.kind == Kind::kConnectTimeout) {
+    listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+    info_.termination_details = "transport socket timeout was reached";
+  }
   const bool active = requests_begun();
   if (codec_ != nullptr) codec_->connection_lost();
   gone(true, active);

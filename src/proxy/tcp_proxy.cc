@@ -249,7 +249,10 @@ void TcpProxy::on_failure(Side& side, const net::StreamFailure& failure) {
   if (&side == &downstream_) {
     using Kind = net::StreamFailure::Kind;
     if (failure.kind == Kind::kTransport) info_.transport_failure_reason = failure.reason;
-    if (failure.kind == Kind::kConnectTimeout) listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+    if (failure.kind == Kind::kConnectTimeout) {
+      listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+      info_.termination_details = "transport socket timeout was reached";
+    }
     if (state_ == State::kConnecting) return gone(false);
   }
   if (state_ == State::kConnecting) return on_connect_failure(failure);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "net/tls/handshake.h"
 #include "net/tls/parsed.h"
+#include "net/tls/suites.h"
 
 namespace weir::net {
 
@@ -22,41 +23,13 @@ std::unexpected<Problem> problem(std::string field, std::string message) {
   return std::unexpected(Problem{std::move(field), std::move(message)});
 }
 
-constexpr std::string_view kServerCiphers[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305",
-                                               "ECDHE-RSA-AES128-GCM-SHA256",   "ECDHE-RSA-CHACHA20-POLY1305",
-                                               "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"};
 constexpr char kCurves[] = "X25519:P-256";
 constexpr char kSignatures[] =
     "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:rsa_pkcs1_sha256:ecdsa_secp384r1_sha384:rsa_pss_rsae_sha384:rsa_pkcs1_sha384:"
     "rsa_pss_rsae_sha512:rsa_pkcs1_sha512";
 constexpr uint64_t kSessionTimeoutS = 7200;  // BoringSSL's
 
-/// Suites that BoringSSL, and so Envoy, knows too.
-constexpr std::pair<std::string_view, std::string_view> kCipherNames[] = {
-    {"AES128-GCM-SHA256", "TLS_RSA_WITH_AES_128_GCM_SHA256"},
-    {"AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA"},
-    {"AES256-GCM-SHA384", "TLS_RSA_WITH_AES_256_GCM_SHA384"},
-    {"AES256-SHA", "TLS_RSA_WITH_AES_256_CBC_SHA"},
-    {"ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"},
-    {"ECDHE-ECDSA-AES128-SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"},
-    {"ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
-    {"ECDHE-ECDSA-AES256-SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"},
-    {"ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"},
-    {"ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
-    {"ECDHE-RSA-AES128-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"},
-    {"ECDHE-RSA-AES128-SHA", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"},
-    {"ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
-    {"ECDHE-RSA-AES256-SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"},
-    {"ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"},
-};
-
 constexpr std::string_view kCurveNames[] = {"X25519", "P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1"};
-
-/// Words that stand for many suites, or change the list.
-constexpr std::string_view kCipherWords[] = {"ALL",    "DEFAULT", "DES-CBC3-SHA", "HIGH",    "FIPS",   "SHA",    "SHA1",
-                                             "SHA256", "SHA384",  "AES",          "AES128",  "AES256", "AESGCM", "CHACHA20",
-                                             "ECDHE",  "EECDH",   "kECDHE",       "kEECDH",  "ECDSA",  "aECDSA", "RSA",
-                                             "kRSA",   "aRSA",    "TLSv1",        "TLSv1.2", "SSLv3"};
 
 int version_number(TlsVersion version, int otherwise) {
   switch (version) {
@@ -80,33 +53,8 @@ std::string join(const std::vector<std::string>& parts) {
   return text;
 }
 
-/// One suite of the configuration in OpenSSL's words; "" if there is none of that name. BoringSSL's groups of equally good
-/// suites, [A|B], become a sequence.
-std::string cipher_rule(std::string_view entry) {
-  std::string rule;
-  if (entry.starts_with('[') && entry.ends_with(']')) entry = entry.substr(1, entry.size() - 2);
-  while (!entry.empty()) {
-    const size_t bar = entry.find('|');
-    std::string_view name = entry.substr(0, bar);
-    entry.remove_prefix(bar == std::string_view::npos ? entry.size() : bar + 1);
-    std::string mark;
-    if (name.starts_with('-') || name.starts_with('!') || name.starts_with('+')) {
-      mark = name.front();
-      name.remove_prefix(1);
-    }
-    const auto known =
-        std::ranges::find_if(kCipherNames, [&](const auto& each) { return each.first == name || each.second == name; });
-    if (known != std::end(kCipherNames)) {
-      name = known->first;
-    } else if (std::ranges::find(kCipherWords, name) == std::end(kCipherWords)) {
-      return {};
-    }
-    rule += (rule.empty() ? "" : ":") + mark + std::string(name);
-  }
-  return rule;
-}
-
-std::expected<void, Problem> set_parameters(SSL_CTX* ssl, const TlsCommonSpec& spec, bool server) {
+std::expected<void, Problem> set_parameters(TlsContext::Impl& impl, const TlsCommonSpec& spec, bool server) {
+  SSL_CTX* ssl = impl.ssl.get();
   const int lowest = version_number(spec.min_version, TLS1_2_VERSION);
   const int highest = version_number(spec.max_version, server ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_min_proto_version(ssl, lowest);
@@ -114,27 +62,14 @@ std::expected<void, Problem> set_parameters(SSL_CTX* ssl, const TlsCommonSpec& s
   // Old versions need hashes that OpenSSL only admits at level 0; weak certificates of our own were refused already.
   SSL_CTX_set_security_level(ssl, lowest < TLS1_2_VERSION ? 0 : 1);
 
-  std::string ciphers;
-  if (spec.ciphers.empty()) {
-    for (const std::string_view each : kServerCiphers) ciphers += (ciphers.empty() ? "" : ":") + std::string(each);
-  }
-  for (const std::string& entry : spec.ciphers) {
-    // An entry may itself be a list.
-    std::string_view left = entry;
-    while (!left.empty()) {
-      const size_t colon = left.find(':');
-      const std::string_view one = left.substr(0, colon);
-      left.remove_prefix(colon == std::string_view::npos ? left.size() : colon + 1);
-      const std::string rule = cipher_rule(one);
-      if (rule.empty()) {
-        return problem("cipher_suites", "there is no cipher suite '" + std::string(one) + "' for TLS 1.2 and below");
-      }
-      ciphers += (ciphers.empty() ? "" : ":") + rule;
-    }
-  }
+  auto suites = read_suites(spec.ciphers);
+  if (!suites) return problem("cipher_suites", suites.error());
+  const std::string ciphers = cipher_list(*suites);
   if (SSL_CTX_set_cipher_list(ssl, ciphers.c_str()) != 1) {
     return problem("cipher_suites", "no cipher suite is left of " + ciphers);
   }
+  const bool choice = std::ranges::any_of(*suites, [](const auto& group) { return group.size() > 1; });
+  if (server && choice) impl.suites = std::move(*suites);
   for (const std::string& curve : spec.curves) {
     if (std::ranges::find(kCurveNames, curve) != std::end(kCurveNames)) continue;
     return problem("ecdh_curves", "the curve '" + curve + "' is not known here; X25519, P-256, P-384 and P-521 are");
@@ -265,7 +200,7 @@ std::expected<TlsContextPtr, Problem> TlsContext::server(TlsServerSpec given) {
   context->impl_->alpn = alpn_wire(spec.alpn);
   context->impl_->ssl = new_context(TLS_server_method());
   SSL_CTX* ssl = context->impl_->ssl.get();
-  if (auto set = set_parameters(ssl, spec, true); !set) return std::unexpected(set.error());
+  if (auto set = set_parameters(*context->impl_, spec, true); !set) return std::unexpected(set.error());
   if (auto set = set_identities(ssl, spec.identities); !set) return std::unexpected(set.error());
   if (auto named = check_names(spec.identities); !named) return std::unexpected(named.error());
   if (auto set = open_key_log(spec, context->impl_->key_log); !set) return std::unexpected(set.error());
@@ -283,7 +218,7 @@ std::expected<TlsContextPtr, Problem> TlsContext::client(TlsClientSpec given) {
   context->impl_->alpn = alpn_wire(spec.alpn);
   context->impl_->ssl = new_context(TLS_client_method());
   SSL_CTX* ssl = context->impl_->ssl.get();
-  if (auto set = set_parameters(ssl, spec, false); !set) return std::unexpected(set.error());
+  if (auto set = set_parameters(*context->impl_, spec, false); !set) return std::unexpected(set.error());
   if (auto set = set_identities(ssl, spec.identities); !set) return std::unexpected(set.error());
   if (auto set = open_key_log(spec, context->impl_->key_log); !set) return std::unexpected(set.error());
   if (spec.allow_renegotiation) SSL_CTX_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);

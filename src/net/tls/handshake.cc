@@ -4,12 +4,14 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/tls/certificate.h"
 #include "net/tls/ocsp.h"
 #include "net/tls/parsed.h"
+#include "net/tls/suites.h"
 
 namespace weir::net {
 
@@ -94,6 +96,8 @@ X509_STORE* store_of_domain(const TlsTrust& trust, X509* certificate) {
 
 // --- OpenSSL's questions ---
 
+constexpr long kModernSessionTimeoutS = 2 * 24 * 3600;  // of TLS 1.3; BoringSSL's
+
 int on_verify(X509_STORE_CTX* store, void*) {
   const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   TlsHandshake& handshake = TlsHandshake::of(ssl);
@@ -102,7 +106,8 @@ int on_verify(X509_STORE_CTX* store, void*) {
   handshake.keep_peer(certificate, chain);
   int error = X509_V_OK;
   const bool accepted = handshake.accept_peer(certificate, chain, error);
-  X509_STORE_CTX_set_error(store, accepted ? X509_V_OK : error);
+  // The session remembers this, also of somebody who was accepted without having been validated.
+  X509_STORE_CTX_set_error(store, handshake.info.peer_validated ? X509_V_OK : error);
   return accepted ? 1 : 0;
 }
 
@@ -120,7 +125,12 @@ int on_server_name(SSL*, int*, void*) { return SSL_TLSEXT_ERR_OK; }
 
 int on_certificate(SSL* ssl, void*) {
   // The choice among suites of TLS 1.2 is the server's; of TLS 1.3, where all are good, the client's.
-  if (SSL_version(ssl) < TLS1_3_VERSION) SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (SSL_version(ssl) < TLS1_3_VERSION) {
+    SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    let_client_choose(ssl, TlsHandshake::of(ssl).context.impl().suites);
+  } else {  // session_timeout is for TLS 1.2
+    SSL_SESSION_set_timeout(SSL_get_session(ssl), kModernSessionTimeoutS);
+  }
   const TlsHandshake& handshake = TlsHandshake::of(ssl);
   if (handshake.context.common().identities.size() < 2) return 1;
   const TlsIdentity* identity = handshake.choose_identity(ssl);
@@ -190,7 +200,7 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
   } else {
     for (const std::string& each : keys) {
-      if (std::equal(each.begin(), each.begin() + kTicketName, name)) key = &each;
+      if (std::memcmp(each.data(), name, kTicketName) == 0) key = &each;
     }
     if (key == nullptr) return 0;
   }
@@ -217,14 +227,14 @@ bool TlsHandshake::accept_peer(X509* certificate, STACK_OF(X509) * chain, int& e
     }
   }
   error = X509_V_ERR_APPLICATION_VERIFICATION;
-  if (trust == nullptr || !trust->asks()) {
-    if (expected_sans.empty()) return true;
-    if (covers_any(certificate, expected_sans)) return true;
-    stats.fail_verify_san.add();
-    return false;
-  }
+  // As in Envoy, names are not looked for where nobody vouches for them.
+  if (trust == nullptr || !trust->asks()) return expected_sans.empty();
   const TlsTrustSpec& spec = trust->spec();
-  bool good = true;
+  const auto refuse = [&](stats::Counter& counter, const char* why) {
+    counter.add();
+    details = why;
+    return spec.accept_untrusted;  // then nothing further is looked at
+  };
   if (trust->checks_chain()) {
     X509_STORE* store = trust->parsed().store.get();
     if (!spec.spiffe.empty()) store = is_svid_leaf(certificate) ? store_of_domain(*trust, certificate) : nullptr;
@@ -232,34 +242,21 @@ bool TlsHandshake::accept_peer(X509* certificate, STACK_OF(X509) * chain, int& e
         store == nullptr ? X509_V_ERR_CERT_UNTRUSTED : verify_chain(store, certificate, chain, context.is_server(), spec);
     if (found != X509_V_OK) {
       error = found;
-      details = X509_verify_cert_error_string(found);
-      stats.fail_verify_error.add();
-      good = false;
-      if (!spec.accept_untrusted) return false;
+      return refuse(stats.fail_verify_error, X509_verify_cert_error_string(found));
     }
   }
   if (!expected_sans.empty() && !covers_any(certificate, expected_sans)) {
-    details = "none of the expected names is in the certificate";
-    stats.fail_verify_san.add();
-    return false;
+    return refuse(stats.fail_verify_san, "none of the expected names is in the certificate");
   }
   if (!spec.sans.empty() && std::ranges::none_of(spec.sans, [&](const SanMatcher& each) { return matches(each, certificate); })) {
-    details = "no subject alternative name matches";
-    stats.fail_verify_san.add();
-    good = false;
-    if (!spec.accept_untrusted) return false;
+    return refuse(stats.fail_verify_san, "no subject alternative name matches");
   }
   if (!spec.certificate_hashes.empty() || !spec.key_hashes.empty()) {
     const bool known =
         listed(spec.certificate_hashes, raw_fingerprint(certificate)) || listed(spec.key_hashes, raw_key_hash(certificate));
-    if (!known) {
-      details = "neither the certificate nor its key is listed";
-      stats.fail_verify_cert_hash.add();
-      good = false;
-      if (!spec.accept_untrusted) return false;
-    }
+    if (!known) return refuse(stats.fail_verify_cert_hash, "neither the certificate nor its key is listed");
   }
-  info.peer_validated = good;
+  info.peer_validated = true;
   return true;
 }
 
@@ -341,8 +338,8 @@ int name_rank(const TlsIdentity& identity, std::string_view name) {
 
 }  // namespace
 
-/// Among those whose name fits best: one that the client can use, ECDSA before RSA, the first before later ones. Without a name
-/// that fits the same among all, or among the first alone if no scan is wanted.
+/// Among those whose name fits best: one that the client can use, ECDSA before RSA, the first before later ones. The same among
+/// all if the client asks for no name, or for one that does not fit and a scan is wanted; else the first.
 const TlsIdentity* TlsHandshake::choose_identity(SSL* ssl) const {
   const TlsServerSpec& spec = context.server_spec();
   const char* sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -361,11 +358,12 @@ const TlsIdentity* TlsHandshake::choose_identity(SSL* ssl) const {
   }
   if (ecdsa != nullptr) return ecdsa;
   if (rsa != nullptr) return rsa;
-  if (named != nullptr && !spec.full_scan_on_sni_mismatch) return named;  // the name fits and the key does not: it will fail
+  if (!name.empty() && !spec.full_scan_on_sni_mismatch) {  // with a key that does not fit the handshake will fail
+    return named != nullptr ? named : spec.identities.front().get();
+  }
   for (const TlsIdentityPtr& each : spec.identities) {
     const TlsIdentity*& place = each->is_ecdsa() ? ecdsa : rsa;
     if (place == nullptr && can_use(*each, ability)) place = each.get();
-    if (!name.empty() && !spec.full_scan_on_sni_mismatch && place == each.get()) return place;
   }
   if (ecdsa != nullptr) return ecdsa;
   return rsa != nullptr ? rsa : spec.identities.front().get();

@@ -10,6 +10,7 @@
 
 #include "net/tls/context.h"
 #include "net/tls/openssl.h"
+#include "net/tls/suites.h"
 #include "net/tls/tls_info.h"
 #include "net/tls/tls_stats.h"
 
@@ -17,8 +18,9 @@ namespace weir::net {
 
 struct TlsContext::Impl {
   SslContextPtr ssl;
-  std::string alpn;  // as it goes over the wire
-  int key_log = -1;  // the file into which secrets of handshakes go
+  std::string alpn;    // as it goes over the wire
+  SuiteGroups suites;  // of a server of TLS 1.2, if some are equally good
+  int key_log = -1;    // the file into which secrets of handshakes go
 
   ~Impl() {
     if (key_log >= 0) close(key_log);
@@ -37,6 +39,7 @@ struct TlsHandshake {
   std::vector<std::string> expected_sans;  // one of them must be in the peer's certificate; empty: no such check
   std::string details;                     // why the peer was refused, in words
   bool logs_keys = false;                  // if the context has a file for them
+  bool refused_renegotiation = false;      // TLS 1.2: the peer wanted another handshake
 
   /// Judges the peer: counts, fills `details` and `info`. `error` becomes OpenSSL's reason.
   bool accept_peer(X509* certificate, STACK_OF(X509) * chain, int& error);

@@ -66,6 +66,13 @@ std::string signature_name(SSL* ssl) {
   }
 }
 
+/// Told of each alert that OpenSSL sends by itself.
+void on_state(const SSL* ssl, int where, int alert) {
+  if (where == SSL_CB_WRITE_ALERT && (alert & 0xff) == SSL_AD_NO_RENEGOTIATION) {
+    TlsHandshake::of(ssl).refused_renegotiation = true;
+  }
+}
+
 }  // namespace
 
 /// OpenSSL's side of the stream.
@@ -74,7 +81,7 @@ struct TlsStream::Session {
       : stream(stream),
         context(std::move(context)),
         info(std::make_shared<TlsInfo>()),
-        handshake{*this->context, stats, *info, {}, {}, false},
+        handshake{*this->context, stats, *info, {}, {}, false, false},
         ssl(SSL_new(this->context->impl().ssl.get())) {
     CHECK(ssl != nullptr);
     BIO* bio = BIO_new(method());
@@ -135,11 +142,31 @@ struct TlsStream::Session {
     handshake.logs_keys = among(spec.key_log_local, local) && among(spec.key_log_remote, remote);
   }
 
+  /// What logs tell of a server's handshake that did not come to its end: as much as was agreed on, and in Envoy's way TLS 1.2
+  /// if that is nothing.
+  void note_unfinished() {
+    const int version = SSL_version(ssl.get());
+    const SSL_CIPHER* suite = SSL_get_pending_cipher(ssl.get());
+    const bool agreed = suite != nullptr ? version <= TLS1_3_VERSION : version < TLS1_3_VERSION;
+    info->version = agreed && version >= SSL_get_min_proto_version(ssl.get()) ? SSL_get_version(ssl.get()) : "TLSv1.2";
+    if (has_suite && suite != nullptr) info->cipher = SSL_CIPHER_get_name(suite);
+    note_shown();
+  }
+
+  /// Our own certificate: the one that was chosen, or the first.
+  void note_shown() {
+    const X509* shown = SSL_get_certificate(ssl.get());
+    const std::vector<TlsIdentityPtr>& all = context->common().identities;
+    const auto found = std::ranges::find_if(all, [&](const auto& each) { return each->parsed().certificate.get() == shown; });
+    if (!all.empty()) info->local_ = (found != all.end() ? *found : all.front())->facts();
+  }
+
   TlsStream& stream;
   const TlsContextPtr context;
   const std::shared_ptr<TlsInfo> info;
   TlsHandshake handshake;
   const SslPtr ssl;
+  bool has_suite = true;  // false: what OpenSSL chose, others would not have got to
 };
 
 TlsStream::TlsStream(loop::EventLoop& loop, std::unique_ptr<ByteStream> below, TlsContextPtr context, TlsStats& stats)
@@ -264,10 +291,7 @@ void TlsStream::handshake_done() {
       info.session_id += "0123456789abcdef"[id[i] & 15];
     }
   }
-  const X509* shown = SSL_get_certificate(ssl);
-  for (const TlsIdentityPtr& identity : session_->context->common().identities) {
-    if (identity->parsed().certificate.get() == shown) info.local_ = identity->facts();
-  }
+  session_->note_shown();
 
   stats.handshake.add();
   if (resumed) stats.session_reused.add();
@@ -277,6 +301,7 @@ void TlsStream::handshake_done() {
   count_name(group_name(ssl), TlsStats::kCurves, stats.curves);
   count_name(signature_name(ssl), TlsStats::kSignatures, stats.signatures);
 
+  if (SSL_version(ssl) < TLS1_3_VERSION) SSL_set_info_callback(ssl, on_state);
   state_ = State::kOpen;
   timer_.reset();
   // What a server has left to say (tickets) goes with its answer if a request came along.
@@ -313,6 +338,12 @@ void TlsStream::read_plaintext() {
     forget_errors();
     const int result = SSL_read_ex(ssl, buffer + filled, sizeof buffer - filled, &got);
     filled += got;
+    if (below_->unsent() != 0) below_->want_flush();  // a renegotiation has something to say
+    if (session_->handshake.refused_renegotiation) {
+      ERR_raise(ERR_LIB_SSL, SSL_R_NO_RENEGOTIATION);
+      fail();
+      return;
+    }
     if (result == 1) {
       if (sizeof buffer - filled >= kRecord) continue;
       deliver({buffer, std::exchange(filled, 0)});
@@ -469,12 +500,19 @@ void TlsStream::say_goodbye() {
 
 /// OpenSSL has given up: says why, after what it still wanted to tell the peer (an alert).
 void TlsStream::fail() {
-  const TlsFailure failure = take_tls_failure();
+  TlsFailure failure = take_tls_failure(session_->ssl.get());
   TlsStats& stats = session_->handshake.stats;
   if (failure.missing_certificate) stats.fail_verify_no_cert.add();
-  if (!failure.text.empty() && !failure.counted) stats.connection_error.add();
+  if (!failure.text.empty() && !failure.counted) {
+    stats.connection_error.add();
+    if (state_ == State::kOpen && !failure.told) {  // as in Envoy it counts twice
+      stats.connection_error.add();
+      failure.text += kNoGoodbye;
+    }
+  }
   goodbye_said_ = true;
   below_->flush();
+  if (failure.no_signature) session_->has_suite = false;
   end_with({StreamFailure::Kind::kTransport, failure.text});
 }
 
@@ -485,6 +523,7 @@ void TlsStream::on_failure(const StreamFailure& failure) {
 void TlsStream::on_timeout() { end_with({StreamFailure::Kind::kConnectTimeout, "connect timeout"}); }
 
 void TlsStream::end_with(const StreamFailure& failure) {
+  if (state_ == State::kHandshake && session_->context->is_server()) session_->note_unfinished();
   close();
   handler_->on_failure(failure);
 }

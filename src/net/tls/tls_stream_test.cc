@@ -195,6 +195,21 @@ TEST_F(TlsStreamTest, AlpnIsNegotiatedByTheServersOrder) {
   EXPECT_EQ(client_tls_->tls()->alpn, "h2");
 }
 
+TEST_F(TlsStreamTest, AmongEquallyGoodSuitesTheClientsOrderDecides) {
+  const std::string aes = "ECDHE-ECDSA-AES128-GCM-SHA256", chacha = "ECDHE-ECDSA-CHACHA20-POLY1305";
+  for (const bool equal : {true, false}) {
+    TlsServerSpec server;
+    if (!equal) server.ciphers = {aes, chacha};
+    const TlsContextPtr context = server_context(std::move(server));
+    for (const std::vector<std::string>& order : {std::vector{aes, chacha}, std::vector{chacha, aes}}) {
+      TlsClientSpec client;
+      client.ciphers = order;
+      connect(context, *TlsContext::client(std::move(client)));
+      EXPECT_EQ(server_tls_->tls()->cipher, equal ? order.front() : aes);
+    }
+  }
+}
+
 TEST_F(TlsStreamTest, ASessionIsResumedAndItsNamesAreCheckedAgain) {
   const TlsContextPtr server = server_context();
   TlsClientSpec spec;
@@ -215,7 +230,7 @@ TEST_F(TlsStreamTest, ASessionIsResumedAndItsNamesAreCheckedAgain) {
 
 TEST_F(TlsStreamTest, TicketsOfTheSameKeysResumeInAnotherContext) {
   TlsServerSpec server;
-  server.ticket_keys = {std::string(80, 'k')};
+  server.ticket_keys = {std::string(80, '\xfe')};  // no text: random bytes
   TlsServerSpec second = server;
   TlsClientSpec spec;
   spec.max_version = TlsVersion::k1_3;
@@ -248,8 +263,10 @@ TEST_F(TlsStreamTest, TheCertificateFollowsTheNameThatTheClientAsksFor) {
   const TlsContextPtr context = server_context(std::move(server));
   connect(context, *TlsContext::client({}), {.server_name = "second.test"});
   EXPECT_EQ(client_tls_->tls()->peer().subject, "CN=second");
-  connect(context, *TlsContext::client({}), {.server_name = "SECOND.test"});
-  EXPECT_EQ(client_tls_->tls()->peer().subject, "CN=first");
+  for (const std::string name : {"SECOND.test", "other.test", ""}) {
+    connect(context, *TlsContext::client({}), {.server_name = name});
+    EXPECT_EQ(client_tls_->tls()->peer().subject, "CN=first") << name;
+  }
 }
 
 TEST_F(TlsStreamTest, GarbageAndAHangUpEndTheHandshake) {
@@ -270,6 +287,8 @@ TEST_F(TlsStreamTest, GarbageAndAHangUpEndTheHandshake) {
     EXPECT_EQ(handler.failure,
               garbage ? "TLS_error:|268435612:SSL routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end" : "(none)");
     EXPECT_EQ(stats.connection_error.value(), garbage ? 1u : 0u);
+    EXPECT_EQ(stream->tls()->version, "TLSv1.2");
+    EXPECT_EQ(stream->tls()->local().subject, "CN=server");
   }
 }
 
