@@ -33,6 +33,7 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/grpc_interop.py
 	@SUT=$(SUT) spec/sds.py
 	@SUT=$(SUT) spec/staples.py
+	@$(if $(filter weir,$(SUT)),spec/rate_limit_server.py,true)
 	@spec/smuggling.py --sut $(SUT) --seed $(SEED) --strings 120
 	@SUT=$(SUT) spec/prometheus.py
 	@$(if $(filter weir,$(SUT)),spec/testssl.py,true)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests and benchmarks talk to: clients, servers and proxies that are not ours. Says nothing where all are there.
-#   tools/setup-tests.sh [fuzz] [lint] [differential] [smuggling] [prometheus] [testssl] [browser]     also what these steps need
+#   tools/setup-tests.sh [fuzz] [lint] [differential] [smuggling] [prometheus] [testssl] [browser] [ratelimit]     also what these steps need
 set -euo pipefail
 packages=(python3 python3-yaml python3-h2 python3-grpcio curl openssl libssl-dev nginx-light haproxy nghttp2-client nghttp2-proxy)
 for step in "$@"; do
@@ -11,6 +11,7 @@ for step in "$@"; do
     smuggling) packages+=(nodejs golang-go) ;;
     prometheus) packages+=(prometheus) ;;
     testssl) packages+=(testssl.sh) ;;
+    ratelimit) packages+=(redis-server python3-venv) ;;  # for tools/setup-ratelimit.sh
     browser) packages+=(chromium) ;;  # 80 MB
     *) echo "setup-tests: unknown step $step" >&2; exit 2 ;;
   esac

@@ -126,7 +126,7 @@ std::optional<uint64_t> hits_of(const route::RateLimit& limit, Exchange& exchang
 void add_descriptors(const std::vector<route::RateLimit>& limits, const DescriptorRules& rules, Exchange& exchange,
                      std::vector<Descriptor>& result) {
   for (const route::RateLimit& limit : limits) {
-    if (limit.stage != rules.stage || limit.applies_when_stream_is_done != rules.on_done) continue;
+    if ((limit.stage && *limit.stage != rules.stage) || limit.applies_when_stream_is_done != rules.on_done) continue;
     if (!limit.disable_key.empty()) {
       if (!rules.runtime_may_disable || !limit.enabled.holds(exchange.random.next(), {100, 100})) continue;
     }

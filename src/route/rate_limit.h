@@ -51,12 +51,12 @@ struct RateLimitAction {
 };
 
 struct RateLimit {
-  uint32_t stage = 0;
-  std::string disable_key;  // of the runtime; "" if there is none
-  RuntimeKey enabled;       // ratelimit.<disable_key>.http_filter_enabled, a percentage
+  std::optional<uint32_t> stage = 0;  // of the filters that ask for it; none: whichever has it
+  std::string disable_key;            // of the runtime; "" if there is none
+  RuntimeKey enabled;                 // ratelimit.<disable_key>.http_filter_enabled, a percentage
   std::vector<RateLimitAction> actions;
   std::optional<MetadataKey> limit;              // dynamic metadata that overrides the limit itself
-  std::optional<uint64_t> hits;                  // how many this request counts as
+  std::optional<uint64_t> hits;                  // how many this request counts as, where a filter has the limit
   std::optional<format::Formatter> hits_format;  // or what makes that number
   bool applies_when_stream_is_done = false;
 };

@@ -116,39 +116,75 @@ QueryMatcher read_query_matcher(const v3::QueryParameterMatcher& config, const P
   return result;
 }
 
+namespace {
+
+/// What a limit has wherever it stands.
+RateLimit read_limit(const v3::RateLimit& config, const Path& at, format::MatcherReader& reader) {
+  RateLimit limit;
+  const Path actions{&at, "actions"};
+  for (int i = 0; i < config.actions_size(); ++i)
+    limit.actions.push_back(limit_action(reader, config.actions(i), {&actions, {}, i}));
+  limit.applies_when_stream_is_done = config.apply_on_stream_done();
+  return limit;
+}
+
+void read_hits(const v3::RateLimit::HitsAddend& config, const Path& at, format::MatcherReader& reader, RateLimit& limit) {
+  if (config.has_number() == !config.format().empty()) {
+    return reader.diagnostics.error({{}, at.text(), "must contain either a format or a number", ""});
+  }
+  if (config.has_number()) {
+    limit.hits = config.number().value();
+    return;
+  }
+  auto format = format::Formatter::compile(config.format(), {});
+  if (!format) return reader.diagnostics.error({{}, Path{&at, "format"}.text(), format.error().message, ""});
+  limit.hits_format = std::move(*format);
+}
+
+}  // namespace
+
 std::vector<RateLimit> read_rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config, const Path& at,
                                         format::MatcherReader reader) {
   std::vector<RateLimit> result;
   for (int i = 0; i < config.size(); ++i) {
     const Path here{&at, {}, i};
-    const Path actions{&here, "actions"};
-    RateLimit& limit = result.emplace_back();
-    limit.stage = config[i].stage().value();
-    limit.disable_key = config[i].disable_key();
-    if (!limit.disable_key.empty() && reader.runtime != nullptr) {
-      limit.enabled = reader.runtime->key("ratelimit." + limit.disable_key + ".http_filter_enabled");
-    }
-    for (int j = 0; j < config[i].actions_size(); ++j)
-      limit.actions.push_back(limit_action(reader, config[i].actions(j), {&actions, {}, j}));
-    if (config[i].limit().has_dynamic_metadata()) limit.limit = metadata_key(config[i].limit().dynamic_metadata().metadata_key());
-    if (config[i].hits_addend().has_number()) limit.hits = config[i].hits_addend().number().value();
-    if (!config[i].hits_addend().format().empty()) {
-      auto format = format::Formatter::compile(config[i].hits_addend().format(), {});
-      const Path hits{&here, "hits_addend"};
-      if (format) {
-        limit.hits_format = std::move(*format);
-      } else {
-        reader.diagnostics.error({{}, Path{&hits, "format"}.text(), format.error().message, ""});
-      }
-    }
-    limit.applies_when_stream_is_done = config[i].apply_on_stream_done();
+    const auto refuse = [&](std::string_view field) {
+      reader.diagnostics.error({{},
+                                Path{&here, field}.text(),
+                                "is not supported in the limits of a filter",
+                                "it is for the limits of routes and virtual hosts"});
+    };
+    if (config[i].has_stage()) refuse("stage");
+    if (!config[i].disable_key().empty()) refuse("disable_key");
+    if (config[i].has_limit()) refuse("limit");
+    RateLimit& limit = result.emplace_back(read_limit(config[i], here, reader));
+    limit.stage = std::nullopt;
+    if (config[i].has_hits_addend()) read_hits(config[i].hits_addend(), {&here, "hits_addend"}, reader, limit);
   }
   return result;
 }
 
 std::vector<RateLimit> ConfigReader::rate_limits(const google::protobuf::RepeatedPtrField<v3::RateLimit>& config,
                                                  const Path& at) {
-  return read_rate_limits(config, at, matchers());
+  format::MatcherReader reader = matchers();
+  std::vector<RateLimit> result;
+  for (int i = 0; i < config.size(); ++i) {
+    const Path here{&at, {}, i};
+    RateLimit& limit = result.emplace_back(read_limit(config[i], here, reader));
+    limit.stage = config[i].stage().value();
+    limit.disable_key = config[i].disable_key();
+    if (!limit.disable_key.empty() && reader.runtime != nullptr) {
+      limit.enabled = reader.runtime->key("ratelimit." + limit.disable_key + ".http_filter_enabled");
+    }
+    if (config[i].limit().has_dynamic_metadata()) limit.limit = metadata_key(config[i].limit().dynamic_metadata().metadata_key());
+    if (config[i].has_hits_addend()) {
+      reader.diagnostics.warning({{},
+                                  Path{&here, "hits_addend"}.text(),
+                                  "has no effect in the limits of routes and virtual hosts",
+                                  "give the filter the limits, for example in typed_per_filter_config"});
+    }
+  }
+  return result;
 }
 
 QueryMatcher ConfigReader::query_matcher(const v3::QueryParameterMatcher& config, const Path& at) {

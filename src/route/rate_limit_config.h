@@ -16,7 +16,8 @@ class RateLimit;
 
 namespace weir::route {
 
-/// Reads messages that the loader has validated; errors are reported through `reader`.
+/// Reads messages that the loader has validated; errors are reported through `reader`. The limits are a filter's own: those have
+/// no stages, and what a request counts as has an effect.
 std::vector<RateLimit> read_rate_limits(const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RateLimit>& config,
                                         const config::FieldPath& at, format::MatcherReader reader);
 QueryMatcher read_query_matcher(const envoy::config::route::v3::QueryParameterMatcher& config, const config::FieldPath& at,
