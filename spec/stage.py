@@ -54,7 +54,7 @@ class Stage:
     def start(self):
         if '${certs}' in str(self.file):
             self.values['certs'] = upstreams.certs()
-            for name in ('client.sha256', 'client.spki'):
+            for name in ('client.sha256', 'client.spki', 'server.crt', 'server.key', 'ca.crt'):
                 with open('%s/%s' % (self.values['certs'], name)) as f:
                     self.values[name] = f.read().strip()
         for name, kind in self.file.get('upstreams', {}).items():

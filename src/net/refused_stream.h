@@ -1,4 +1,4 @@
-// RefusedStream: a connection that could not even be tried; it fails in the next turn.
+// RefusedStream: a connection that could not even be tried, or that came and cannot be used; it fails in the next turn.
 #pragma once
 
 #include <string>
@@ -10,13 +10,17 @@ namespace weir::net {
 
 class RefusedStream final : public ByteStream {
  public:
-  RefusedStream(loop::EventLoop& loop, AddressPtr remote, StreamFailure failure)
-      : ByteStream(loop), remote_(std::move(remote)), failure_(std::move(failure)) {
-    loop.at_next_turn(*this);
+  enum class Fails { kNextTurn, kAfterStart };
+
+  RefusedStream(loop::EventLoop& loop, AddressPtr remote, StreamFailure failure, Fails when = Fails::kNextTurn)
+      : ByteStream(loop), remote_(std::move(remote)), failure_(std::move(failure)), when_(when) {
+    if (when_ == Fails::kNextTurn) loop.at_next_turn(*this);
   }
   ~RefusedStream() override { close(); }
 
-  void start() override {}
+  void start() override {
+    if (when_ == Fails::kAfterStart && !closed_) loop_.at_next_turn(*this);
+  }
   void write(std::string_view) override {}
   void flush() override {}
   void pause() override {}
@@ -40,6 +44,7 @@ class RefusedStream final : public ByteStream {
 
   AddressPtr local_, remote_;
   StreamFailure failure_;
+  Fails when_;
   bool closed_ = false;
 };
 

@@ -14,6 +14,7 @@
 
 #include "net/internal_address.h"
 #include "net/paired_stream.h"
+#include "net/refused_stream.h"
 #include "net/tcp_stream.h"
 #include "net/tls/tls_stream.h"
 #include "proxy/http_connection.h"
@@ -368,7 +369,7 @@ void ActiveListener::enter(Accepted accepted, const FilterChain& chain) {
     stats_.downstream_cx_destroy.add();
     return turn_away(std::move(accepted.stream));
   }
-  if (chain.tls != nullptr && !encrypt(accepted, chain)) return turn_away(std::move(accepted.stream));
+  if (chain.tls != nullptr) encrypt(accepted, chain);
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();
   ++open_connections_;
@@ -393,12 +394,18 @@ void ActiveListener::let_in(Opened& connection, const FilterChain& chain) {
   entrances_.begin(worker_, connection, chain.gates, [&connection] { connection.start(); });
 }
 
-/// Puts TLS between the socket and whoever takes the connection; false if a secret is missing.
-bool ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
+/// Puts TLS between the socket and whoever takes the connection, or an end to it if a secret is missing.
+void ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
   net::TlsContextPtr context = chain.tls->context();
   if (context == nullptr) {
     chain.tls->count_not_ready();
-    return false;
+    accepted.stream->close();
+    worker_.loop().dispose(std::move(accepted.stream));  // its bytes may have brought us here
+    accepted.stream = std::make_unique<net::RefusedStream>(
+        worker_.loop(), accepted.info.remote_address,
+        net::StreamFailure{net::StreamFailure::Kind::kTransport, "TLS error: Secret is not supplied by SDS"},
+        net::RefusedStream::Fails::kAfterStart);
+    return;
   }
   auto stream = net::TlsStream::accept(worker_.loop(), std::move(accepted.stream), std::move(context),
                                        state_->tls_stats->mine(worker_.index()), chain.handshake_timeout_ms);
@@ -407,7 +414,6 @@ bool ActiveListener::encrypt(Accepted& accepted, const FilterChain& chain) {
   accepted.stream->set_buffer_limit(spec().buffer_limit);
   accepted.info.tls = true;
   accepted.info.tls_info = accepted.stream->tls();
-  return true;
 }
 
 /// The listener's own access logs hear of every connection when it ends, also of those that no filter chain wanted.

@@ -122,7 +122,7 @@ class ActiveListener final : private loop::NextTurn {
   template <class Opened>
   void let_in(Opened& connection, const FilterChain& chain);
   void turn_away(std::unique_ptr<net::ByteStream> stream);
-  bool encrypt(Accepted& accepted, const FilterChain& chain);
+  void encrypt(Accepted& accepted, const FilterChain& chain);
   void log(const format::ConnectionInfo& connection, MonotonicNs opened_at, bool matched,
            const format::StreamInfo* known = nullptr);
   void open_connection(int fd, net::AddressPtr local, net::AddressPtr remote);

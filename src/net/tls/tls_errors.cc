@@ -83,6 +83,7 @@ TlsFailure take_tls_failure(SSL* ssl) {
       if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) failure.counted = true;
       if (reason == SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM) failure.no_signature = true;
       if (reason >= SSL_AD_REASON_OFFSET) failure.told = true;
+      if (reason == SSL_R_WRONG_VERSION_NUMBER) failure.no_tls = true;
       if (reason == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC) {
         failure.text += "|503316581:Cipher functions:OPENSSL_internal:BAD_DECRYPT";  // BoringSSL says both
       }

@@ -14,6 +14,7 @@ struct TlsFailure {
   bool missing_certificate = false;  // the peer gave none though it had to
   bool counted = false;              // it has (or gets) a counter of its own and is no connection_error
   bool told = false;                 // it is an alert that the peer sent
+  bool no_tls = false;               // what came is no record of TLS
   bool no_signature = false;         // the peer takes no signature that our key can make
 };
 

@@ -21,6 +21,8 @@ constexpr size_t kWriteAtOnce = 8 * 1024;
 constexpr size_t kCipherLimit = 64 * 1024;  // with more encrypted bytes waiting for the kernel, others stay as they are
 constexpr size_t kPlainBuffer = 64 * 1024;
 
+constexpr std::string_view kProtocolVersionAlert{"\x15\x03\x01\x00\x02\x02\x46", 7};
+
 /// What an earlier call on this thread left behind must not be taken for the outcome of the next one.
 void forget_errors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
@@ -511,6 +513,9 @@ void TlsStream::fail() {
     }
   }
   goodbye_said_ = true;
+  if (failure.no_tls && state_ == State::kHandshake && session_->context->is_server() && below_->unsent() == 0) {
+    below_->out().append(kProtocolVersionAlert);  // OpenSSL would say nothing
+  }
   below_->flush();
   if (failure.no_signature) session_->has_suite = false;
   end_with({StreamFailure::Kind::kTransport, failure.text});
