@@ -63,7 +63,7 @@ class Place(Side):
     """One proxy with the back ends of all scenes of a configuration."""
 
     def __init__(self, name):
-        self.name, self.proxy, self.ends = name, None, []
+        self.name, self.proxy, self.kept, self.ends = name, None, None, []
         self.values = {'port': sut.free_port(), 'admin': sut.free_port()}
 
     def open_ends(self, scenes):
