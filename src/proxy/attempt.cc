@@ -315,7 +315,14 @@ void Attempt::refuse() {
 
 /// As the endpoint's own counters see it.
 void Attempt::judge(bool good) {
-  if (host_ != nullptr) (good ? host_->stats.rq_success : host_->stats.rq_error).add();
+  if (host_ == nullptr) return;
+  // As in Envoy: failures of HTTP count where codes do, those of gRPC always.
+  const bool by_grpc = grpc_ && answered_ && events_->response_headers().status() / 100 != 5;
+  if (good) {
+    host_->stats.rq_success.add();
+  } else if (counts_codes_ || by_grpc) {
+    host_->stats.rq_error.add();
+  }
 }
 
 /// What the cluster wants to know of every try, when it is over.
