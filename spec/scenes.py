@@ -211,6 +211,8 @@ def whole(configuration):
     used = {f for s in scenes for f in s['host'].get('typed_per_filter_config', {})}
     types = {'fault': {'@type': HTTP + 'fault.v3.HTTPFault'}, 'local_ratelimit': {'@type': HTTP + 'local_ratelimit.v3.LocalRateLimit', 'stat_prefix': 'lrl'}}
     filters = [{'name': k, 'typed_config': v} for k, v in types.items() if k in used]
+    if manager.get('health_check'):
+        filters.append({'name': 'health_check', 'typed_config': dict(manager['health_check'], **{'@type': HTTP + 'health_check.v3.HealthCheck'})})
     hcm = dict(manager['options'], virtual_hosts=hosts, http_filters=filters + [router], access_log=file(LOG))
     return bootstrap.expand(hcm, {}, clusters=clusters)
 
