@@ -34,7 +34,16 @@ class Scenes(Draw):
         if self.maybe(0.1):
             m['proxy_status_config'] = {}
         router = {k: True for k in ('suppress_envoy_headers', 'respect_expected_rq_timeout', 'suppress_grpc_request_failure_code_stats') if self.maybe(0.08)}
-        return {'options': m, 'router': router, 'tries': self.maybe(0.3)}
+        return {'options': m, 'router': router, 'tries': self.maybe(0.3), 'health_check': self.health_check() if self.maybe(0.2) else None}
+
+    def health_check(self):
+        f = {'headers': [{'name': 'x-hc', 'present_match': True}], 'pass_through_mode': self.maybe()}
+        if f['pass_through_mode']:
+            if self.maybe():
+                f['cache_time'] = self.pick(['0.001s', '60s'])
+        elif self.maybe():
+            f['cluster_min_healthy_percentages'] = {'c%d' % i: {'value': self.pick([0, 50, 100])} for i in range(self.r.randint(1, 3))}
+        return f
 
     def scene(self):
         self.kind = self.pick(['h1', 'h1', 'h1', 'h2'])
@@ -268,7 +277,7 @@ class Scenes(Draw):
             ['x-envoy-upstream-rq-per-try-timeout-ms', self.pick(['80', '0', '500'])], ['x-envoy-retriable-status-codes', self.pick(['409', '418,404', 'x'])], ['x-envoy-retriable-header-names', self.pick(['x-up', 'x-none'])],
             ['x-envoy-expected-rq-timeout-ms', '200'], ['x-envoy-hedge-on-per-try-timeout', self.pick(['true', 'false'])], ['x-envoy-upstream-alt-stat-name', 'alt'], ['x-envoy-upstream-stream-duration-ms', '100'],
             ['x-fault', '1'], ['x-envoy-fault-abort-request', self.pick(['429', '503'])], ['x-envoy-fault-delay-request', '10'], ['x-envoy-fault-abort-grpc-request', '5'], ['x-envoy-fault-throughput-response', '100'], ['x-retry', '1'],
-            ['x-envoy-downstream-service-node', self.pick(['node', 'other'])], ['x-envoy-downstream-service-cluster', 'abc'], ['x-envoy-attempt-count', '9'],
+            ['x-hc', '1'], ['x-hc', '1'], ['x-envoy-downstream-service-node', self.pick(['node', 'other'])], ['x-envoy-downstream-service-cluster', 'abc'], ['x-envoy-attempt-count', '9'],
         ]  # fmt: skip
 
     def answer(self):

@@ -63,7 +63,7 @@ class Place(Side):
     """One proxy with the back ends of all scenes of a configuration."""
 
     def __init__(self, name):
-        self.name, self.proxy, self.ends = name, None, []
+        self.name, self.proxy, self.kept, self.ends = name, None, None, []
         self.values = {'port': sut.free_port(), 'admin': sut.free_port()}
 
     def open_ends(self, scenes):
@@ -211,6 +211,8 @@ def whole(configuration):
     used = {f for s in scenes for f in s['host'].get('typed_per_filter_config', {})}
     types = {'fault': {'@type': HTTP + 'fault.v3.HTTPFault'}, 'local_ratelimit': {'@type': HTTP + 'local_ratelimit.v3.LocalRateLimit', 'stat_prefix': 'lrl'}}
     filters = [{'name': k, 'typed_config': v} for k, v in types.items() if k in used]
+    if manager.get('health_check'):
+        filters.append({'name': 'health_check', 'typed_config': dict(manager['health_check'], **{'@type': HTTP + 'health_check.v3.HealthCheck'})})
     hcm = dict(manager['options'], virtual_hosts=hosts, http_filters=filters + [router], access_log=file(LOG))
     return bootstrap.expand(hcm, {}, clusters=clusters)
 

@@ -28,7 +28,8 @@ std::optional<Response> read_selection(const Query& query, stats::Selection& sel
       return Response::error(400, "invalid &type= param");
     }
   }
-  if (const auto hidden = query.get("hidden"); hidden && *hidden != "include" && *hidden != "only" && *hidden != "exclude") {
+  if (const auto hidden = query.get("hidden");
+      hidden && !hidden->empty() && *hidden != "include" && *hidden != "only" && *hidden != "exclude") {
     return Response::error(400, "usage: /stats?hidden=(include|only|exclude)\n\n");
   }
   if (const auto filter = query.get("filter"); filter && !filter->empty()) {
@@ -109,7 +110,7 @@ Response prometheus_page(Site& site, const Request& request) {
   if (*mode == stats::HistogramMode::kDetailed || *mode == stats::HistogramMode::kDisjoint) {
     return Response::error(400, "unsupported prometheus histogram bucket mode");
   }
-  options.histograms = *mode;
+  options.histograms = request.query.get("histogram_buckets") == "none" ? stats::HistogramMode::kSummary : *mode;
   options.selection.kinds = stats::StatKinds::all();  // as in Envoy, `type` means nothing here
   site.subject.before_stats();
   Response response;

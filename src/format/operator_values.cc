@@ -125,8 +125,13 @@ std::optional<int64_t> grpc_status_of(const FormatContext& context) {
   for (const HeaderMap* headers : {context.trailers, context.response}) {
     if (headers == nullptr) continue;
     const http::Header* line = headers->find(HeaderId::kGrpcStatus);
-    if (line == nullptr) continue;
-    return parse_number<uint32_t>(line->value).value_or(2);
+    if (line == nullptr || line->value.empty()) continue;
+    const auto another = [&](const http::Header& each) { return &each != line && each.id == HeaderId::kGrpcStatus; };
+    if (std::any_of(headers->begin(), headers->end(), another)) return -1;
+    std::string_view digits = trim(line->value);
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    const auto status = parse_number<uint64_t>(digits);
+    return status ? static_cast<int64_t>(*status) : -1;
   }
   if (context.info.response_code == 0) return std::nullopt;
   return grpc_status_of_http(context.info.response_code);
@@ -246,7 +251,7 @@ Value grpc_status(const Parameters& parameters, const FormatContext& context, Sc
   if (!status) return {};
   const auto style = static_cast<GrpcStatusStyle>(parameters.choice);
   if (style == GrpcStatusStyle::kNumber) return Value::of_number(*status);
-  if (*status < static_cast<int64_t>(kGrpcStatusNames.size())) {
+  if (*status >= 0 && *status < static_cast<int64_t>(kGrpcStatusNames.size())) {
     const GrpcStatusName& name = kGrpcStatusNames[static_cast<size_t>(*status)];
     return Value::of(style == GrpcStatusStyle::kCamel ? name.camel : name.snake);
   }

@@ -42,7 +42,7 @@ Value missing(const Parameters&, const FormatContext&, Scratch&);
 Value stream_id(const Parameters&, const FormatContext&, Scratch&);  // text: filter:key:key…
 Value missing(const Parameters&, const FormatContext&, Scratch&);
 
-/// What grpc-status says, or what the HTTP status means for gRPC; nothing if there is no saying.
+/// What grpc-status says (-1 if that is no number), or what the HTTP status means for gRPC; nothing if there is no saying.
 std::optional<int64_t> grpc_status_of(const FormatContext& context);
 
 /// The text with white space replaced by '_', as log readers split lines at spaces.

@@ -73,7 +73,7 @@ void declare_addresses(config::SupportTable& table) {
   table.message<core::Pipe>().fields({"path", "mode"});
   table.message<core::SocketAddress>()
       .fields({"address", "port_value", "named_port", "resolver_name", "ipv4_compat"})
-      .values("protocol", {"TCP"});
+      .values("protocol", {"TCP", "UDP"});  // UDP where statistics are sent; elsewhere Envoy takes it for TCP
 }
 
 }  // namespace weir::net

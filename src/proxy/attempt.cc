@@ -56,6 +56,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Priority priority, htt
     refuse();
     return fail({.reason = http::Reset::kConnectFailure, .transport_reason = {}, .no_host = true});
   }
+  open_log();
   bool overflow = false;
   info_.upstream_connect_start = loop_.now();
   if (upstream::ClientConnection* ready = pool_->acquire(*this, overflow)) {
@@ -95,15 +96,20 @@ bool Attempt::choose_host(upstream::Cluster& cluster, upstream::Priority priorit
   info_.upstream_host_name = host_->endpoint->hostname;
   info_.host_metadata = host_->endpoint->metadata;
   info_.upstream_local_address = nullptr;
-  if (logging_ != nullptr) [[unlikely]] {
-    log_ = std::make_unique<TryLog>(*logging_, info_, cluster.spec(), body_sent_, body_received_, traffic, loop_);
-  }
   return true;
+}
+
+/// Somebody is about to be asked.
+void Attempt::open_log() {
+  if (logging_ == nullptr) [[likely]]
+    return;
+  log_ = std::make_unique<TryLog>(*logging_, info_, cluster_->spec(), body_sent_, body_received_, traffic, loop_);
 }
 
 void Attempt::start_tunnel(upstream::Cluster& cluster, upstream::Priority priority, int proxy_header_version) {
   request_ = nullptr;
   if (!choose_host(cluster, priority)) return;
+  open_log();
   const upstream::CircuitBreakers& breakers = serving_->state()->breakers_for(priority);
   if (breakers.connections.open() || breakers.pending_requests.open()) {
     upstream::ClusterStats& stats = serving_->stats();
@@ -309,7 +315,14 @@ void Attempt::refuse() {
 
 /// As the endpoint's own counters see it.
 void Attempt::judge(bool good) {
-  if (host_ != nullptr) (good ? host_->stats.rq_success : host_->stats.rq_error).add();
+  if (host_ == nullptr) return;
+  // As in Envoy: failures of HTTP count where codes do, those of gRPC always.
+  const bool by_grpc = grpc_ && answered_ && events_->response_headers().status() / 100 != 5;
+  if (good) {
+    host_->stats.rq_success.add();
+  } else if (counts_codes_ || by_grpc) {
+    host_->stats.rq_error.add();
+  }
 }
 
 /// What the cluster wants to know of every try, when it is over.

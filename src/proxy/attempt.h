@@ -132,6 +132,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void on_tunnel_failure(const net::StreamFailure& failure) override;
 
   bool choose_host(upstream::Cluster& cluster, upstream::Priority priority);
+  void open_log();
   void fail(const UpstreamFailure& failure);
   void end_of_response();
   void judge(bool good);

@@ -113,6 +113,11 @@ class Reader {
   }
 
   void add_address(const core::Address& from, const FieldPath& path) {
+    if (from.socket_address().protocol() == core::SocketAddress::UDP) {
+      const FieldPath socket{&path, "socket_address"};
+      return wrong(FieldPath{&socket, "protocol"}, "UDP is known to Envoy, but Weir's listeners do not implement it yet",
+                   "remove it");
+    }
     net::AddressPtr address = net::read_address(from, path, diagnostics_, "a listener needs an IP address, such as 0.0.0.0");
     if (address == nullptr) {
       good_ = false;

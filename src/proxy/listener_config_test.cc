@@ -117,6 +117,12 @@ TEST_F(ListenerConfig, AddressesOfAllKindsAreTaken) {
   EXPECT_FALSE(spec->name.empty()) << "a listener without a name gets one";
 }
 
+TEST_F(ListenerConfig, AListenerOfUdpIsRefusedRatherThanOpenedAsAnother) {
+  const std::string said =
+      complaint("{name: l, address: {socket_address: {protocol: UDP, address: 127.0.0.1, port_value: 0}}, filter_chains: []}");
+  EXPECT_NE(said.find("address.socket_address.protocol: UDP is known to Envoy"), std::string::npos) << said;
+}
+
 TEST_F(ListenerConfig, SocketFieldsArrive) {
   const auto spec =
       read(with_filter(tcp(),

@@ -122,7 +122,9 @@ void write_buckets(std::string& out, const Buckets& buckets) {
 void write_histogram(std::string& out, std::string_view name, const Registry::History& history, const std::vector<double>& bounds,
                      HistogramMode mode) {
   out += name;
-  if (mode == HistogramMode::kDetailed) {
+  if (history.cumulative.empty()) {
+    out += ": No recorded values";
+  } else if (mode == HistogramMode::kDetailed) {
     out += ":\n  totals=";
     write_buckets(out, history.cumulative);
     out += "\n  intervals=";
@@ -133,8 +135,6 @@ void write_histogram(std::string& out, std::string_view name, const Registry::Hi
     out += ": ";
     if (mode == HistogramMode::kCumulative || mode == HistogramMode::kDisjoint) {
       write_bounds(out, history, bounds, mode);
-    } else if (history.cumulative.empty()) {
-      out += "No recorded values";
     } else {
       write_quantiles(out, history);
     }

@@ -107,7 +107,9 @@ void ClientConnection::on_bytes(std::string_view bytes) {
   // As Envoy's gauge: what the last read brought counts as buffered.
   const auto read = static_cast<uint32_t>(bytes.size());
   if (read != last_read_) stats.upstream_cx_rx_bytes_buffered.add(int64_t{read} - std::exchange(last_read_, read));
+  receiving_ = true;
   codec_->receive(bytes);
+  receiving_ = false;
 }
 
 void ClientConnection::on_end() {
@@ -180,7 +182,12 @@ void ClientConnection::on_stream_closed() {
   stream_closed_ = true;
   if (codec_->active_streams() == 0) idle_since_ = pool_.context().loop.now();
   update_readiness();
-  if (state_ == State::kDraining) stream_->want_flush();
+  if (state_ != State::kDraining) return;
+  // Envoy closes the connection while its codec looks at what came, and counts that as the codec's failure.
+  if (receiving_ && protocol_ == http::Protocol::kHttp2 && codec_->active_streams() == 0) {
+    pool_.context().stats.upstream_cx_protocol_error.add();
+  }
+  stream_->want_flush();
 }
 
 void ClientConnection::on_goaway() {

@@ -91,6 +91,7 @@ class ClientConnection final : public ListNode<ClientConnection>,
   MonotonicNs connected_at_ = 0;
   MonotonicNs idle_since_ = 0;
   uint32_t last_read_ = 0;  // bytes
+  bool receiving_ = false;  // what came is being looked at right now
   uint64_t counted_sent_ = 0;
 };
 

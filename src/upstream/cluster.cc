@@ -143,7 +143,7 @@ Pool* Cluster::pool(Host& host, http::Protocol downstream, Priority priority, co
   const size_t kind = !protocol ? 2 : *protocol == http::Protocol::kHttp2 ? 1 : 0;
   if (!wishes.empty()) return named_pool(host, kind, protocol, priority, wishes);
   auto& place = host.pools[kind][static_cast<size_t>(priority)];
-  if (place == nullptr || place->unused()) {
+  if (place == nullptr || !place->counted()) {
     if (!may_use_another_pool(priority)) return nullptr;
     if (place == nullptr) {
       place = std::make_unique<Pool>(context_, host.endpoint, protocol, priority,
@@ -200,7 +200,7 @@ Pool* Cluster::named_pool(Host& host, size_t kind, std::optional<http::Protocol>
     std::erase_if(host.named_pools, [&](const auto& item) { return item.first != key && item.second->unused(); });
   }
   auto& place = host.named_pools[key];
-  if ((place == nullptr || place->unused()) && !may_use_another_pool(priority)) {
+  if ((place == nullptr || !place->counted()) && !may_use_another_pool(priority)) {
     if (place == nullptr) host.named_pools.erase(key);
     return nullptr;
   }

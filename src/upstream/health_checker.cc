@@ -21,6 +21,10 @@ constexpr auto kStats = stats::table<HealthCheckStats>({
     {"degraded", &HealthCheckStats::degraded},
 });
 
+constexpr auto kCodecStats = stats::table<HealthCheckStats>({
+    {"upstream_cx_protocol_error", &HealthCheckStats::protocol_errors, stats::StatRow<HealthCheckStats>::Shown::kOnceUsed},
+});
+
 bool is_network(CheckFailure failure) { return failure == CheckFailure::kNetwork || failure == CheckFailure::kNetworkTimeout; }
 
 }  // namespace
@@ -236,6 +240,7 @@ int64_t HealthChecker::jittered_ms(int64_t base_ms, int64_t jitter_ms) const {
 }
 
 void visit(stats::StatVisitor& visitor, HealthCheckStats& stats) {
+  stats::visit(visitor, kCodecStats, stats);
   const auto scope = visitor.scope("health_check.");
   stats::visit(visitor, kStats, stats);
 }

@@ -21,6 +21,7 @@ enum class CheckFailure : uint8_t { kActive, kPassive, kNetwork, kNetworkTimeout
 struct HealthCheckStats {
   stats::Counter attempt, success, failure, passive_failure, network_failure, verify_cluster;
   stats::Gauge healthy, degraded;
+  stats::Counter protocol_errors;  // shown among the cluster's: upstream_cx_protocol_error
 };
 
 /// How one endpoint is asked. Main thread, like everything here.

@@ -60,7 +60,8 @@ class CheckConnection final : public loop::Disposable,
                               private http::ClientEvents,
                               private http::StreamEvents {
  public:
-  CheckConnection(HttpProbe& probe, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream, bool http2);
+  CheckConnection(HttpProbe& probe, HealthCheckStats& stats, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream,
+                  bool http2);
   ~CheckConnection() override { let_go(); }
 
   void send(const http::HeaderMap& request, std::string_view body);
@@ -79,7 +80,7 @@ class CheckConnection final : public loop::Disposable,
 
   void on_stream_closed() override {}
   void on_goaway() override { ending_ = true; }
-  void on_protocol_error(const http::ProtocolError&) override { broken(); }
+  void on_protocol_error(const http::ProtocolError&) override;
 
   http::HeaderMap& incoming_headers() override;
   http::HeaderMap& incoming_trailers() override;
@@ -90,6 +91,7 @@ class CheckConnection final : public loop::Disposable,
   void broken();
 
   HttpProbe* probe_;
+  HealthCheckStats& stats_;
   std::unique_ptr<net::ByteStream> stream_;
   const http::Http1Options http1_options_;  // codecs only refer to what they are given
   const http::Http2Options http2_options_;
@@ -126,7 +128,7 @@ class HttpProbe final : public HealthProbe {
     const PoolContext context{context_.loop, context_.cluster, *no_stats_, context_.cluster.workers(), connection_id_};
     const std::string_view usual = http2() ? "\x02h2" : "\x08http/1.1";
     connection_ = std::make_unique<CheckConnection>(
-        *this, context_.loop,
+        *this, context_.stats, context_.loop,
         connect_within(2 * context_.spec.timeout_ms, context, target_, transport, {},
                        context_.spec.alpn.empty() ? usual : std::string_view(context_.spec.alpn)),
         http2());
@@ -158,6 +160,8 @@ class HttpProbe final : public HealthProbe {
   }
   void on_done(bool ending) {
     const bool keep = context_.spec.reuse_connection && !ending;
+    // Envoy closes the connection while its codec looks at what came, and counts that as the codec's failure.
+    if (!keep && http2()) context_.stats.protocol_errors.add();
     if (!keep) drop();
     asking_ = false;
     judge();
@@ -272,8 +276,9 @@ class HttpProbe final : public HealthProbe {
   bool excluded_ = false;
 };
 
-CheckConnection::CheckConnection(HttpProbe& probe, loop::EventLoop& loop, std::unique_ptr<net::ByteStream> stream, bool http2)
-    : probe_(&probe), stream_(std::move(stream)) {
+CheckConnection::CheckConnection(HttpProbe& probe, HealthCheckStats& stats, loop::EventLoop& loop,
+                                 std::unique_ptr<net::ByteStream> stream, bool http2)
+    : probe_(&probe), stats_(stats), stream_(std::move(stream)) {
   stream_->set_handler(*this);
   codec_ = http2 ? http::make_http2_client(*stream_, loop, *this, http2_options_, limits_, http2_stats_)
                  : http::make_http1_client(*stream_, loop, *this, http1_options_, limits_, http1_stats_);
@@ -318,6 +323,11 @@ void CheckConnection::on_trailers() {
 
 void CheckConnection::on_reset(http::Reset, std::string_view) {
   exchange_ = nullptr;
+  broken();
+}
+
+void CheckConnection::on_protocol_error(const http::ProtocolError&) {
+  stats_.protocol_errors.add();
   broken();
 }
 

@@ -45,6 +45,7 @@ ClientConnection* Pool::acquire(PoolWaiter& waiter, bool& overflow) {
     return &ready_.front();
   }
   if (breakers_.pending_requests.open()) {
+    use();  // it counts as a pool although nobody may wait in it
     overflow = true;
     context_.stats.upstream_rq_pending_overflow.add();
     return nullptr;

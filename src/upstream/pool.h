@@ -92,6 +92,8 @@ class Pool {
   bool has_ready() const { return !ready_.empty(); }
   /// Nobody waits either.
   bool unused() const { return connections_ == 0 && waiting_ == 0; }
+  /// Whether it is one of the pools that circuit breakers count.
+  bool counted() const { return pool_lease_.held(); }
 
   const PoolContext& context() const { return context_; }
   const ClusterSpec& spec() const { return *context_.cluster.spec; }

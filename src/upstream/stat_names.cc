@@ -146,13 +146,16 @@ void visit_hashing(stats::StatVisitor& visitor, const BalancingSpec& spec, const
   if (ring) visitor.gauge("size", stats.hash_size.value());
 }
 
+/// `pools_went`: an endpoint's pools were all given up, which Envoy notes for both priorities.
 void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const CircuitBreakers& breakers,
-                    const Thresholds& limits) {
+                    const Thresholds& limits, bool pools_went) {
   const auto scope = visitor.scope(prefix);
   // As in Envoy, a breaker that nothing ever went through looks closed, even if nothing could.
-  const auto open = [](const Budget& budget) { return budget.used_ever() && budget.open(); };
-  visitor.gauge("cx_open", open(breakers.connections));
-  visitor.gauge("cx_pool_open", open(breakers.pools));
+  const auto show = [&](std::string_view name, const Budget& budget, bool touched = false) {
+    visitor.gauge(name, budget.used_ever() && budget.open(), budget.used_ever() || touched);
+  };
+  show("cx_open", breakers.connections);
+  show("cx_pool_open", breakers.pools, pools_went);
   if (limits.track_remaining) {
     visitor.gauge("remaining_cx", breakers.connections.remaining());
     // Envoy shows its own "no limit" as 2^64-1.
@@ -162,9 +165,9 @@ void visit_breakers(stats::StatVisitor& visitor, std::string_view prefix, const 
     visitor.gauge("remaining_retries", breakers.retry_budget_asked.load() ? 0 : breakers.retries.remaining());
     visitor.gauge("remaining_rq", breakers.requests.remaining());
   }
-  visitor.gauge("rq_open", open(breakers.requests));
-  visitor.gauge("rq_pending_open", open(breakers.pending_requests));
-  visitor.gauge("rq_retry_open", open(breakers.retries));
+  show("rq_open", breakers.requests);
+  show("rq_pending_open", breakers.pending_requests);
+  show("rq_retry_open", breakers.retries);
 }
 
 /// What `for_each(f)` passes to f, as one.
@@ -256,8 +259,10 @@ void visit(stats::StatVisitor& visitor, const ClusterState& cluster) {
                     cluster.membership.lb_subsets_single_host_per_subset_duplicate.value());
     }
     visit_hashing(visitor, cluster.spec->balancing, cluster.membership);
-    visit_breakers(visitor, "circuit_breakers.default.", cluster.breakers[0], cluster.spec->thresholds[0]);
-    visit_breakers(visitor, "circuit_breakers.high.", cluster.breakers[1], cluster.spec->thresholds[1]);
+    bool pools_went = false;
+    cluster.stats.for_each([&](const ClusterStats& shard) { pools_went = pools_went || shard.upstream_cx_destroy.used(); });
+    visit_breakers(visitor, "circuit_breakers.default.", cluster.breakers[0], cluster.spec->thresholds[0], pools_went);
+    visit_breakers(visitor, "circuit_breakers.high.", cluster.breakers[1], cluster.spec->thresholds[1], pools_went);
   }
   stats::visit(visitor, "upstream_rq", cluster.stats, &ClusterStats::codes, stats::Completed::kLeftOut);
   visit_answers(visitor, "external.", cluster.stats, &ClusterStats::external);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr ProtocolError kHeadersTooLarge = {0, "http1.headers_too_large", "http/1.1 protocol error: headers size exceeds limit"};
 constexpr ProtocolError kBareLineFeed = {0, "http1.codec_error", "http/1.1 protocol error: a line must end with CRLF"};
+constexpr ProtocolError kNoHttp = {0, "http1.codec_error", "http/1.1 protocol error: a response begins with HTTP/"};
 constexpr ProtocolError kUnasked = {0, "http1.codec_error", "http/1.1 protocol error: a response that nobody asked for"};
 constexpr ProtocolError kCutOff = {0, "http1.codec_error", "http/1.1 protocol error: the connection ended within a head"};
 constexpr ProtocolError kNoUpgrade = {0, "http1.codec_error", "http/1.1 protocol error: a protocol switch that nobody asked for"};
@@ -142,6 +143,10 @@ void Http1Client::process(std::string_view bytes) {
 }
 
 size_t Http1Client::read_head(std::string_view bytes) {
+  if (bytes.front() != 'H') {  // as in Envoy: the first byte tells, whether a line ever ends or not
+    broken(kNoHttp);
+    return 0;
+  }
   size_t size = 0;
   const size_t most =
       limits_.max_response_headers_kb == 0 ? kMaxResponseHeadBytes : size_t{limits_.max_response_headers_kb} * 1024;
@@ -155,6 +160,7 @@ size_t Http1Client::read_head(std::string_view bytes) {
       broken(kBareLineFeed);
       return 0;
     case h1::HeadFinder::Verdict::kIncomplete:
+      if (bytes.find('\n') != bytes.npos && !bytes.starts_with("HTTP/")) broken(kNoHttp);
       return 0;
   }
   facts_ = {};
