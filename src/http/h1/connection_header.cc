@@ -23,6 +23,11 @@ size_t count_names(std::string_view list) {
   return count;
 }
 
+/// Says something about the connection itself; what an upgrade needs goes with it, as in Envoy.
+bool names_no_field(std::string_view token) {
+  return iequals(token, "close") || iequals(token, "keep-alive") || iequals(token, "upgrade") || iequals(token, "http2-settings");
+}
+
 enum class Fate : uint8_t { kRemoved, kKept, kRefused };
 
 Fate remove_named(HeaderMap& headers, std::string_view name) {
@@ -31,7 +36,10 @@ Fate remove_named(HeaderMap& headers, std::string_view name) {
   } else if (name == "te") {
     const std::string_view te = headers.get(HeaderId::kTe);
     if (te.size() > kMaxTeSize) return Fate::kRefused;
-    if (list_has_token(te, "trailers")) return Fate::kKept;
+    if (list_has_token(te, "trailers")) {
+      if (te != "trailers") headers.set(HeaderId::kTe, "trailers");
+      return Fate::kKept;
+    }
     headers.remove(HeaderId::kTe);
   } else if (name != "connection") {
     headers.remove(name);
@@ -75,7 +83,7 @@ std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& fa
   for (std::string_view rest = list; !rest.empty();) {
     const std::string_view token = next_token(rest);
     if (token.empty()) continue;
-    if (iequals(token, "close") || iequals(token, "keep-alive")) {
+    if (names_no_field(token)) {
       keep(token);
       continue;
     }
