@@ -49,7 +49,8 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   const HttpConnectionSpec& spec = connection.spec();
   last_activity_ = info.start;
   idle_limit_ms_ = spec.stream_idle_timeout_ms;
-  flushing_ = trace_decided_ = tells_operation_ = false;
+  flushing_ = tells_operation_ = false;
+  trace_reason_ = TraceReason::kNotTraceable;
   configured_ = &spec.filters;
   if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   if (spec.request_timeout_ms > 0) {
@@ -214,10 +215,8 @@ Pipeline::Next Pipeline::find_route() {
 void Pipeline::trace() {
   const TracingSpec& spec = *connection_->spec().tracing;
   const bool own = route != nullptr && route->tracing;
-  const TraceReason reason = decide_trace(request_headers_, spec, own ? *route->tracing : spec.shares, random);
-  trace_decided_ = true;
-  info.trace_forced = reason == TraceReason::kServiceForced;
-  count(connection_->stats(), reason);
+  trace_reason_ = decide_trace(request_headers_, spec, own ? *route->tracing : spec.shares, random);
+  info.trace_forced = trace_reason_ == TraceReason::kServiceForced;
   const bool named = route != nullptr && !route->decorator_operation.empty() && route->decorator_propagate;
   if (connection_->listener().spec().outbound) {  // the next one is told
     if (named) request_headers_.set(HeaderId::kEnvoyDecoratorOperation, route->decorator_operation);

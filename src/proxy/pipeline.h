@@ -21,6 +21,8 @@
 
 namespace weir::proxy {
 
+enum class TraceReason : uint8_t;
+
 class HttpConnection;
 class Worker;
 
@@ -228,7 +230,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool tunnel_ = false;  // the upgrade is allowed
   bool ends_connect_ = false;
   bool grpc_ = false;
-  bool trace_decided_ = false;
+  TraceReason trace_reason_{};    // counted with every head that is sent, also with those of 1xx
   bool tells_operation_ = false;  // the answer names the route's operation
   bool head_request_ = false;
   bool request_ended_ = false;

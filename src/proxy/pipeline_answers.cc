@@ -7,7 +7,6 @@
 #include "proxy/internal_redirect.h"
 #include "proxy/local_reply.h"
 #include "proxy/pipeline.h"
-#include "proxy/tracing.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -138,9 +137,6 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
 
 /// The head of an answer made here is complete but for the description of its body.
 void Pipeline::set_reply_body(std::string_view body) {
-  if (connection_->spec().tracing != nullptr && !std::exchange(trace_decided_, true)) {
-    count(connection_->stats(), TraceReason::kNotTraceable);  // it was never routed
-  }
   const ReplyManner manner{grpc_, head_request_, connection_->spec().local_replies.get()};
   reply_body_ = finish_local_reply(request_headers_, response_headers_, info, body, manner);
   upstream_headers_end_ = reply_body_.empty() || head_request_;

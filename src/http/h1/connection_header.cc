@@ -23,10 +23,8 @@ size_t count_names(std::string_view list) {
   return count;
 }
 
-/// Says something about the connection itself; what an upgrade needs goes with it, as in Envoy.
-bool names_no_field(std::string_view token) {
-  return iequals(token, "close") || iequals(token, "keep-alive") || iequals(token, "upgrade") || iequals(token, "http2-settings");
-}
+/// What an upgrade to HTTP/2 needs goes with it and, as in Envoy, not without one.
+bool is_of_upgrade(std::string_view token) { return iequals(token, "upgrade") || iequals(token, "http2-settings"); }
 
 enum class Fate : uint8_t { kRemoved, kKept, kRefused };
 
@@ -69,9 +67,11 @@ void ignore_upgrades(HeaderMap& headers, HeadFacts& facts, const std::function<b
 
 std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& facts) {
   if (!headers.has(HeaderId::kConnection)) return std::nullopt;
+  bool upgrade_taken_back = false;
   if (facts.connection_upgrade && headers.has(HeaderId::kUpgrade)) {
     if (!iequals(headers.get(HeaderId::kUpgrade), "h2c")) return std::nullopt;
     facts.connection_upgrade = false;  // RFC 9113 removed that way
+    upgrade_taken_back = true;
     headers.remove(HeaderId::kUpgrade);
     headers.remove(HeaderId::kHttp2Settings);
   }
@@ -83,7 +83,11 @@ std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& fa
   for (std::string_view rest = list; !rest.empty();) {
     const std::string_view token = next_token(rest);
     if (token.empty()) continue;
-    if (names_no_field(token)) {
+    if (upgrade_taken_back && is_of_upgrade(token)) {
+      any_removed = true;
+      continue;
+    }
+    if (iequals(token, "close") || iequals(token, "keep-alive") || is_of_upgrade(token)) {
       keep(token);
       continue;
     }
