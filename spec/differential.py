@@ -79,7 +79,7 @@ class Run:
     def __init__(self, arguments):
         self.a = arguments
         self.pair = Pair(arguments.left, arguments.right)
-        self.asked = self.configs = self.refused = self.shown = self.crashes = 0
+        self.asked = self.configs = self.refused = self.shown = self.crashes = self.once = 0
         self.signatures = set()
         self.missing = collections.Counter()
         self.reasons = collections.Counter()  # why both refuse
@@ -141,15 +141,19 @@ class Run:
                 return
         late = [] if again else self.pair.afterwards(left_out)
         late = [d for d in late if self.new_late(d)]
+        found = late and self.pair.first_wrong(hcm, asked)
+        if late and not found and not {d[0] for d in late} & {d[0] for d in self.pair.once_more(hcm, asked)}:
+            self.once += 1  # what happens again is a difference, what does not was a matter of time
+            late = []
         if late:
             self.shown += 1
             show_afterwards(self.a, seed, late, asked)
-            if found := self.pair.first_wrong(hcm, asked):
-                print('  first seen after this request:')
-                later = Afterwards(self.pair)
-                hcm, q = shrink(later, hcm, found[0], {k for k, _, _ in found[1]}, self.a.shrink)
-                later.configure(hcm)
-                show(self.a.left, self.a.right, hcm, q, later.compare(q) or found[1])
+        if found:
+            print('  first seen after this request:')
+            later = Afterwards(self.pair)
+            hcm, q = shrink(later, hcm, found[0], {k for k, _, _ in found[1]}, self.a.shrink)
+            later.configure(hcm)
+            show(self.a.left, self.a.right, hcm, q, later.compare(q) or found[1])
         for q in alone:
             self.asked += 1
             if (found := self.pair.wrong_alone(q)) and self.new(str(found)):
@@ -189,6 +193,8 @@ class Run:
             print('\n'.join('refused by both: %s (%d)' % r for r in self.reasons.items()))
         if self.crashes:
             print('%d configurations crashed Envoy' % self.crashes)
+        if self.once:
+            print('%d differences of logs or statistics were seen once and not again' % self.once)
         if self.pair.passed_over:
             print('%d differences are described in spec/differences.md' % self.pair.passed_over)
         print(

@@ -135,8 +135,9 @@ class More(Filters):
         if self.maybe(0.7):
             return super().log_filter()
         compare = {'op': self.pick(['GE', 'LE']), 'value': {'default_value': self.pick([0, 100000]), 'runtime_key': 'log'}}
+        long = dict(compare, value={'default_value': 100000, 'runtime_key': 'long'})  # what less time says is a matter of chance
         kinds = [
-            {'not_health_check_filter': {}}, {'duration_filter': {'comparison': compare}}, {'traceable_filter': {}}, {'log_type_filter': {'types': ['DownstreamEnd'], 'exclude': self.maybe()}}, {'status_code_filter': {'comparison': dict(compare, value={'default_value': 404, 'runtime_key': 'k'})}},
+            {'not_health_check_filter': {}}, {'duration_filter': {'comparison': long}}, {'traceable_filter': {}}, {'log_type_filter': {'types': ['DownstreamEnd'], 'exclude': self.maybe()}}, {'status_code_filter': {'comparison': dict(compare, value={'default_value': 404, 'runtime_key': 'k'})}},
             {'runtime_filter': {'runtime_key': 'log', 'percent_sampled': self.pick([{'numerator': 0}, {'numerator': 100}, {'numerator': 1000000, 'denominator': 'MILLION'}]), 'use_independent_randomness': self.maybe()}},
             {'metadata_filter': {'matcher': {'filter': self.pick(['a', 'f']), 'path': [{'key': self.pick(['b', 'k'])}], 'value': self.pick([{'string_match': {'exact': 'fact'}}, {'present_match': True}, {'string_match': {'prefix': ''}}, {'double_match': {'exact': 7}}])}, 'match_if_key_not_found': self.maybe()}},
             {'response_flag_filter': {}}, {'grpc_status_filter': {}}, {'header_filter': {'header': {'name': 'x-a', 'string_match': {'contains': '1'}, 'invert_match': True, 'treat_missing_header_as_empty': self.maybe()}}},

@@ -176,7 +176,9 @@ class Options(Routes):
             'common_http_protocol_options': self.common_http, 'http_protocol_options': self.http1, 'local_reply_config': self.local_reply,
             'original_ip_detection_extensions': lambda: [self.detection() for _ in range(self.r.randint(1, 2))], 'http_filters': self.filters,
             'early_header_mutation_extensions': lambda: [self.extension('http.early_header_mutation.header_mutation.v3.HeaderMutation', mutations=self.changes(OPERATORS))],
-            'request_id_extension': lambda: {} if self.maybe(0.1) else {'typed_config': {'@type': TYPE + 'request_id.uuid.v3.UuidRequestIdConfig', 'pack_trace_reason': self.maybe()}},
+            'request_id_extension': lambda: {} if self.maybe(0.1) else {'typed_config': {'@type': TYPE + 'request_id.uuid.v3.UuidRequestIdConfig', 'pack_trace_reason': self.maybe(), **({'use_request_id_for_trace_sampling': False} if self.maybe(0.2) else {})}},
+            # All or nothing: ids that are made here are a matter of chance.
+            'tracing': lambda: {k: {'value': self.pick([0, 100])} for k in self.some(['client_sampling', 'random_sampling', 'overall_sampling'], 0, 2)},
         }  # fmt: skip
         for k, make in made.items():
             if self.maybe(0.25 if k in ('http_protocol_options', 'common_http_protocol_options', 'http_filters') else 0.12) or (k == 'http_filters' and self.planned):

@@ -57,6 +57,8 @@ class Routes(Draw):
     def header_match(self):
         m = {'name': self.pick(HEADERS + ['X-A', ':method', ':path', ':authority', 'host', ':scheme', 'x-forwarded-for', 'x-forwarded-proto', 'x-request-id', 'x-none'])}
         kind = self.pick(['string', 'string', 'string', 'range', 'present', 'nothing', 'old'])
+        if m['name'] == 'x-request-id':
+            kind = 'present'  # what it is is often a matter of chance
         if kind == 'string':
             m['string_match'] = self.string_match()
             if m['name'] == ':method':

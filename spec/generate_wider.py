@@ -147,6 +147,8 @@ class Wider(Routes):
             route['stat_prefix'] = self.pick(['sp', 's.p', 's:p', 'sp2'])
         if self.maybe(0.04):
             route['decorator'] = {'operation': 'op', 'propagate': self.maybe()}
+        if self.maybe(0.03):
+            route['tracing'] = {k: {'numerator': self.pick([0, 100])} for k in self.some(['client_sampling', 'random_sampling', 'overall_sampling'], 0, 2)}
         if self.maybe(0.04):
             route['metadata'] = {'filter_metadata': {'f': {'k': 'v', 'n': 1}}}
         if self.maybe(0.03):

@@ -4,6 +4,7 @@ import copy, time
 
 KEEP = {
     'name', 'domains', 'match', 'header', 'prefix', 'path', 'virtual_hosts', 'routes', 'status', 'weight', 'validate_clusters', '@type', 'typed_config', 'hash_policy',
+    'log_format', 'text_format_source', 'json_format', 'typed_json_format', 'access_log',
 }  # fmt: skip
 
 

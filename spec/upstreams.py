@@ -194,6 +194,8 @@ class H1Upstream(Upstream):
                 while d := s.recv(65536):
                     s.sendall(d)
                 return
+            if lookup(headers, 'upgrade') and (r.buf or method[0] == 'P'):
+                return  # it was not taken, and what follows is no request
 
     def answer(self, s, script, seen, method):
         if 'delay' in script:

@@ -54,7 +54,8 @@ void note(const MetadataNote& note, std::string_view value, Exchange& exchange) 
   auto* member = arena.make<format::MetadataValue>();
   switch (note.type) {
     case MetadataNote::Type::kNumber: {
-      const std::string_view text = trim(value);
+      std::string_view text = trim(value);
+      if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), member->number);
       if (error != std::errc() || end != text.data() + text.size()) return;
       member->kind = format::MetadataValue::Kind::kNumber;

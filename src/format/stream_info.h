@@ -143,6 +143,7 @@ struct StreamInfo {
   http::StreamTraffic traffic;
   bool internal_request = false;
   bool health_check = false;  // it asks whether this proxy is well
+  bool trace_forced = false;  // another proxy demanded that it be traced
 
   // --- decisions ---
   std::string_view route_name;

@@ -53,6 +53,7 @@ struct Evaluation {
 
   bool operator()(const FixedFilter& filter) const { return filter.passes; }
   bool operator()(const NotHealthCheckFilter&) const { return !context.info.health_check; }
+  bool operator()(const TraceableFilter&) const { return context.info.trace_forced && !context.info.health_check; }
   bool operator()(const StatusCodeFilter& filter) const {
     return filter.comparison.holds(static_cast<uint64_t>(context.info.response_code));
   }

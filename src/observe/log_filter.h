@@ -60,6 +60,8 @@ struct LogTypeFilter {
 };
 /// Requests that a filter did not take for health checks.
 struct NotHealthCheckFilter {};
+/// Requests that are traced because another proxy demands it, as in Envoy.
+struct TraceableFilter {};
 /// A value that filters noted; `if_missing` decides without one. As in Envoy, `invert` of the matcher means nothing here.
 struct MetadataFilter {
   format::MetadataMatcher matcher;
@@ -77,8 +79,8 @@ struct AnyOf {
 };
 
 struct LogFilter {
-  std::variant<FixedFilter, NotHealthCheckFilter, StatusCodeFilter, DurationFilter, HeaderFilter, ResponseFlagFilter, ShareFilter,
-               GrpcStatusFilter, LogTypeFilter, MetadataFilter, AllOf, AnyOf>
+  std::variant<FixedFilter, NotHealthCheckFilter, TraceableFilter, StatusCodeFilter, DurationFilter, HeaderFilter,
+               ResponseFlagFilter, ShareFilter, GrpcStatusFilter, LogTypeFilter, MetadataFilter, AllOf, AnyOf>
       rule;
 
   bool passes(const format::FormatContext& context) const;

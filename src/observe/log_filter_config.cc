@@ -81,7 +81,7 @@ LogFilter read_log_filter(const v3::AccessLogFilter& config, RuntimeValues* runt
     case Filter::kNotHealthCheckFilter:
       return {NotHealthCheckFilter{}};
     case Filter::kTraceableFilter:
-      return {FixedFilter{false}};  // nothing is traced
+      return {TraceableFilter{}};
     case Filter::kRuntimeFilter:
       return {share(config.runtime_filter(), runtime)};
     case Filter::kAndFilter:

@@ -261,19 +261,20 @@ void Attempt::fail(const UpstreamFailure& failure) {
 }
 
 /// Whom the answer is counted for, beside its cluster.
+/// Whether they count the codes of all answers is what `f(group, true)` says: not where it is as for the cluster itself.
 template <class F>
 void Attempt::for_each_group(upstream::Cluster& cluster, F&& f) {
   upstream::ClusterStats& stats = cluster.stats();
-  f(info_.internal_request ? stats.internal : stats.external);
-  if (canary_) f(stats.canary);
-  if (host_ != nullptr && host_->zone != nullptr && !refused_) f(*host_->zone);
+  f(info_.internal_request ? stats.internal : stats.external, true);
+  if (canary_) f(stats.canary, true);
+  if (host_ != nullptr && host_->zone != nullptr && !refused_) f(*host_->zone, true);
   if (alternative_.empty()) return;
-  const auto also = [&](std::string_view who) {
-    if (upstream::AnswerStats* more = stats.alternatives.of_few(std::string(alternative_).append(who))) f(*more);
+  const auto also = [&](std::string_view who, bool all_codes) {
+    if (upstream::AnswerStats* more = stats.alternatives.of_few(std::string(alternative_).append(who))) f(*more, all_codes);
   };
-  also("");
-  also(info_.internal_request ? ".internal" : ".external");
-  if (canary_) also(".canary");
+  also("", false);
+  also(info_.internal_request ? ".internal" : ".external", true);
+  if (canary_) also(".canary", true);
 }
 
 void Attempt::count_answer(int status) {
@@ -290,7 +291,9 @@ void Attempt::count_answer_of(upstream::Cluster& cluster, int status) {
   upstream::ClusterStats& stats = cluster.stats();
   if (counts_codes_of_cluster_) stats.codes.count(status);
   stats.upstream_rq_completed.add();
-  for_each_group(cluster, [&](upstream::AnswerStats& group) { group.codes.count(status); });
+  for_each_group(cluster, [&](upstream::AnswerStats& group, bool all_codes) {
+    group.codes.count(all_codes || counts_codes_of_cluster_ ? status : stats::CodeCounters::kUnnamed);
+  });
 }
 
 std::optional<int64_t> Attempt::complete() {
@@ -298,7 +301,7 @@ std::optional<int64_t> Attempt::complete() {
   if (info_.request_complete != 0 && counts_codes_) {
     elapsed_ms = (loop_.now() - info_.request_complete) / kNsPerMs;
     cluster_->stats().upstream_rq_time.record(*elapsed_ms);
-    for_each_group(*cluster_, [&](upstream::AnswerStats& group) { group.time.record(*elapsed_ms); });
+    for_each_group(*cluster_, [&](upstream::AnswerStats& group, bool) { group.time.record(*elapsed_ms); });
   }
   release();
   return elapsed_ms;

@@ -1,4 +1,7 @@
 // The configuration of the HTTP connection manager.
+#include <algorithm>
+#include <cmath>
+
 #include "base/text.h"
 #include "config/duration.h"
 #include "config/schema.h"
@@ -15,6 +18,7 @@
 #include "proxy/request_options_config.h"
 #include "proxy/router_config.h"
 #include "proxy/scoped_routes_config.h"
+#include "proxy/tracing.h"
 
 namespace weir::proxy {
 
@@ -200,9 +204,23 @@ class Reader {
     spec_->preserve_external_request_id = from_.preserve_external_request_id();
     spec_->always_set_request_id_in_response = from_.always_set_request_id_in_response();
     UuidRequestIdConfig uuid;
-    if (from_.request_id_extension().typed_config().UnpackTo(&uuid) && uuid.has_pack_trace_reason()) {
-      spec_->pack_trace_reason = uuid.pack_trace_reason().value();
-    }
+    const bool given = from_.request_id_extension().typed_config().UnpackTo(&uuid);
+    if (given && uuid.has_pack_trace_reason()) spec_->pack_trace_reason = uuid.pack_trace_reason().value();
+    if (!from_.has_tracing()) return;
+    const bool by_request_id =
+        !given || !uuid.has_use_request_id_for_trace_sampling() || uuid.use_request_id_for_trace_sampling().value();
+    const HttpConnectionManager::Tracing& tracing = from_.tracing();
+    const auto whole = [](double percent) { return static_cast<uint32_t>(percent); };  // as in Envoy
+    const auto hundredths = [](bool given, double percent) {
+      return RuntimeShare{given ? static_cast<uint32_t>(std::lround(percent * 100)) : 10'000, 10'000};
+    };
+    spec_->tracing = std::make_shared<TracingSpec>(TracingSpec{
+        .shares =
+            route::trace_shares({tracing.has_client_sampling() ? whole(tracing.client_sampling().value()) : 100, 100},
+                                hundredths(tracing.has_random_sampling(), tracing.random_sampling().value()),
+                                hundredths(tracing.has_overall_sampling(), tracing.overall_sampling().value()), context_.runtime),
+        .by_request_id = by_request_id,
+        .marks_id = spec_->pack_trace_reason});
   }
 
   void filters() {
@@ -315,11 +333,16 @@ void declare_http_connections(config::SupportTable& table) {
       .extensions("http_filters", filter::kHttpFilters)
       .extensions("request_id_extension", "envoy.http.request_id")
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request", "access_log_options"})
-      .harmless({"tracing", "http3_protocol_options", "path_normalization_options", "append_local_overload",
+      .fields({"tracing"})
+      .harmless({"http3_protocol_options", "path_normalization_options", "append_local_overload",
                  "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"});
   table.message<HttpConnectionManager::HcmAccessLogOptions>()
       .fields({"access_log_flush_interval", "flush_access_log_on_new_request"})
       .harmless({"flush_log_on_tunnel_successfully_established"});
+  table.message<HttpConnectionManager::Tracing>()
+      .fields({"client_sampling", "random_sampling", "overall_sampling"})
+      .harmless(
+          {"verbose", "max_path_tag_length", "custom_tags", "provider", "spawn_upstream_span"});  // nobody is told of traces
   table.message<HttpConnectionManager::InternalAddressConfig>().fields({"unix_sockets", "cidr_ranges"});
   table.message<HttpConnectionManager::SetCurrentClientCertDetails>().all_fields();
   table.message<core::SchemeHeaderTransformation>().fields({"scheme_to_overwrite", "match_upstream"});
@@ -328,8 +351,7 @@ void declare_http_connections(config::SupportTable& table) {
   table.message<v3::HttpFilter>().fields({"name", "typed_config", "config_discovery", "is_optional", "disabled"});
   table.message<v3::RequestIDExtension>().fields({"typed_config"});
   table.extension<UuidRequestIdConfig>("envoy.http.request_id", "envoy.request_id.uuid")
-      .fields({"pack_trace_reason"})
-      .harmless({"use_request_id_for_trace_sampling"});  // there is no tracing yet
+      .fields({"pack_trace_reason", "use_request_id_for_trace_sampling"});
   declare_router(table);
   declare_request_options(table);
   declare_scoped_routes(table);

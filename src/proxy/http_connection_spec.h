@@ -23,6 +23,7 @@
 
 namespace weir::proxy {
 
+struct TracingSpec;
 struct TryLogSpec;
 
 enum class CodecKind : uint8_t { kAuto, kHttp1, kHttp2 };
@@ -72,6 +73,7 @@ struct HttpConnectionSpec {
   bool preserve_external_request_id = false;
   bool pack_trace_reason = true;  // the request id also says whether the request is traced
   bool always_set_request_id_in_response = false;
+  std::shared_ptr<const TracingSpec> tracing;  // null: none
 
   bool proxy_100_continue = false;
   std::string scheme_to_overwrite;

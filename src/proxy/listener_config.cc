@@ -162,6 +162,7 @@ class Reader {
     spec_->drains_only_when_modified = from_.drain_type() == v3::Listener::MODIFY_ONLY;
     spec_->metadata = format::read_static_metadata(from_.metadata());
     spec_->inbound = from_.traffic_direction() == core::INBOUND;
+    spec_->outbound = from_.traffic_direction() == core::OUTBOUND;
     if (from_.has_per_connection_buffer_limit_bytes()) spec_->buffer_limit = from_.per_connection_buffer_limit_bytes().value();
     if (from_.has_max_connections_to_accept_per_socket_event()) {
       spec_->max_accepts_per_event = from_.max_connections_to_accept_per_socket_event().value();

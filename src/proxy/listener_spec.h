@@ -47,6 +47,7 @@ struct ListenerSpec {
   bool transparent = false, freebind = false;
   bool added_via_api = false;
   bool inbound = false;                // traffic_direction INBOUND
+  bool outbound = false;               // traffic_direction OUTBOUND
   int backlog = 0;                     // 0: the system's
   uint32_t max_accepts_per_event = 0;  // 0: all that wait
   size_t buffer_limit = 1024 * 1024;

@@ -116,14 +116,14 @@ void Mirror::answered() {
 }
 
 void Mirror::on_failure(const UpstreamFailure& failure) {
-  if (!attempt_.answered()) attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
+  if (!attempt_.answered() && !interim_seen_) attempt_.count_answer(failure.no_host ? 503 : describe(failure.reason).status);
   end();
 }
 
 void Mirror::on_timeout() {
   attempt_.count_timeout();
   attempt_.cluster()->stats().upstream_rq_timeout.add();
-  if (!attempt_.answered()) attempt_.count_answer(504);
+  if (!attempt_.answered() && !interim_seen_) attempt_.count_answer(504);
   end();
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/grpc_call.h"
 #include "proxy/http_connection.h"
 #include "proxy/strict_headers.h"
+#include "proxy/tracing.h"
 #include "proxy/worker.h"
 #include "route/mutations.h"
 
@@ -49,7 +50,8 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   const HttpConnectionSpec& spec = connection.spec();
   last_activity_ = info.start;
   idle_limit_ms_ = spec.stream_idle_timeout_ms;
-  flushing_ = false;
+  flushing_ = tells_operation_ = false;
+  trace_reason_ = TraceReason::kNotTraceable;
   configured_ = &spec.filters;
   if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   if (spec.request_timeout_ms > 0) {
@@ -190,6 +192,7 @@ Pipeline::Next Pipeline::find_route() {
   choose_route();
   const HttpConnectionSpec& spec = connection_->spec();
   HttpStats& stats = connection_->stats();
+  if (spec.tracing != nullptr) trace();
   if (spec.log_new_requests) write_log(format::LogType::kDownstreamStart);
   if (route != nullptr) ends_connect_ = terminates_connect(request_headers_, *route) != nullptr;
   if (route != nullptr && (upgrade_ || request_headers_.method() == "CONNECT")) {
@@ -208,6 +211,21 @@ Pipeline::Next Pipeline::find_route() {
   }
   if (!configured_->empty()) make_filters();
   return Next::kGoOn;
+}
+
+/// Whether it is traced; and the name that its route has for what it does is passed on.
+void Pipeline::trace() {
+  const TracingSpec& spec = *connection_->spec().tracing;
+  const bool own = route != nullptr && route->tracing;
+  trace_reason_ = decide_trace(request_headers_, spec, own ? *route->tracing : spec.shares, random);
+  info.trace_forced = trace_reason_ == TraceReason::kServiceForced;
+  const bool named = route != nullptr && !route->decorator_operation.empty() && route->decorator_propagate;
+  if (connection_->listener().spec().outbound) {  // the next one is told
+    if (named) request_headers_.set(HeaderId::kEnvoyDecoratorOperation, route->decorator_operation);
+    return;
+  }
+  tells_operation_ = named && request_headers_.get(HeaderId::kEnvoyDecoratorOperation).empty();  // or else the client told us
+  request_headers_.remove(HeaderId::kEnvoyDecoratorOperation);
 }
 
 /// Those that the request's way does not switch off.
@@ -365,6 +383,10 @@ Pipeline::Next Pipeline::deliver() {
   response_started_ = true;
   info.response_start = worker_.loop().now();
   prepare_response(response_headers_, request_headers_, connection_->spec(), worker_.date(), upgrade_);
+  if (tells_operation_) response_headers_.set(HeaderId::kEnvoyDecoratorOperation, route->decorator_operation);
+  if (connection_->spec().tracing != nullptr && connection_->listener().spec().outbound) {
+    response_headers_.remove(HeaderId::kEnvoyDecoratorOperation);
+  }
   if (connection_->spec().proxy_status) add_proxy_status(response_headers_, info, *connection_->spec().proxy_status);
   info.response_code = response_headers_.status();
   count_response(info.response_code);
@@ -430,9 +452,12 @@ std::string_view Pipeline::scheme_for(const upstream::Cluster& cluster, const up
 }
 
 size_t Pipeline::replay_limit() const {
-  const route::BodyLimits& limits = route->body_limits.given() ? route->body_limits : selection_.match.virtual_host->body_limits;
-  if (limits.beyond_connection) return *limits.beyond_connection;
-  return std::min<uint64_t>(limits.within_connection.value_or(UINT64_MAX), connection_->buffer_limit());
+  // As in Envoy: of the newer field the route's comes first, of the older one the virtual host's.
+  const route::BodyLimits &own = route->body_limits, &shared = selection_.match.virtual_host->body_limits;
+  if (own.beyond_connection) return *own.beyond_connection;
+  if (shared.beyond_connection) return *shared.beyond_connection;
+  const auto within = shared.within_connection ? shared.within_connection : own.within_connection;
+  return std::min<uint64_t>(within.value_or(UINT64_MAX), connection_->buffer_limit());
 }
 
 route::MatchContext Pipeline::match_context() const {

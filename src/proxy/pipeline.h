@@ -21,6 +21,8 @@
 
 namespace weir::proxy {
 
+enum class TraceReason : uint8_t;
+
 class HttpConnection;
 class Worker;
 
@@ -188,6 +190,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
 
   void on_next_turn() override;
   route::MatchContext match_context() const;
+  void trace();
   void count_response(int status);
   void write_log(format::LogType type);
   void on_log_time();
@@ -227,6 +230,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool tunnel_ = false;  // the upgrade is allowed
   bool ends_connect_ = false;
   bool grpc_ = false;
+  TraceReason trace_reason_{};    // counted with every head that is sent, also with those of 1xx
+  bool tells_operation_ = false;  // the answer names the route's operation
   bool head_request_ = false;
   bool request_ended_ = false;
   bool request_ended_with_head_ = false;

@@ -4,6 +4,7 @@
 #include "proxy/http_connection.h"
 #include "proxy/pipeline.h"
 #include "proxy/request_sample.h"
+#include "proxy/tracing.h"
 #include "proxy/worker.h"
 
 namespace weir::proxy {
@@ -136,6 +137,7 @@ void Pipeline::count_response(int status) {
   if (info.health_check) return;
   connection_->stats().count_response(status);
   connection_->listener_stats().count_response(status);
+  if (connection_->spec().tracing != nullptr) count(connection_->stats(), trace_reason_);
 }
 
 /// Statistics and access log, once for every request, however it ended.

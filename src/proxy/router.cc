@@ -70,8 +70,6 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
   forward_ = &forward;
   groups_ = groups;
   buffer_limit_ = buffer_limit;
-  retry_.begin(forward.retry_policy.get(), forward.hedge_policy.get(), pipeline_.request);
-  keeps_body_ = retry_.enabled() || forward.internal_redirects;
   counts_codes_ = pipeline_.counts_codes();
   attempt_->count_codes(counts_codes_);
   attempt_->count_codes_of_cluster(counts_codes_of_cluster_);
@@ -119,7 +117,11 @@ void Router::try_once(upstream::Cluster& cluster) {
 
 upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   upstream::Host* host = cluster.choose(*this);
-  if (host == nullptr) return host;
+  if (host == nullptr) return host;  // then the log shows what the request said about tries and time
+  if (tries_ == 1) {
+    retry_.begin(forward_->retry_policy.get(), forward_->hedge_policy.get(), pipeline_.request);
+    keeps_body_ = retry_.enabled() || forward_->internal_redirects;
+  }
   if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   if (tries_ == 1) {
     limits_ = pipeline_.settle_limits(*forward_, retry_.hedges());
@@ -167,6 +169,10 @@ void Router::on_connected() {
   if (forward_->host_rewrite->kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
     route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
   }
+  if (request.method() == "CONNECT" && request.has_pseudo(HeaderId::kPath) && !request.has_pseudo(HeaderId::kProtocol) &&
+      !pipeline_.ends_connect()) [[unlikely]] {
+    return refuse_request("missing required header: :protocol", "missing_required_header:_:protocol");
+  }
   http::Stream& stream = *attempt_->stream();
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ends_with_head();  // even if it turned out to be empty
@@ -178,6 +184,16 @@ void Router::on_connected() {
   } else {
     pipeline_.resume_downstream();
   }
+}
+
+/// What the configuration made of it cannot be sent: a CONNECT with a path is another kind of request (RFC 8441 section 4).
+void Router::refuse_request(std::string_view body, std::string_view details) {
+  cancel_timers();
+  attempt_->abort();
+  give_up_others();
+  phase_ = Phase::kIdle;
+  pipeline_.info.flags.set(ResponseFlag::kDownstreamProtocolError);
+  pipeline_.reply(503, body, pipeline_.arena.join("filter_removed_required_request_headers{", details, "}"), Answerer::kRouter);
 }
 
 void Router::send_waiting_body(http::Stream& stream) {
@@ -355,7 +371,8 @@ void Router::on_failure(const UpstreamFailure& failure) {
   if (response_begun_) {
     cancel_timers();
     if (attempt_->cut_off_grpc()) pipeline_.count_cut_off_grpc();
-    pipeline_.give_up(arena.join("upstream_reset_after_response_started{", words.details, "}"));
+    pipeline_.give_up(body_lost_ ? kBodyTooLargeDetails
+                                 : arena.join("upstream_reset_after_response_started{", words.details, "}"));
     return;
   }
   if (failure.reason == http::Reset::kOverflow && pipeline_.envoy_headers()) pipeline_.mark_overloaded();

@@ -88,6 +88,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries, kWaitingForOthers };
 
   void try_once(upstream::Cluster& cluster);
+  void refuse_request(std::string_view body, std::string_view details);
   void send_waiting_body(http::Stream& stream);
   void keep_no_more();
   void start_mirrors();

@@ -20,7 +20,7 @@ bool Router::retries_response() {
   const RetryState::Decision decision = retry_.after_response(pipeline_.response, pipeline_.loop.wall(), cluster, groups_,
                                                               static_cast<upstream::Priority>(forward_->priority));
   if (decision == RetryState::Decision::kRetry) {
-    cluster.stats().retry_codes.count(status);
+    cluster.stats().retry_codes.count(counts_codes_of_cluster_ ? status : stats::CodeCounters::kUnnamed);
     attempt_->host()->stats.rq_error.add();
     attempt_->abort();
     pipeline_.response.clear();

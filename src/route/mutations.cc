@@ -73,7 +73,6 @@ struct PathRewrite {
 
 void rewrite_path(HeaderMap& request, const RouteMatch& match, const PathRewrite& rewrite, bool envoy_headers) {
   if (rewrite.prefix.empty() && rewrite.regex == nullptr && rewrite.path_template == nullptr) return;
-  if (!request.has_pseudo(HeaderId::kPath)) return;
   const std::string_view whole = request.path();
   const size_t end = std::min(whole.find_first_of("?#"), whole.size());
   const std::string_view path = whole.substr(0, end);
@@ -110,7 +109,8 @@ void rewrite_host(HeaderMap& request, const Forward& forward, bool envoy_headers
       return;
     case HostRewrite::Kind::kPathRegex: {
       const std::string_view path = request.path().substr(0, request.path().find_first_of("?#"));
-      set_host(request, rewrite.path_regex.apply(path, request.arena()), forward.append_x_forwarded_host, envoy_headers);
+      const std::string_view host = rewrite.path_regex.apply(path, request.arena());
+      if (!host.empty()) set_host(request, host, forward.append_x_forwarded_host, envoy_headers);
       return;
     }
   }

@@ -31,6 +31,15 @@ namespace {
 
 constexpr uint32_t kDefaultMaxBody = 4096;  // RouteConfiguration.max_direct_response_body_size_bytes
 
+TraceShares read_trace_shares(const v3::Tracing& config, RuntimeValues* runtime) {
+  const auto share = [](bool given, const envoy::type::v3::FractionalPercent& percent) {
+    return given ? format::read_share(percent) : RuntimeShare{100, 100};
+  };
+  return trace_shares(share(config.has_client_sampling(), config.client_sampling()),
+                      share(config.has_random_sampling(), config.random_sampling()),
+                      share(config.has_overall_sampling(), config.overall_sampling()), runtime);
+}
+
 Route route(ConfigReader& reader, const v3::Route& config, const std::string& virtual_host, const InheritedPolicies& inherited,
             uint32_t max_body_size, const Path& at) {
   Route result;
@@ -44,6 +53,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const std::string& vi
     result.stats = stats->route(virtual_host, config.stat_prefix());
   result.decorator_operation = config.decorator().operation();
   result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
+  if (config.has_tracing()) result.tracing = read_trace_shares(config.tracing(), reader.context().runtime);
   result.body_limits = body_limits(config);
   const Forward* forward = result.forward();
   const auto* plugin = forward == nullptr ? nullptr : std::get_if<std::shared_ptr<const MatchedCluster>>(&forward->cluster);
@@ -240,8 +250,10 @@ void declare_support(config::SupportTable& table) {
   table.message<v3::Route>()
       .extensions("typed_per_filter_config", kFilterSettings)
       .fields({"name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "request_headers_to_add",
-               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "stat_prefix", "metadata"})
-      .harmless({"decorator", "tracing"});
+               "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove", "stat_prefix", "metadata",
+               "decorator", "tracing"});
+  table.message<v3::Decorator>().all_fields();
+  table.message<v3::Tracing>().fields({"client_sampling", "random_sampling", "overall_sampling"}).harmless({"custom_tags"});
   table.message<v3::RouteMatch>()
       .fields({"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix", "case_sensitive", "runtime_fraction",
                "headers", "query_parameters", "grpc", "tls_context", "dynamic_metadata", "filter_state"})

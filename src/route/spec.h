@@ -19,6 +19,7 @@
 #include "route/path_template.h"
 #include "route/rate_limit.h"
 #include "route/route_stats.h"
+#include "route/trace_shares.h"
 
 namespace weir::route {
 
@@ -165,8 +166,6 @@ struct RetryPolicy {
 struct BodyLimits {
   std::optional<uint64_t> beyond_connection;  // request_body_buffer_limit: takes the place of the connection's buffer limit
   std::optional<uint64_t> within_connection;  // per_request_buffer_limit_bytes: the smaller of both counts
-
-  bool given() const { return beyond_connection || within_connection; }
 };
 
 struct HashPolicy {
@@ -293,6 +292,7 @@ struct Route {
   GroupCells stats;  // of its stat_prefix; null: none
   std::string decorator_operation;
   bool decorator_propagate = true;
+  Boxed<TraceShares> tracing;  // null: as the connection manager says
   BodyLimits body_limits;
 
   const Forward* forward() const { return std::get_if<Forward>(&action); }

@@ -70,10 +70,11 @@ void visit_codes(StatVisitor& visitor, std::string_view name, const std::vector<
     all += sum;
   }
   uint64_t unknown = 0;  // codes that HTTP has no class for
-  for (; i < seen.size(); ++i) unknown += seen[i].count;
+  for (; i < seen.size() && seen[i].code != CodeCounters::kUnnamed; ++i) unknown += seen[i].count;
   text.resize(stem);
   if (unknown != 0) visitor.counter(text += "unknown", unknown);
   all += unknown;
+  if (i < seen.size()) all += seen[i].count;
   text.resize(stem);
   if (completed == Completed::kOnceSeen && !seen.empty()) visitor.counter(text += "completed", all, true);
 }

@@ -20,7 +20,9 @@ class CodeCounters {
   CodeCounters& operator=(const CodeCounters&) = delete;
   ~CodeCounters();
 
-  /// `code`: 100 … 999.
+  static constexpr int kUnnamed = 1000;  // shows in the sum alone
+
+  /// `code`: 100 … 999, or kUnnamed.
   void count(int code) {
     Page* page = first_.load(std::memory_order_relaxed);
     if (page != nullptr && page->slots[0].code.load(std::memory_order_relaxed) == code) [[likely]] {

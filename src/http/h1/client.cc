@@ -47,7 +47,8 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   void on_drained() override {
     if (exchange_ != nullptr && std::exchange(room_wanted_, false)) exchange_->on_room();
   }
-  Protocol protocol() const override { return Protocol::kHttp11; }
+  /// As in Envoy, that of the last answers: a server that speaks HTTP/1.0 is not known by its first request.
+  Protocol protocol() const override { return version_; }
   void carry_tunnel() override { carried_ = true; }
   bool carries_tunnel() const override { return exchange_ != nullptr && connect_request_ && tunnel_open_; }
 
@@ -109,7 +110,9 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   bool tunnel_open_ = false;  // what follows the response's head is no message
   bool request_ended_ = false;
   bool response_ended_ = false;
+  Protocol version_ = Protocol::kHttp11;
   bool done_for_ = false;  // takes no further request
+  bool deaf_ = false;      // what else comes does not matter
   bool paused_ = false;
   bool room_wanted_ = false;
 };
@@ -129,7 +132,7 @@ void Http1Client::receive(std::string_view bytes) {
 void Http1Client::process(std::string_view bytes) {
   while (!bytes.empty()) {
     if (exchange_ == nullptr || reading_ == Reading::kDone) {
-      if (!done_for_) broken(kUnasked);
+      if (!deaf_ && exchange_ == nullptr) broken(kUnasked);
       return;
     }
     const bool wait = paused_ && reading_ == Reading::kBody;
@@ -175,6 +178,7 @@ size_t Http1Client::read_head(std::string_view bytes) {
   StreamTraffic::Direction& received = exchange_->traffic.received;
   received.headers += std::max<uint32_t>(facts_.header_bytes, 3);
   received.decompressed += received.headers;
+  if (facts_.version == Protocol::kHttp10) version_ = Protocol::kHttp10;
   take_head();
   return size;
 }
@@ -257,7 +261,7 @@ void Http1Client::close_stream() {
 }
 
 void Http1Client::broken(const ProtocolError& error) {
-  done_for_ = true;
+  done_for_ = deaf_ = true;
   kept_.clear();
   if (exchange_ != nullptr && !response_ended_) {
     events_.on_cut();
@@ -285,7 +289,7 @@ void Http1Client::receive_end() {
 }
 
 void Http1Client::connection_lost(Reset reason, std::string_view details) {
-  done_for_ = true;
+  done_for_ = deaf_ = true;
   if (exchange_ == nullptr) return;
   StreamEvents& gone = *std::exchange(exchange_, nullptr);
   if (!response_ended_) gone.on_reset(reason, details);
@@ -344,6 +348,7 @@ void Http1Client::reset(Reset) {
   events_.on_cut();
   kept_.clear();
   done_for_ = true;
+  deaf_ = !response_ended_;
   connection_.want_flush();  // the owner closes the connection when it finds no stream and no future in it
   events_.on_goaway();
 }

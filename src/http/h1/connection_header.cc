@@ -23,6 +23,9 @@ size_t count_names(std::string_view list) {
   return count;
 }
 
+/// What an upgrade to HTTP/2 needs goes with it and, as in Envoy, not without one.
+bool is_of_upgrade(std::string_view token) { return iequals(token, "upgrade") || iequals(token, "http2-settings"); }
+
 enum class Fate : uint8_t { kRemoved, kKept, kRefused };
 
 Fate remove_named(HeaderMap& headers, std::string_view name) {
@@ -31,7 +34,10 @@ Fate remove_named(HeaderMap& headers, std::string_view name) {
   } else if (name == "te") {
     const std::string_view te = headers.get(HeaderId::kTe);
     if (te.size() > kMaxTeSize) return Fate::kRefused;
-    if (list_has_token(te, "trailers")) return Fate::kKept;
+    if (list_has_token(te, "trailers")) {
+      if (te != "trailers") headers.set(HeaderId::kTe, "trailers");
+      return Fate::kKept;
+    }
     headers.remove(HeaderId::kTe);
   } else if (name != "connection") {
     headers.remove(name);
@@ -61,9 +67,11 @@ void ignore_upgrades(HeaderMap& headers, HeadFacts& facts, const std::function<b
 
 std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& facts) {
   if (!headers.has(HeaderId::kConnection)) return std::nullopt;
+  bool upgrade_taken_back = false;
   if (facts.connection_upgrade && headers.has(HeaderId::kUpgrade)) {
     if (!iequals(headers.get(HeaderId::kUpgrade), "h2c")) return std::nullopt;
     facts.connection_upgrade = false;  // RFC 9113 removed that way
+    upgrade_taken_back = true;
     headers.remove(HeaderId::kUpgrade);
     headers.remove(HeaderId::kHttp2Settings);
   }
@@ -75,7 +83,11 @@ std::optional<ProtocolError> settle_connection(HeaderMap& headers, HeadFacts& fa
   for (std::string_view rest = list; !rest.empty();) {
     const std::string_view token = next_token(rest);
     if (token.empty()) continue;
-    if (iequals(token, "close") || iequals(token, "keep-alive")) {
+    if (upgrade_taken_back && is_of_upgrade(token)) {
+      any_removed = true;
+      continue;
+    }
+    if (iequals(token, "close") || iequals(token, "keep-alive") || is_of_upgrade(token)) {
       keep(token);
       continue;
     }
