@@ -19,7 +19,7 @@ certificate() { # NAME AUTHORITY KEY SUBJECT SANS [MORE OPTIONS OF x509]
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:"${key:-P-256}" -out "$name.key" 2>/dev/null
   fi
   openssl req -new -key "$name.key" -subj "$subject" -out "$name.csr"
-  local lines="keyUsage=critical,digitalSignature,keyEncipherment
+  local lines="keyUsage=critical,${usage:-digitalSignature,keyEncipherment}
 extendedKeyUsage=serverAuth,clientAuth"
   [ -n "$sans" ] && lines="$lines
 subjectAltName=$sans"
@@ -40,6 +40,7 @@ authority ca
 authority other
 certificate server ca P-256 /CN=server.test 'DNS:server.test,DNS:*.wild.test,DNS:localhost,IP:127.0.0.1,URI:spiffe://mesh.test/ns/default/sa/server'
 certificate server_rsa ca rsa /CN=server.test 'DNS:server.test,DNS:localhost,IP:127.0.0.1'
+usage=keyEncipherment certificate encipher ca rsa /CN=encipher.test DNS:encipher.test
 certificate first ca P-256 /CN=first.test 'DNS:first.test'
 certificate second ca P-256 /CN=second.test 'DNS:second.test'
 certificate client ca P-256 '/O=Mesh, Inc/CN=client' 'URI:spiffe://mesh.test/ns/default/sa/client,DNS:client.test,DNS:www.client.test,email:client@mesh.test'

@@ -116,7 +116,7 @@ void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
   const bool tunnel = codec_ != nullptr && codec_->carries_tunnel();  // then it is we who end it: half of one is of no use
   stream_closed_ = false;
-  peer_ended_ = !tunnel;
+  peer_ended_ = !tunnel && protocol_ != http::Protocol::kHttp2;
   if (codec_ != nullptr) codec_->receive_end();
   // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
   gone(!tunnel, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));

@@ -16,7 +16,10 @@ class Http2Client final : public ClientCodec, private h2::Connection {
 
   Stream& open(StreamEvents& events) override { return open_stream(events); }
   void receive(std::string_view bytes) override { receive_bytes(bytes); }
-  void receive_end() override { lost(Reset::kConnectionTermination, ""); }
+  void receive_end() override {
+    turn_ends();  // what was wrong with the last bytes comes before their end
+    lost(Reset::kConnectionTermination, "");
+  }
   void connection_lost(Reset reason, std::string_view details) override { lost(reason, details); }
   size_t active_streams() const override { return active(); }
   size_t free_streams() const override {

@@ -371,6 +371,17 @@ TEST(H2Wire, AGoawayRefusesTheStreamsAboveIt) {
   EXPECT_EQ(server.client.codec->free_streams(), 0u);
 }
 
+TEST(H2Wire, WhatIsNoFrameIsAProtocolErrorAlsoIfTheConnectionEndsWithIt) {
+  loop::EventLoop loop{1};
+  TestClient client(loop);
+  TestStream& stream = client.get();
+  loop.turn(0);
+  client.wire.deliver("HTTP/1.1 400 Bad Request\r\n\r\n");
+  client.wire.deliver_end();
+  EXPECT_NE(client.protocol_error, "");
+  EXPECT_EQ(stream.reset, Reset::kProtocolError);
+}
+
 TEST(H2Wire, ARefusedStreamMayBeTriedElsewhere) {
   RawServer server;
   TestStream& ours = server.client.get();

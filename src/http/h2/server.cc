@@ -11,7 +11,10 @@ class Http2Server final : public ServerCodec, private h2::Connection {
       : Connection(Side::kServer, connection, options, limits, stats, loop), events_(events) {}
 
   void receive(std::string_view bytes) override { receive_bytes(bytes); }
-  void receive_end() override { lost(Reset::kConnectionTermination, ""); }
+  void receive_end() override {
+    turn_ends();  // what was wrong with the last bytes comes before their end
+    lost(Reset::kConnectionTermination, "");
+  }
   void connection_lost() override { lost(Reset::kConnectionTermination, ""); }
   void announce_shutdown() override {
     if (dead()) return;

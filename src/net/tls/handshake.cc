@@ -220,11 +220,12 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
 bool TlsHandshake::accept_peer(X509* certificate, STACK_OF(X509) * chain, int& error) {
   const TlsTrust* trust = context.common().trust.get();
   if (!context.is_server() && !may_sign(certificate)) {
-    stats.was_key_usage_invalid.add();
     if (context.client_spec().enforce_rsa_key_usage) {
       error = X509_V_ERR_KEYUSAGE_NO_DIGITAL_SIGNATURE;
+      refused_key_usage = true;
       return false;
     }
+    stats.was_key_usage_invalid.add();
   }
   error = X509_V_ERR_APPLICATION_VERIFICATION;
   // As in Envoy, names are not looked for where nobody vouches for them.

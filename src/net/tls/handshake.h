@@ -39,6 +39,7 @@ struct TlsHandshake {
   std::vector<std::string> expected_sans;  // one of them must be in the peer's certificate; empty: no such check
   std::string details;                     // why the peer was refused, in words
   bool logs_keys = false;                  // if the context has a file for them
+  bool refused_key_usage = false;          // the server's RSA key is not for signatures
   bool refused_renegotiation = false;      // TLS 1.2: the peer wanted another handshake
 
   /// Judges the peer: counts, fills `details` and `info`. `error` becomes OpenSSL's reason.

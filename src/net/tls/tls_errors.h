@@ -21,6 +21,8 @@ struct TlsFailure {
 /// What Envoy adds to a failure after the handshake that it had to tell the peer: it then fails to say goodbye, too.
 inline constexpr char kNoGoodbye[] = "|268435650:SSL routines:OPENSSL_internal:PROTOCOL_IS_SHUTDOWN:TLS_error_end";
 
+inline constexpr char kKeyUsage[] = "TLS_error:|268435758:SSL routines:OPENSSL_internal:KEY_USAGE_BIT_INCORRECT:TLS_error_end";
+
 /// Empties this thread's queue of OpenSSL errors, the last of which are those of `ssl`.
 TlsFailure take_tls_failure(SSL* ssl);
 

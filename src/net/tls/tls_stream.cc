@@ -83,7 +83,7 @@ struct TlsStream::Session {
       : stream(stream),
         context(std::move(context)),
         info(std::make_shared<TlsInfo>()),
-        handshake{*this->context, stats, *info, {}, {}, false, false},
+        handshake{*this->context, stats, *info, {}, {}, false, false, false},
         ssl(SSL_new(this->context->impl().ssl.get())) {
     CHECK(ssl != nullptr);
     BIO* bio = BIO_new(method());
@@ -503,6 +503,7 @@ void TlsStream::say_goodbye() {
 /// OpenSSL has given up: says why, after what it still wanted to tell the peer (an alert).
 void TlsStream::fail() {
   TlsFailure failure = take_tls_failure(session_->ssl.get());
+  if (session_->handshake.refused_key_usage) failure = {.text = kKeyUsage};  // OpenSSL calls it a failed verification
   TlsStats& stats = session_->handshake.stats;
   if (failure.missing_certificate) stats.fail_verify_no_cert.add();
   if (!failure.text.empty() && !failure.counted) {
