@@ -82,9 +82,10 @@ class HealthCheck final : public Filter {
       stats_.cached_response.add();
     } else {
       for (const auto& [name, percent] : spec_.min_healthy_percent) {
+        reply.details = "health_check_ok_cluster_healthy";
         upstream::Cluster* cluster = exchange.cluster(name);
         if (cluster == nullptr) {
-          reply = {.status = 503, .details = "health_check_no_cluster_found"};
+          reply = {.status = 503, .details = "health_check_failed_no_cluster_found"};
           stats_.failed_cluster_not_found.add();
           break;
         }
@@ -94,7 +95,8 @@ class HealthCheck final : public Filter {
         if (total == 0 && percent == 0) continue;
         if (total != 0 && 100 * usable >= total * percent) continue;
         (total == 0 ? stats_.failed_cluster_empty : stats_.failed_cluster_unhealthy).add();
-        reply = {.status = 503, .details = total == 0 ? "health_check_cluster_empty" : "health_check_cluster_unhealthy"};
+        reply = {.status = 503,
+                 .details = total == 0 ? "health_check_failed_cluster_empty" : "health_check_failed_cluster_unhealthy"};
         break;
       }
     }

@@ -80,7 +80,7 @@ void Pipeline::on_headers(bool end_stream) {
 
 void Pipeline::on_body(std::string_view bytes, bool end_stream) {
   touch();
-  if (local_reply_ && response_started_) return;  // answered already: nobody reads this
+  if (local_reply_ && response_passed_) return;  // answered already: nobody reads this
   info.bytes_received += bytes.size();
   if (response_started_ || info.bytes_received > kLongBody) worker_.loop().patience().hurry();
   if (end_stream && !pending_reply_) request_complete();  // an answer to a part of it comes before its end

@@ -246,6 +246,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool upstream_headers_end_ = false;
   bool local_reply_ = false;
   bool pending_reply_ = false;
+  bool response_passed_ = false;  // to its end
   filter::Reply pending_;
 };
 

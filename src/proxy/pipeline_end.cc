@@ -32,6 +32,7 @@ void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTim
 
 /// What still waits for an HTTP/2 client's windows must be taken in time, however slowly it goes on being taken.
 void Pipeline::await_flush() {
+  response_passed_ = true;
   if (protocol_ != http::Protocol::kHttp2) return;
   flushing_ = true;
   duration_timer_.reset();
@@ -205,7 +206,7 @@ void Pipeline::recycle() {
   connection_ = nullptr;
   downstream_ = nullptr;
   reply_body_ = {};
-  upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = false;
+  upgrade_ = grpc_ = head_request_ = request_ended_ = has_request_trailers_ = response_started_ = response_passed_ = false;
   tunnel_ = ends_connect_ = close_connection_ = upstream_headers_end_ = local_reply_ = pending_reply_ = overloaded_ =
       protocol_error_ = false;
   request_ended_with_head_ = request_passed_ = request_dropped_ = false;

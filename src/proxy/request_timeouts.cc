@@ -71,21 +71,18 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   }
   const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
 
-  // The newer way: the deadline bounds the stream, and the upstream is told what is left of it.
+  // The newer way: the deadline bounds the stream, whoever sets it, and an upstream of gRPC is told what is left of it.
   const bool bounds_stream = forward.grpc_timeout_header_max_ms && http::is_grpc(request);
-  if (bounds_stream) {
-    limits.response_ms = 0;
-    if (grpc_timeout) {
-      const int64_t stream =
-          capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
-      limits.stream_ms = std::max<int64_t>(stream, 1);  // a deadline of nothing is over at once; it is not none
-      if (stream != *grpc_timeout) request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
-    } else {
-      tell_stream_limit(forward, request);
+  if (bounds_stream) limits.response_ms = 0;
+  if (forward.grpc_timeout_header_max_ms && grpc_timeout) {
+    const int64_t stream =
+        capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
+    limits.stream_ms = std::max<int64_t>(stream, 1);  // a deadline of nothing is over at once; it is not none
+    if (bounds_stream && stream != *grpc_timeout) {
+      request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
     }
-  } else {
-    tell_stream_limit(forward, request);
   }
+  if (!bounds_stream || !grpc_timeout) tell_stream_limit(forward, request);
   // The older one: it replaces the route's timeout.
   if (!bounds_stream && forward.max_grpc_timeout_ms && http::is_grpc(request)) {
     limits.response_ms = grpc_timeout.value_or(0) > 0

@@ -271,10 +271,12 @@ void Router::on_informational() {
 }
 
 void Router::on_headers(bool end_stream) {
-  touch_try();
+  if (try_idle_timer_ != nullptr) try_idle_timer_->arm(limits_.try_idle_ms);
   try_timer_.reset();
   pipeline_.info.upstream_response_start = pipeline_.loop.now();
-  if (retries_response() || follows_redirect()) return;
+  if (retries_response()) return;
+  pipeline_.touch();  // only now: what is retried is no sign of life for the whole stream
+  if (follows_redirect()) return;
   accept(end_stream);
 }
 

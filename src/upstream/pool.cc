@@ -106,6 +106,11 @@ bool Pool::connect() {
   const bool host_full =
       static_cast<uint32_t>(std::max(endpoint_->connections.load(std::memory_order_relaxed), 0)) >= most_connections_per_host_;
   if (breakers_.connections.open() || host_full) {
+    bool place_comes = false;  // at the end of this turn; on_connection_gone() asks again then
+    others_.for_each([&](ClientConnection& other) {
+      place_comes = place_comes || (other.state() == ClientConnection::State::kDraining && other.active_streams() == 0);
+    });
+    if (place_comes) return false;
     context_.stats.upstream_cx_overflow.add();
     if (connections_ != 0) return false;
   }
