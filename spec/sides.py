@@ -1,6 +1,6 @@
 """A proxy with upstreams of its own, and what came of a request in a form in which two of them can be compared."""
 
-import base64, copy, json, os, re, ssl, time
+import base64, copy, json, os, re, socket, ssl, time
 from itertools import zip_longest
 
 import yaml
@@ -31,7 +31,9 @@ class Side:
     def __init__(self, name):
         self.name = name
         self.ups = {n: upstreams.start(n, kind, sut.free_port()) for n, kind in UPSTREAMS.items()}
-        self.values = {'port': sut.free_port(), 'admin': sut.free_port(), 'refused': sut.free_port(), **{n: u.port for n, u in self.ups.items()}}
+        self.nobody = socket.socket()  # holds a port where nobody listens, so that nobody else does
+        self.nobody.bind(('127.0.0.1', sut.free_port()))
+        self.values = {'port': sut.free_port(), 'admin': sut.free_port(), 'refused': self.nobody.getsockname()[1], **{n: u.port for n, u in self.ups.items()}}
         self.proxy = None
         self.kept = None  # a connection that the next request may use: (connection, its kind)
         self.waits_s = 0.001  # after an answer, for what arrives later

@@ -135,10 +135,12 @@ void Pipeline::on_complete() {
 
 /// When its head is sent; whatever becomes of the rest.
 void Pipeline::count_response(int status) {
+  if (connection_->spec().tracing != nullptr) {
+    count(connection_->stats(), info.health_check ? TraceReason::kNotTraceable : trace_reason_);
+  }
   if (info.health_check) return;
   connection_->stats().count_response(status);
   connection_->listener_stats().count_response(status);
-  if (connection_->spec().tracing != nullptr) count(connection_->stats(), trace_reason_);
 }
 
 /// Statistics and access log, once for every request, however it ended.

@@ -47,7 +47,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   void on_drained() override {
     if (exchange_ != nullptr && std::exchange(room_wanted_, false)) exchange_->on_room();
   }
-  /// As in Envoy, that of the last answers: a server that speaks HTTP/1.0 is not known by its first request.
+  /// As in Envoy, that of the last answer: a server that speaks HTTP/1.0 is not known by its first request.
   Protocol protocol() const override { return version_; }
   void carry_tunnel() override { carried_ = true; }
   bool carries_tunnel() const override { return exchange_ != nullptr && connect_request_ && tunnel_open_; }
@@ -178,7 +178,7 @@ size_t Http1Client::read_head(std::string_view bytes) {
   StreamTraffic::Direction& received = exchange_->traffic.received;
   received.headers += std::max<uint32_t>(facts_.header_bytes, 3);
   received.decompressed += received.headers;
-  if (facts_.version == Protocol::kHttp10) version_ = Protocol::kHttp10;
+  version_ = facts_.version;
   take_head();
   return size;
 }
