@@ -34,7 +34,8 @@ TraceReason noted_reason(std::string_view id) {
 void note(http::HeaderMap& request, std::string_view id, TraceReason reason) {
   const char digit = kDigits[static_cast<int>(reason)];
   if (id.size() != kUuidSize || id[kReasonAt] == digit) return;
-  request.set(HeaderId::kRequestId, request.arena().join(id.substr(0, kReasonAt), std::string_view(&digit, 1), id.substr(kReasonAt + 1)));
+  request.set(HeaderId::kRequestId,
+              request.arena().join(id.substr(0, kReasonAt), std::string_view(&digit, 1), id.substr(kReasonAt + 1)));
 }
 
 }  // namespace
