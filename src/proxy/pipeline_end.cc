@@ -1,4 +1,6 @@
 // How a pipeline's exchange ends: in time or too late, complete or cut off; and what is written about it.
+#include <algorithm>
+
 #include "base/check.h"
 #include "observe/log_file.h"
 #include "proxy/http_connection.h"
@@ -23,9 +25,9 @@ void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTim
   }
   if (limits.stream_ms) {
     duration_timer_.reset();
-    if (*limits.stream_ms > 0) {
+    if (*limits.stream_ms != 0) {
       duration_timer_ = loop::Timer::make<&Pipeline::on_duration_timeout>(worker_.loop().timers(), *this);
-      duration_timer_->arm(*limits.stream_ms);
+      duration_timer_->arm(std::max<int64_t>(*limits.stream_ms, 0));
     }
   }
 }

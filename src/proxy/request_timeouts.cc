@@ -77,7 +77,7 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   if (forward.grpc_timeout_header_max_ms && grpc_timeout) {
     const int64_t stream =
         capped(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
-    limits.stream_ms = std::max<int64_t>(stream, 1);  // a deadline of nothing is over at once; it is not none
+    limits.stream_ms = stream > 0 ? stream : -1;
     if (bounds_stream && stream != *grpc_timeout) {
       request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
     }

@@ -17,8 +17,9 @@ struct RequestTimeouts {
   int64_t expected_ms = 0;    // what the upstream is told (x-envoy-expected-rq-timeout-ms); 0: nothing
   bool empty_answer = false;  // what is too late is answered with 204 and no body (x-envoy-upstream-rq-timeout-alt-response)
   std::optional<int64_t>
-      try_stream_ms;                 // how long a try may live (x-envoy-upstream-stream-duration-ms); absent: the cluster's bound
-  std::optional<int64_t> stream_ms;  // the whole exchange; absent: the connection manager's bound stays
+      try_stream_ms;  // how long a try may live (x-envoy-upstream-stream-duration-ms); absent: the cluster's bound
+  /// The whole exchange. Absent: the connection manager's bound stays; -1: it is over at once, before anybody can answer.
+  std::optional<int64_t> stream_ms;
 };
 
 /// Also takes the headers that ask for timeouts out of the request, and rewrites grpc-timeout where the route caps it.
