@@ -438,7 +438,8 @@ bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envo
 
 const std::shared_ptr<const TryLogSpec>& Pipeline::try_log() const { return connection_->spec().try_log; }
 
-bool Pipeline::counts_codes() const { return connection_->spec().dynamic_stats && !info.health_check; }
+bool Pipeline::counts_codes() const { return counts_codes_of_copies() && !info.health_check; }
+bool Pipeline::counts_codes_of_copies() const { return connection_->spec().dynamic_stats; }
 
 std::string_view Pipeline::scheme_for(const upstream::Cluster& cluster, const upstream::Host& host) const {
   const auto of = [](bool tls) { return tls ? std::string_view("https") : std::string_view("http"); };

@@ -117,6 +117,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   bool envoy_headers() const;
   /// Whether the answer's status and time are counted for its cluster, virtual cluster and route.
   bool counts_codes() const;
+  /// The same for the request's copies, which are no health checks when it is one.
+  bool counts_codes_of_copies() const;
   void count_cut_off_grpc();
   /// What is written about the router's tries; null: nothing.
   const std::shared_ptr<const TryLogSpec>& try_log() const;

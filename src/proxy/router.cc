@@ -93,7 +93,7 @@ void Router::start_mirrors() {
     if (cluster == nullptr) continue;
     Mirror& mirror = worker.add(std::make_unique<Mirror>(worker, pipeline_.request, policy.append_shadow_suffix,
                                                          limits_.response_ms, buffer_limit_, pipeline_.try_log()));
-    mirror.count_codes(counts_codes_, counts_codes_of_cluster_);
+    mirror.count_codes(pipeline_.counts_codes_of_copies(), counts_codes_of_cluster_);
     if (!pipeline_.request_ended()) mirrors_.push_back(mirror);
     mirror.start(*cluster, pipeline_.request_ended());
   }
