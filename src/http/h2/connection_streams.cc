@@ -139,6 +139,7 @@ void Connection::deliver_signal(H2Stream& stream) {
 
 void Connection::detach(H2Stream& stream) {
   stream.events_ = nullptr;
+  if (block_stream_ == &stream) block_stream_ = nullptr;  // what is still to come of its head has no place to go
   stream.NextTurn::unlink();
   stream.ListNode<BySignal>::unlink();
   --active_;

@@ -77,6 +77,23 @@ TEST(H2Wire, FramesOnAStreamThatWeResetMayStillBeUnderWay) {
 }
 
 // RFC 9113 §5.1.1
+TEST(H2Wire, WhatFollowsOfAHeadGoesNowhereWhenItsStreamWasGivenUp) {
+  const std::string fields = request_fields();
+  const std::string head = frame(kHeaders, kEndHeaders | kEndStream, 1, fields + field("x-early", "1") + field("x-late", "2"));
+  RawPeer peer;
+  peer.send(head.substr(0, head.size() - field("x-late", "2").size()));
+  ASSERT_EQ(peer.server.streams.size(), 1u);
+  TestStream& given_up = peer.stream(0);
+  ASSERT_TRUE(given_up.headers.has_pseudo(HeaderId::kPath)) << "half of it was read";
+  given_up.stream->reset(Reset::kLocal);
+  given_up.headers.clear();
+  peer.send(head.substr(head.size() - field("x-late", "2").size()));
+  EXPECT_EQ(given_up.headers.begin(), given_up.headers.end());
+  EXPECT_EQ(given_up.heads, 0);
+  peer.request(3);
+  EXPECT_EQ(peer.stream(1).heads, 1) << "the connection goes on";
+}
+
 TEST(H2Wire, AStreamThatWasPassedOverCannotBeOpened) {
   RawPeer peer;
   peer.request(5);
