@@ -4,7 +4,7 @@ the scraper and the traffic. Not part of `make spec`.
 
     spec/many_clusters.py [--clusters 10000]"""
 
-import argparse, http.client, os, socket, threading, time
+import argparse, http.client, os, socket, subprocess, threading, time
 
 import sut
 
@@ -82,11 +82,11 @@ def scrape(admin, path):
 
 
 class Pulse(threading.Thread):
-    """Asks for something small all the time and keeps how long the slowest answer took."""
+    """Asks for something small all the time and keeps how long the answers took."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
-        self.port, self.over, self.slowest = port, False, 0.0
+        self.port, self.over, self.took = port, False, []
 
     def run(self):
         connection = http.client.HTTPConnection('127.0.0.1', self.port)
@@ -94,19 +94,27 @@ class Pulse(threading.Thread):
             began = time.monotonic()
             connection.request('GET', '/direct')
             connection.getresponse().read()
-            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.took.append(time.monotonic() - began)
             time.sleep(0.001)
 
 
-def slowest_answer(port, during):
+def answers(port, during):
+    """What `during` returns, and the times that answers took meanwhile, the slowest last."""
     pulse = Pulse(port)
     pulse.start()
     time.sleep(0.2)
-    pulse.slowest = 0.0
+    pulse.took.clear()
     result = during()
     pulse.over = True
     pulse.join()
-    return result, pulse.slowest
+    return result, sorted(pulse.took)
+
+
+def scrape_often(admin, every, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        subprocess.run(['curl', '-s', '-o', '/dev/null', 'http://127.0.0.1:%d/stats/prometheus' % admin], check=True)
+        time.sleep(every)
 
 
 def start(clusters, ports):
@@ -133,10 +141,16 @@ def main():
         used = memory(proxy)
         print('a cluster that nobody uses: %d bytes; one that was used takes %d bytes more' % ((idle - base) / clusters, (used - idle) / clusters))
         for path in ('/stats', '/stats?usedonly', '/stats/prometheus', '/stats?format=json'):
-            (seconds, size), slowest = slowest_answer(ports['port'], lambda: scrape(ports['admin'], path))
-            print('%-20s %.2f s, %.0f MB; the slowest answer meanwhile took %.1f ms' % (path, seconds, size / 1e6, slowest * 1000))
-        _, slowest = slowest_answer(ports['port'], lambda: time.sleep(1))
-        print('without a scrape, it took %.1f ms' % (slowest * 1000))
+            (seconds, size), took = answers(ports['port'], lambda: scrape(ports['admin'], path))
+            print('%-20s %.2f s, %.0f MB; the slowest answer meanwhile took %.1f ms' % (path, seconds, size / 1e6, took[-1] * 1000))
+        _, took = answers(ports['port'], lambda: time.sleep(1))
+        print('without a scrape, it took %.1f ms' % (took[-1] * 1000))
+        for what, during in (
+            ('without scrapes', lambda: time.sleep(20)),
+            ('with a scrape every 5 s', lambda: scrape_often(ports['admin'], 5, 20)),
+        ):
+            _, took = answers(ports['port'], during)
+            print('p99 %s: %.3f ms' % (what, took[len(took) * 99 // 100] * 1000))
     finally:
         proxy.stop()
 

@@ -6,25 +6,13 @@ hangs or dies. Weir and a real Envoy are asked the same, one after the other, an
 
 The server is Go; it is built once into build/ratelimit (see tools/setup-ratelimit.sh), which takes some minutes."""
 
-import http.client, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import bootstrap
 import sut
 
 SERVER = os.environ.get('RATELIMIT', sut.REPO + '/build/ratelimit/service_cmd')
-
-FILTER = """
-          - name: {name}
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
-              domain: weir
-              stage: {stage}
-              failure_mode_deny: {denies}
-              timeout: 0.3s
-              enable_x_ratelimit_headers: DRAFT_VERSION_03
-              rate_limit_service: {{transport_api_version: V3, grpc_service: {{envoy_grpc: {{cluster_name: limiter}}}}}}
-"""
-FILTERS = FILTER.format(name='limits', stage=0, denies='false').rstrip() + FILTER.format(name='strict', stage=1, denies='true').rstrip()
 
 # What the server allows. A minute is long enough for counts not to start again in the middle (see a_new_minute).
 LIMITS = """
@@ -42,76 +30,75 @@ descriptors:
 - {key: remote_address, rate_limit: {unit: day, requests_per_unit: 2}}
 """
 
-CONFIG = """
-admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {admin}}}}}}}
-static_resources:
-  listeners:
-  - name: front
-    address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: front
-          access_log:
-          - name: file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: {log}
-              log_format: {{text_format_source: {{inline_string: "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\\n"}}}}
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes:
-              - {{match: {{prefix: /three}}, route: {{cluster: back, rate_limits: [{{actions: [{{generic_key: {{descriptor_key: three, descriptor_value: "{run}"}}}}]}}]}}}}
-              - {{match: {{prefix: /shadow}}, route: {{cluster: back, rate_limits: [{{actions: [{{generic_key: {{descriptor_key: shadow, descriptor_value: "{run}"}}}}]}}]}}}}
-              - {{match: {{prefix: /free}}, route: {{cluster: back, rate_limits: [{{actions: [{{generic_key: {{descriptor_key: free, descriptor_value: "{run}"}}}}]}}]}}}}
-              - match: {{prefix: /tenant}}
-                route:
-                  cluster: back
-                  rate_limits:
-                  - actions: [{{generic_key: {{descriptor_key: tenant, descriptor_value: "{run}"}}}}]
-                  - actions: [{{generic_key: {{descriptor_key: tenant, descriptor_value: "{run}"}}}}, {{request_headers: {{header_name: x-user, descriptor_key: user}}}}]
-              - {{match: {{prefix: /cost}}, route: {{cluster: back, rate_limits: [{{hits_addend: {{number: 4}}, actions: [{{generic_key: {{descriptor_key: cost, descriptor_value: "{run}"}}}}]}}]}}}}
-              - {{match: {{prefix: /from}}, route: {{cluster: back, rate_limits: [{{actions: [{{remote_address: {{}}}}]}}]}}}}
-              - match: {{prefix: /strict}}
-                route: {{cluster: back, rate_limits: [{{stage: 1, actions: [{{generic_key: {{descriptor_key: free, descriptor_value: "{run}"}}}}]}}]}}
-              - {{match: {{prefix: /}}, route: {{cluster: back}}}}
-          use_remote_address: true
-          xff_num_trusted_hops: 0
-          http_filters:
-{limits}
-          - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
-  - name: strangers
-    address: {{socket_address: {{address: 127.0.0.1, port_value: {tcp}}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.ratelimit
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.ratelimit.v3.RateLimit
-          stat_prefix: strangers
-          domain: weir
-          timeout: 0.3s
-          descriptors: [{{entries: [{{key: three, value: "tcp-{run}"}}]}}]
-          rate_limit_service: {{transport_api_version: V3, grpc_service: {{envoy_grpc: {{cluster_name: limiter}}}}}}
-      - name: envoy.filters.network.tcp_proxy
-        typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: tcp, cluster: back}}
-  clusters:
-  - name: back
-    load_assignment: {{cluster_name: back, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {back}}}}}}}}}]}}]}}
-  - name: limiter
-    connect_timeout: 0.25s
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {{http2_protocol_options: {{}}}}
-    load_assignment: {{cluster_name: limiter, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {limiter}}}}}}}}}]}}]}}
-"""
+SERVICE = {'transport_api_version': 'V3', 'grpc_service': {'envoy_grpc': {'cluster_name': 'limiter'}}}
+HTTP_LIMITS = bootstrap.TYPE + 'extensions.filters.http.ratelimit.v3.RateLimit'
+TCP_LIMITS = bootstrap.TYPE + 'extensions.filters.network.ratelimit.v3.RateLimit'
+TCP_PROXY = bootstrap.TYPE + 'extensions.filters.network.tcp_proxy.v3.TcpProxy'
 
-STATS = ('cluster.back.ratelimit.', 'ratelimit.strangers.', 'cluster.back.upstream_rq_429', 'cluster.limiter.upstream_rq_timeout')
+
+def routes(run):
+    """One path for each kind of limit; `run` keeps what one proxy counts apart from what the other does."""
+
+    def key(name, value=run):
+        return {'generic_key': {'descriptor_key': name, 'descriptor_value': value}}
+
+    def route(prefix, *limits):
+        return {'match': {'prefix': prefix}, 'route': {'cluster': 'back', 'rate_limits': list(limits)}}
+
+    own_limits = {'@type': HTTP_LIMITS + 'PerRoute', 'rate_limits': [{'hits_addend': {'number': 4}, 'actions': [key('cost')]}]}
+    user = {'request_headers': {'header_name': 'x-user', 'descriptor_key': 'user'}}
+    return [
+        route('/three', {'actions': [key('three')]}),
+        route('/shadow', {'actions': [key('shadow')]}),
+        route('/free', {'actions': [key('free')]}),
+        route('/tenant', {'actions': [key('tenant')]}, {'actions': [key('tenant'), user]}),
+        route('/ignored', {'hits_addend': {'number': 4}, 'actions': [key('cost', 'route-' + run)]}),
+        dict(route('/cost'), typed_per_filter_config={'limits': own_limits}),
+        route('/from', {'actions': [{'remote_address': {}}]}),
+        route('/strict', {'stage': 1, 'actions': [key('shadow')]}),
+        route('/'),
+    ]
+
+
+def limits(stage, denies):
+    return {
+        '@type': HTTP_LIMITS, 'domain': 'weir', 'stage': stage, 'failure_mode_deny': denies, 'timeout': '0.3s',
+        'enable_x_ratelimit_headers': 'DRAFT_VERSION_03', 'rate_limit_service': SERVICE,
+    }  # fmt: skip
+
+
+def listener(port, *filters):
+    chain = {'filters': [{'name': 'f%d' % i, 'typed_config': config} for i, config in enumerate(filters)]}
+    return {'name': 'on-%d' % port, 'address': bootstrap.address(port), 'filter_chains': [chain]}
+
+
+def config(ports, run, log):
+    line = {'text_format_source': {'inline_string': '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'}}
+    http = {
+        '@type': bootstrap.HCM, 'stat_prefix': 'front', 'use_remote_address': True,
+        'access_log': [{'name': 'file', 'typed_config': {'@type': bootstrap.FILE_LOG, 'path': log, 'log_format': line}}],
+        'route_config': {'virtual_hosts': [{'name': 'all', 'domains': ['*'], 'routes': routes(run)}]},
+        'http_filters': [
+            {'name': 'limits', 'typed_config': limits(0, False)}, {'name': 'strict', 'typed_config': limits(1, True)},
+            {'name': 'router', 'typed_config': {'@type': bootstrap.ROUTER}},
+        ],
+    }  # fmt: skip
+    strangers = {
+        '@type': TCP_LIMITS, 'stat_prefix': 'strangers', 'domain': 'weir', 'timeout': '0.3s', 'rate_limit_service': SERVICE,
+        'descriptors': [{'entries': [{'key': 'three', 'value': 'tcp-' + run}]}],
+    }  # fmt: skip
+    passed_on = {'@type': TCP_PROXY, 'stat_prefix': 'tcp', 'cluster': 'back'}
+    return json.dumps({
+        'admin': {'address': bootstrap.address(ports['admin'])},
+        'static_resources': {
+            'listeners': [listener(ports['port'], http), listener(ports['tcp'], strangers, passed_on)],
+            'clusters': [bootstrap.cluster('back', 'h1', ports['back']), bootstrap.cluster('limiter', 'h2', ports['limiter'])],
+        },
+    })
+
+
+STATS = ('cluster.back.ratelimit.', 'ratelimit.strangers.', 'cluster.back.upstream_rq_429')
+TIMEOUTS = 'cluster.limiter.upstream_rq_timeout'
 CHANCE = tuple('cluster.back.ratelimit.' + what for what in ('ok', 'error', 'failure_mode_allowed'))
 
 
@@ -210,11 +197,11 @@ def until_limits_work(port):
         time.sleep(0.1)
 
 
-def stats_of(admin):
+def stats_of(admin, names):
     connection = http.client.HTTPConnection('127.0.0.1', admin, timeout=10)
     connection.request('GET', '/stats')
     lines = connection.getresponse().read().decode().splitlines()
-    return sorted(line for line in lines if line.startswith(STATS))
+    return sorted(line for line in lines if line.startswith(names))
 
 
 def scenes(ports, services):
@@ -225,6 +212,7 @@ def scenes(ports, services):
     yield 'unlimited', [ask(port, '/free') for _ in range(3)]
     yield 'the nearer of two limits', [ask(port, '/tenant', x_user=user) for user in ('small', 'small', 'big', 'big', 'big')]
     yield 'four hits a request', [ask(port, '/cost') for _ in range(3)]
+    yield 'hits that a route cannot count', [ask(port, '/ignored') for _ in range(3)]
     yield 'by address', [ask(port, '/from', x_forwarded_for='10.1.2.3') for _ in range(3)]
     yield 'nobody is asked', [ask(port, '/')]
     yield 'connections', [ask(ports['tcp'], '/') for _ in range(5)]
@@ -232,6 +220,7 @@ def scenes(ports, services):
     services.server.send_signal(signal.SIGSTOP)
     time.sleep(0.3)
     yield 'the server hangs', [ask(port, '/three'), ask(port, '/strict'), ask(ports['tcp'], '/')]
+    yield 'which is waited for in vain', stats_of(ports['admin'], TIMEOUTS)
     services.server.send_signal(signal.SIGCONT)
     time.sleep(0.5)
     yield 'it wakes up', [ask(port, '/free'), ask(port, '/strict')]
@@ -250,7 +239,7 @@ def scenes(ports, services):
     until_limits_work(port)
     yield 'it is back', [ask(port, '/three'), ask(port, '/strict')]
     # How often was asked in vain while connections were made again is chance, so what let those requests through is not compared.
-    yield 'counted', [line for line in stats_of(ports['admin']) if not line.startswith(CHANCE)]
+    yield 'counted', [line for line in stats_of(ports['admin'], STATS) if not line.startswith(CHANCE)]
     time.sleep(0.2)
     with open(ports['log']) as log:
         yield 'logged', [line.strip() for line in log if '200 - via_upstream' not in line]
@@ -260,9 +249,9 @@ def watch(name, services, back):
     """[(scene, what was seen)] of one proxy."""
     proxy = sut.Sut(name)
     ports = {what: sut.free_port() for what in ('admin', 'port', 'tcp')}
-    ports.update(limits=FILTERS.strip('\n'), back=back, limiter=services.port, run='%s-%d' % (name, os.getpid()), log=proxy.dir + '/access.log')
+    ports.update(back=back, limiter=services.port, log=proxy.dir + '/access.log')
     try:
-        proxy.start(CONFIG.format(**ports), ports['admin'])
+        proxy.start(config(ports, '%s-%d' % (name, os.getpid()), ports['log']), ports['admin'])
         a_new_minute(25)
         return list(scenes(ports, services))
     finally:

@@ -260,8 +260,8 @@ void Attempt::fail(const UpstreamFailure& failure) {
   events_->on_failure(failure);
 }
 
-/// Whom the answer is counted for, beside its cluster.
-/// Whether they count the codes of all answers is what `f(group, true)` says: not where it is as for the cluster itself.
+/// Whom the answer is counted for, beside its cluster: `f(group, all_codes)`. Without `all_codes` a group counts codes only where
+/// the cluster itself does.
 template <class F>
 void Attempt::for_each_group(upstream::Cluster& cluster, F&& f) {
   upstream::ClusterStats& stats = cluster.stats();
