@@ -15,7 +15,7 @@ namespace {
 std::shared_ptr<RbacSpec> read(const v3::RBAC& from, const FieldPath& at, const FilterContext& context,
                                config::Diagnostics& diagnostics) {
   const size_t errors = diagnostics.errors().size();
-  RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime};
+  RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime, .stats = &context.stats};
   auto spec = std::make_shared<RbacSpec>();
   reader.engines(from, at, spec->engines);
   spec->has_rules_prefix = !from.rules_stat_prefix().empty();

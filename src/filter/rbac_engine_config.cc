@@ -50,7 +50,7 @@ class RuleReader {
       : diagnostics_(ignored ? unheard_ : reader.diagnostics),
         about_headers_(reader.diagnostics),
         of_connections_(reader.of_connections),
-        matchers_{.diagnostics = diagnostics_, .runtime = reader.runtime} {}
+        matchers_{.diagnostics = diagnostics_, .runtime = reader.runtime, .stats = reader.stats} {}
 
   RbacPolicy policy(const std::string& name, const v3::Policy& from, const FieldPath& at) {
     RbacPolicy policy(name);

@@ -31,7 +31,8 @@ struct RbacSource {
 struct RbacReader {
   config::Diagnostics& diagnostics;
   RuntimeValues* runtime = nullptr;
-  bool of_connections = false;  // there are no requests: what asks for one is refused
+  stats::Scopes* stats = nullptr;  // where conditions find their counters
+  bool of_connections = false;     // there are no requests: what asks for one is refused
 
   /// Nothing if there are neither rules nor a matcher. After reporting errors the result is of no use.
   std::optional<RbacEngine> engine(const RbacSource& source, const config::FieldPath& at);

@@ -20,6 +20,10 @@ class RegexMatcher;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
 
+namespace weir::stats {
+class Scopes;
+}
+
 namespace weir::format {
 
 /// What re2.max_program_size.error_level is unless the runtime says otherwise.
@@ -30,6 +34,7 @@ struct MatcherReader {
   config::Diagnostics& diagnostics;
   uint32_t max_regex_program_size = kMaxRegexProgramSize;
   RuntimeValues* runtime = nullptr;  // whose keys fractions follow
+  stats::Scopes* stats = nullptr;    // where conditions find their counters; null: nobody counts
 
   Regex regex(const envoy::type::matcher::v3::RegexMatcher& config, const config::FieldPath& at);
   TextMatcher text(const envoy::type::matcher::v3::StringMatcher& config, const config::FieldPath& at);

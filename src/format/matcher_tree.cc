@@ -25,7 +25,11 @@ bool fits(const TextMatcher& matcher, const InputValue& value) {
   return value.text.data() != nullptr && matcher.matches(value.text);
 }
 bool fits(const InSomeRange& condition, const InputValue& value) {
-  return condition.ranges.find(value, [](uint32_t) { return true; });
+  if (condition.ranges.find(value, [](uint32_t) { return true; })) return true;
+  if (condition.stats != nullptr && !value.text.empty() && !IpRanges::is_address(value)) {
+    condition.stats->mine(0).ip_parsing_failed.add_from_any_thread();
+  }
+  return false;
 }
 bool fits(const InFraction& condition, const InputValue& value) {
   return condition.fraction.holds(xxhash64(value.text, condition.seed));
@@ -135,6 +139,11 @@ struct Walk {
 }  // namespace
 
 // --- IP ranges ---
+
+bool IpRanges::is_address(const InputValue& value) {
+  Ip ip;
+  return parse(value, ip);
+}
 
 bool IpRanges::parse(const InputValue& value, Ip& ip) {
   if (value.address != nullptr && value.address->is_ip()) {

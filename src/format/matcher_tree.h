@@ -17,6 +17,7 @@
 #include "format/text_matcher.h"
 #include "format/value_matcher.h"
 #include "net/address.h"
+#include "stats/cell.h"
 
 namespace weir::format {
 
@@ -29,6 +30,7 @@ class IpRanges {
   /// Calls `take(number)` until it returns true, and then returns true. Nothing if the value is no address.
   template <class F>
   bool find(const InputValue& value, F&& take) const;
+  static bool is_address(const InputValue& value);
 
  private:
   struct Ip {
@@ -48,9 +50,14 @@ class IpRanges {
   std::vector<std::pair<size_t, size_t>> lengths_;  // the entries of each length: first and end
 };
 
+struct AddressMatcherStats {
+  stats::Counter ip_parsing_failed;  // written by all workers
+};
+
 /// What a single condition asks of its input.
 struct InSomeRange {
   IpRanges ranges;
+  std::shared_ptr<stats::Sharded<AddressMatcherStats>> stats;  // of its stat_prefix, in the place of the first worker; or null
 };
 /// A share of all values: the hash of the value decides.
 struct InFraction {

@@ -25,6 +25,7 @@
 #include "envoy/type/v3/percent.pb.h"
 #include "envoy/type/v3/range.pb.h"
 #include "net/cidr_config.h"
+#include "stats/scopes.h"
 #include "xds/core/v3/cidr.pb.h"
 #include "xds/core/v3/extension.pb.h"
 #include "xds/type/matcher/v3/domain.pb.h"
@@ -50,6 +51,9 @@ using Variable = envoy::extensions::matching::common_inputs::environment_variabl
 constexpr char kInputs[] = "envoy.matching.http.input";
 constexpr char kConditions[] = "envoy.matching.input_matchers";
 constexpr char kTrees[] = "envoy.matching.http.custom_matchers";
+
+constexpr auto kAddressMatcherStats =
+    stats::table<AddressMatcherStats>({{"ip_parsing_failed", &AddressMatcherStats::ip_parsing_failed}});
 
 template <class M>
 bool unpack(const Any& any, M& message) {
@@ -217,6 +221,10 @@ class TreeReader {
       InSomeRange result;
       for (const net::Cidr& range : ranges) result.ranges.add(range, 0);
       result.ranges.finish();
+      if (matchers_.stats != nullptr) {
+        result.stats = matchers_.stats->find<AddressMatcherStats>(m.stat_prefix() + ".", kAddressMatcherStats);
+        result.stats->mine(0);  // shown before it is needed
+      }
       return result;
     }
     if (conditions::runtime_fraction::v3::RuntimeFraction m; unpack(any, m)) {
@@ -459,9 +467,7 @@ void declare_matcher_trees(config::SupportTable& table) {
   table.message<network_inputs::DynamicMetadataInput::PathSegment>().all_fields();
   table.extension<Variable>(kInputs, "envoy.matching.common_inputs.environment_variable").all_fields();
 
-  table.extension<conditions::ip::v3::Ip>(kConditions, "envoy.matching.matchers.ip")
-      .fields({"cidr_ranges"})
-      .harmless({"stat_prefix"});
+  table.extension<conditions::ip::v3::Ip>(kConditions, "envoy.matching.matchers.ip").all_fields();
   table.message<envoy::config::core::v3::CidrRange>().all_fields();
   table.extension<conditions::runtime_fraction::v3::RuntimeFraction>(kConditions, "envoy.matching.matchers.runtime_fraction")
       .all_fields();

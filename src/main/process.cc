@@ -197,7 +197,8 @@ route::ReadContext Process::route_context(bool clusters_must_exist) {
               },
           .max_regex_program_size = regex_program_limit(runtime_),
           .runtime = &runtime_,
-          .stats = route_stats_.get()};
+          .stats = route_stats_.get(),
+          .condition_stats = &scopes_->all()};
 }
 
 proxy::ListenerConfigContext Process::listener_context() {

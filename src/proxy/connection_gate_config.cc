@@ -86,7 +86,8 @@ bool read(const RBAC& from, const FieldPath& at, ListenerConfigContext& context,
           ConnectionGate& gate) {
   const size_t errors = diagnostics.errors().size();
   gate.kind = Kind::kRules;
-  filter::RbacReader reader{.diagnostics = diagnostics, .runtime = context.runtime, .of_connections = true};
+  filter::RbacReader reader{
+      .diagnostics = diagnostics, .runtime = context.runtime, .stats = &context.stats.all(), .of_connections = true};
   auto rules = std::make_unique<ConnectionRules>();
   reader.engines(from, at, rules->engines);
   rules->stats = filter::RbacStats::find(context.stats.all(), from.stat_prefix(), "", from.shadow_rules_stat_prefix(), false);

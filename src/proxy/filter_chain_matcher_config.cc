@@ -69,7 +69,7 @@ bool read_filter_chain_matcher(const v3::Listener& listener, const FieldPath& at
                          "add one, or name another"});
     return static_cast<uint32_t>(spec.chains.size());
   };
-  format::MatcherReader matchers{.diagnostics = diagnostics, .runtime = context.runtime};
+  format::MatcherReader matchers{.diagnostics = diagnostics, .runtime = context.runtime, .stats = &context.stats.all()};
   spec.chain_matcher = format::read_matcher_tree(listener.filter_chain_matcher(), {&at, "filter_chain_matcher"}, matchers, owner);
   return diagnostics.errors().size() == errors;
 }

@@ -68,6 +68,8 @@ struct ReadContext {
   RuntimeValues* runtime = nullptr;
   /// Where virtual clusters and routes find their counters; null: nobody counts.
   RouteStats* stats = nullptr;
+  /// The same for conditions of matchers.
+  stats::Scopes* condition_stats = nullptr;
 };
 
 /// What a route takes from its virtual host, or that from the route configuration, if it says nothing itself.
@@ -181,7 +183,9 @@ class ConfigReader {
 
   const ReadContext& context() const { return context_; }
   config::Diagnostics& diagnostics() { return diagnostics_; }
-  format::MatcherReader matchers() { return {diagnostics_, context_.max_regex_program_size, context_.runtime}; }
+  format::MatcherReader matchers() {
+    return {diagnostics_, context_.max_regex_program_size, context_.runtime, context_.condition_stats};
+  }
 
   /// Whether clusters that routes name must exist; not those in actions of matchers.
   bool validates_clusters = true;
