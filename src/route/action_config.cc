@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "envoy/config/core/v3/base.pb.h"
@@ -47,16 +48,19 @@ WeightedCluster weighted_cluster(ConfigReader& reader, const v3::WeightedCluster
 WeightedClusters weighted_clusters(ConfigReader& reader, const v3::WeightedCluster& config, const Path& at) {
   WeightedClusters result;
   const Path clusters{&at, "clusters"};
+  uint64_t weights = 0;  // with what the runtime says of them now
   for (int i = 0; i < config.clusters_size(); ++i) {
     result.entries.push_back(weighted_cluster(reader, config.clusters(i), config.runtime_key_prefix(), {&clusters, {}, i}));
-    result.total_weight += result.entries.back().weight;
+    const WeightedCluster& entry = result.entries.back();
+    result.total_weight += entry.weight;
+    weights += entry.runtime_weight.integer(entry.weight);
   }
-  if (result.total_weight == 0) {
+  if (weights == 0) {
     reader.error(clusters, "the weights sum up to 0", "give at least one cluster a weight");
-    result.total_weight = 1;
-  } else if (result.total_weight > std::numeric_limits<uint32_t>::max()) {
-    reader.error(clusters, "the weights sum up to " + std::to_string(result.total_weight) + ", more than 4294967295");
+  } else if (weights > std::numeric_limits<uint32_t>::max()) {
+    reader.error(clusters, "the weights sum up to " + std::to_string(weights) + ", more than 4294967295");
   }
+  result.total_weight = std::max<uint64_t>(result.total_weight, 1);
   result.weights_change = !config.runtime_key_prefix().empty();
   if (!config.header_name().empty()) result.random_header = http::HeaderName(config.header_name());
   result.use_hash_policy = config.use_hash_policy().value();
