@@ -120,6 +120,18 @@ class Reader:
         out, self.buf = self.buf.split(mark, 1)
         return out
 
+    def for_a_while(self, seconds):
+        """What has come when the time is over; it is not taken away."""
+        end = time.time() + seconds
+        self.s.settimeout(seconds)
+        try:
+            while time.time() < end:
+                self.more()
+        except TimeoutError:
+            pass
+        self.s.settimeout(None)
+        return self.buf
+
     def exactly(self, n):
         while len(self.buf) < n:
             self.more()
@@ -178,8 +190,8 @@ class H1Upstream(Upstream):
                 body, trailers = read_chunked(r)
             elif lookup(headers, 'content-length'):
                 body = r.exactly(int(lookup(headers, 'content-length')[0]))
-            elif lookup(headers, 'upgrade'):
-                pass
+            elif 'listen' in self.script:  # to what comes before the answer
+                body = r.for_a_while(self.script['listen'])
             seen = {
                 'protocol': version, 'method': method, 'path': path, 'headers': headers, 'body': text(body),
                 'trailers': trailers, 'head': head, 'connection': number,

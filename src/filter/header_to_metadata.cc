@@ -86,7 +86,7 @@ void apply(const std::vector<MetadataRule>& rules, http::HeaderMap& headers, Exc
     if (rule.cookie.empty()) {
       value = http::joined_value(headers, rule.header);
       present = value.data() != nullptr;
-      if (present && rule.remove) headers.remove(rule.header.text);
+      if (present && rule.remove) http::remove_all(headers, rule.header);
     } else {
       value = cookie_value(headers, rule.cookie);
       present = !value.empty();

@@ -137,4 +137,13 @@ bool is_grpc(const HeaderMap& headers) {
   return type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';';
 }
 
+std::string_view missing_pseudo_header(const HeaderMap& request) {
+  const bool has_path = request.has_pseudo(HeaderId::kPath);
+  if (!request.has_pseudo(HeaderId::kMethod)) return ":method";
+  if (request.method() != "CONNECT") return has_path ? "" : ":path";
+  if (!request.has_pseudo(HeaderId::kAuthority)) return ":authority";
+  if (has_path == request.has_pseudo(HeaderId::kProtocol)) return "";
+  return has_path ? ":protocol" : ":path";
+}
+
 }  // namespace weir::http

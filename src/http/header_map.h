@@ -50,7 +50,10 @@ class HeaderMap {
   std::string_view pseudo(HeaderId id) const { return pseudo_[index(id)]; }
   void set_pseudo(HeaderId id, std::string_view value);
   bool has_pseudo(HeaderId id) const { return pseudo_[index(id)].data() != nullptr; }
-  void remove_pseudo(HeaderId id) { pseudo_[index(id)] = {}; }
+  void remove_pseudo(HeaderId id) {
+    pseudo_[index(id)] = {};
+    if (id == HeaderId::kStatus) status_ = 0;
+  }
 
   // --- lines ---
   const Header* begin() const { return lines_; }
@@ -143,5 +146,9 @@ class HeaderMap {
 
 /// Whether the content-type is that of gRPC: "application/grpc", alone or followed by '+' or ';' (gRPC over HTTP/2, Requests).
 bool is_grpc(const HeaderMap& headers);
+
+/// What a request lacks that it cannot be sent without, "" if nothing. A CONNECT has a path only together with a :protocol
+/// (RFC 9113 section 8.3.1, RFC 8441 section 4).
+std::string_view missing_pseudo_header(const HeaderMap& request);
 
 }  // namespace weir::http

@@ -60,4 +60,10 @@ inline std::string_view joined_value(const HeaderMap& headers, const HeaderName&
   return joined;
 }
 
+/// All of that name, a pseudo-header too.
+inline void remove_all(HeaderMap& headers, const HeaderName& name) {
+  if (is_pseudo(name.id)) return headers.remove_pseudo(name.id);
+  headers.remove(name.text);
+}
+
 }  // namespace weir::http

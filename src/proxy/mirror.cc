@@ -52,6 +52,10 @@ void Mirror::start(upstream::Cluster& cluster, bool end_stream) {
 }
 
 void Mirror::on_connected() {
+  if (!http::missing_pseudo_header(request_).empty()) [[unlikely]] {
+    attempt_.count_answer(503);
+    return end();
+  }
   http::Stream& stream = *attempt_.stream();
   stream.send_headers(request_, ends_with_head_);
   if (ends_with_head_) return;

@@ -163,7 +163,8 @@ Pipeline::Next Pipeline::normalise() {
 void Pipeline::choose_route() {
   selection_.table = connection_->route_table(request_headers_);
   if (selection_.table == nullptr) return;
-  if (!info.internal_request) {
+  const bool refused = step_ == Step::kRoute;  // before anybody looked where it comes from
+  if (!info.internal_request && !refused) {
     for (const http::HeaderName& name : selection_.table->config().internal_only_headers) request_headers_.remove(name.text);
   }
   selection_.match = selection_.table->find(request_headers_, match_context());
@@ -374,6 +375,8 @@ Pipeline::Next Pipeline::run_response_filters() {
     }
     if (lane.paused) return Next::kWait;
   }
+  if (!response_headers_.has_pseudo(HeaderId::kStatus)) [[unlikely]]
+    return refuse_response();
   step_ = Step::kDeliver;
   return Next::kGoOn;
 }

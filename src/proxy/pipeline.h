@@ -26,8 +26,9 @@ enum class TraceReason : uint8_t;
 class HttpConnection;
 class Worker;
 
-/// Who answers in the upstream's place. The router also says how many tries there were, where the virtual host wants that.
-enum class Answerer : uint8_t { kPipeline, kRouter };
+/// Who answers in the upstream's place. The router also says how many tries there were, where the virtual host wants that; a try
+/// does not, but gives the headers of an upstream's answer that cannot be passed on whole.
+enum class Answerer : uint8_t { kPipeline, kRouter, kTry };
 
 /// Lives in its worker's stock and is used again for request after request; nothing in it is allocated anew.
 ///
@@ -124,6 +125,8 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   const std::shared_ptr<const TryLogSpec>& try_log() const;
   /// The request is a CONNECT whose payload goes on as bare TCP.
   bool ends_connect() const { return ends_connect_; }
+  /// The request is a CONNECT, or asks for another protocol, and may.
+  bool opens_tunnel() const { return tunnel_; }
   /// The scheme that the upstream is told; "" for what the request has.
   std::string_view scheme_for(const upstream::Cluster& cluster, const upstream::Host& host) const;
   /// How much of the request's body may be kept for another try, at most.
@@ -159,6 +162,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void inform(const http::HeaderMap& head);
 
   Next refuse(const LocalReply& refusal);
+  Next refuse_response();
   Next redirect(const route::Redirect& redirect);
   Next respond_directly(const route::DirectResponse& response);
   bool drops(upstream::Cluster& cluster, const route::RequestGroups& groups);

@@ -88,6 +88,16 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
   return next;
 }
 
+/// A filter took away what no answer can do without. The filters have had their say: this one they do not see.
+Pipeline::Next Pipeline::refuse_response() {
+  router_.abort();
+  reply_and_go_on(502, "missing required header: :status",
+                  "filter_removed_required_response_headers{missing_required_header:_:status}", Answerer::kPipeline);
+  response_lane_.seen = filter_count_;
+  step_ = Step::kDeliver;
+  return Next::kGoOn;
+}
+
 void Pipeline::on_malformed(const http::ProtocolError& error) {
   if (pending_reply_) on_next_turn();             // a filter has answered what came before
   if (local_reply_ && response_started_) return;  // answered already; the connection ends with this exchange
@@ -127,6 +137,7 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
                              format_context());
   }
   if (answerer == Answerer::kRouter) router_.tell_tries(response_headers_);
+  if (answerer == Answerer::kTry) router_.give_kept_answer(response_headers_);
   if (from != nullptr) from->on_reply(*this);
   if (reply.grpc_status && grpc_) response_headers_.set(HeaderId::kGrpcStatus, memory_.decimal(*reply.grpc_status));
   local_reply_ = true;

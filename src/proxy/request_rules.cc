@@ -194,11 +194,11 @@ std::optional<LocalReply> prepare_request(HeaderMap& request, const HttpConnecti
   return std::nullopt;
 }
 
+}  // namespace
+
 std::string_view upgrade_type(const HeaderMap& request) {
   return request.method() == "CONNECT" ? kConnect : request.get(HeaderId::kUpgrade);
 }
-
-}  // namespace
 
 bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");

@@ -53,6 +53,9 @@ const std::vector<ConfiguredFilter>& filters_for_upgrade(const http::HeaderMap& 
 /// if it does not.
 const route::UpgradeConfig* terminates_connect(const http::HeaderMap& request, const route::Route& route);
 
+/// The protocol that it asks for; "connect" for a CONNECT.
+std::string_view upgrade_type(const http::HeaderMap& request);
+
 /// Whether the head asks for another protocol on the same connection (Connection: upgrade with Upgrade).
 bool is_upgrade(const http::HeaderMap& headers);
 

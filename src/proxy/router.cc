@@ -77,8 +77,10 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
     logging_.emplace(*log, pipeline_.request, &pipeline_.traffic, pipeline_.arena, pipeline_.worker().index());
     attempt_->log_to(&*logging_);
   }
+  handshake_ = handshake();
   try_once(cluster);
-  if (pipeline_.request_ended() && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
+  const bool awaited = pipeline_.request_ended() || handshake_ == Handshake::kWebSocket;
+  if (awaited && phase_ != Phase::kIdle && limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
 }
 
 /// The copies are taken from the request as it goes upstream, when the first try knows its endpoint.
@@ -106,6 +108,7 @@ bool Router::request_ended() const { return pipeline_.request_ended(); }
 void Router::try_once(upstream::Cluster& cluster) {
   phase_ = Phase::kTrying;
   pipeline_.info.attempts = ++tries_;
+  body_held_ = handshake_ != Handshake::kNone;
   const auto priority = static_cast<upstream::Priority>(forward_->priority);
   if (pipeline_.ends_connect()) {
     const route::UpgradeConfig* upgrade = terminates_connect(pipeline_.request, *pipeline_.route);
@@ -169,31 +172,32 @@ void Router::on_connected() {
   if (forward_->host_rewrite->kind == route::HostRewrite::Kind::kAuto && !hostname.empty()) {
     route::set_host(request, hostname, forward_->append_x_forwarded_host, pipeline_.envoy_headers());
   }
-  if (request.method() == "CONNECT" && request.has_pseudo(HeaderId::kPath) && !request.has_pseudo(HeaderId::kProtocol) &&
-      !pipeline_.ends_connect()) [[unlikely]] {
-    return refuse_request("missing required header: :protocol", "missing_required_header:_:protocol");
-  }
+  const std::string_view missing = http::missing_pseudo_header(request);
+  if (!missing.empty() && !pipeline_.ends_connect()) [[unlikely]]
+    return refuse_request(missing);
   http::Stream& stream = *attempt_->stream();
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ends_with_head();  // even if it turned out to be empty
   stream.send_headers(request, !body_follows);
-  if (body_follows) send_waiting_body(stream);
+  if (body_follows && !body_held_) send_waiting_body(stream);
   if (pipeline_.request_ended()) {
     pipeline_.info.upstream_request_complete = pipeline_.loop.now();
     arm_try_timers();
-  } else {
+  } else if (!body_held_) {
     pipeline_.resume_downstream();
   }
 }
 
-/// What the configuration made of it cannot be sent: a CONNECT with a path is another kind of request (RFC 8441 section 4).
-void Router::refuse_request(std::string_view body, std::string_view details) {
+/// What the configuration made of it cannot be sent.
+void Router::refuse_request(std::string_view missing_header) {
   cancel_timers();
   attempt_->abort();
   give_up_others();
   phase_ = Phase::kIdle;
   pipeline_.info.flags.set(ResponseFlag::kDownstreamProtocolError);
-  pipeline_.reply(503, body, pipeline_.arena.join("filter_removed_required_request_headers{", details, "}"), Answerer::kRouter);
+  const std::string_view details =
+      pipeline_.arena.join("filter_removed_required_request_headers{missing_required_header:_", missing_header, "}");
+  pipeline_.reply(503, pipeline_.arena.join("missing required header: ", missing_header), details, Answerer::kTry);
 }
 
 void Router::send_waiting_body(http::Stream& stream) {
@@ -214,7 +218,7 @@ void Router::request_body(std::string_view bytes, bool end_stream) {
   if (phase_ == Phase::kIdle) return;  // nobody wants it any more
   if (keeps_body_ && body_.size() + bytes.size() > pipeline_.replay_limit()) keep_no_more();
   if (phase_ == Phase::kIdle) return;
-  http::Stream* stream = attempt_->stream();
+  http::Stream* stream = body_held_ ? nullptr : attempt_->stream();
   if (stream == nullptr || keeps_body_) body_.append(bytes);
   if (stream == nullptr) {
     if (body_.size() > buffer_limit_) pipeline_.pause_downstream();
@@ -239,12 +243,13 @@ void Router::keep_no_more() {
     body_lost_ = true;
   }
   retry_.give_up();
-  if (attempt_->stream() != nullptr) body_.clear();  // it was all sent
+  if (attempt_->stream() != nullptr && !body_held_) body_.clear();  // it was all sent
   if (phase_ == Phase::kBetweenTries) fail(507, kBodyTooLarge, kBodyTooLargeDetails);
 }
 
 void Router::request_trailers() {
   mirrors_.for_each([&](Mirror& mirror) { mirror.copy_trailers(pipeline_.request_trailers()); });
+  if (body_held_) return;
   if (http::Stream* stream = attempt_->stream()) stream->send_trailers(pipeline_.request_trailers());
 }
 
@@ -274,6 +279,7 @@ void Router::on_headers(bool end_stream) {
   if (try_idle_timer_ != nullptr) try_idle_timer_->arm(limits_.try_idle_ms);
   try_timer_.reset();
   pipeline_.info.upstream_response_start = pipeline_.loop.now();
+  if (body_held_ && !settle_handshake()) return;
   if (retries_response()) return;
   pipeline_.touch();  // only now: what is retried is no sign of life for the whole stream
   if (follows_redirect()) return;
@@ -435,6 +441,9 @@ void Router::begin_again() {
   hash_.reset();
   noted_criteria_.reset();
   set_cookies_.clear();
+  handshake_ = Handshake::kNone;
+  body_held_ = false;
+  kept_answer_ = {};
   groups_ = {};
   phase_ = Phase::kIdle;
   tries_ = 0;

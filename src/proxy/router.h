@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -49,6 +50,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   ByteQueue take_body() { return std::move(body_); }
   /// Where the virtual host wants it, an answer says how many tries there were.
   void tell_tries(http::HeaderMap& response) const;
+  /// The headers of an upstream that did not agree to the handshake.
+  void give_kept_answer(http::HeaderMap& reply) const;
   /// Of all tries, but for those that raced with the one that answered.
   const http::StreamTraffic& traffic() const { return attempt_->traffic_of_tries(); }
   /// Gives up: nothing of this calls the pipeline any more.
@@ -88,7 +91,15 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   enum class Phase : uint8_t { kIdle, kTrying, kBetweenTries, kWaitingForOthers };
 
   void try_once(upstream::Cluster& cluster);
-  void refuse_request(std::string_view body, std::string_view details);
+  void refuse_request(std::string_view missing_header);
+
+  // --- handshakes of tunnels ---
+  /// What the upstream must agree to before it gets more than the request's head.
+  enum class Handshake : uint8_t { kNone, kConnect, kWebSocket };
+  Handshake handshake() const;
+  bool settle_handshake();
+  void refuse_handshake();
+
   void send_waiting_body(http::Stream& stream);
   void keep_no_more();
   void start_mirrors();
@@ -153,6 +164,10 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   size_t buffer_limit_ = 0;
   bool keeps_body_ = false;
   bool body_lost_ = false;  // it was too large to be kept for redirects: a failure is answered with that
+
+  Handshake handshake_ = Handshake::kNone;
+  bool body_held_ = false;                     // until the upstream agrees to the handshake
+  std::span<const http::Header> kept_answer_;  // of an upstream that did not: part of the answer made here
 
   List<Mirror, Copying> mirrors_;  // those that still get the request's body
 
