@@ -152,9 +152,11 @@ void declare_tcp_proxies(config::SupportTable& table) {
       .fields({"stat_prefix", "cluster", "weighted_clusters", "idle_timeout", "access_log", "max_connect_attempts",
                "backoff_options", "max_downstream_connection_duration", "max_downstream_connection_duration_jitter_percentage",
                "tunneling_config", "access_log_options", "access_log_flush_interval", "flush_access_log_on_connected",
-               "hash_policy", "metadata_match", "proxy_protocol_tlvs"})
+               "hash_policy", "metadata_match", "proxy_protocol_tlvs", "on_demand"})
       // The two timeouts are not implemented by Envoy either.
       .harmless({"downstream_idle_timeout", "upstream_idle_timeout"});
+  // Without odcds_config, which is refused, nobody is asked for clusters, and these say nothing: as in Envoy.
+  table.message<v3::TcpProxy::OnDemand>().harmless({"timeout", "resources_locator"});
   table.extension<envoy::extensions::filters::network::sni_cluster::v3::SniCluster>("envoy.filters.network",
                                                                                     "envoy.filters.network.sni_cluster");
   table.message<envoy::type::v3::HashPolicy>().all_fields();
