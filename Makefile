@@ -30,6 +30,8 @@ spec: $(if $(filter weir,$(SUT)),build)  ## behaviour as YAML, over real sockets
 	@SUT=$(SUT) spec/run.py --quiet $(SPEC_ARGS)
 	@SUT=$(SUT) spec/hostile.py --seed $(SEED)
 	@SUT=$(SUT) spec/conformance.py
+	@SUT=$(SUT) spec/metadata.py
+	@SUT=$(SUT) spec/frames.py
 	@SUT=$(SUT) spec/grpc_interop.py
 	@SUT=$(SUT) spec/sds.py
 	@SUT=$(SUT) spec/staples.py

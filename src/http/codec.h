@@ -45,6 +45,7 @@ struct Http2Options {
   uint32_t initial_connection_window_size = 24 * 1024 * 1024;
   bool allow_connect = false;
   bool override_stream_error_on_invalid_http_message = false;
+  uint64_t max_metadata_size = 1024 * 1024;  // bytes of METADATA that a stream may bring
   uint32_t max_outbound_frames = 10000;
   uint32_t max_outbound_control_frames = 1000;
   uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;

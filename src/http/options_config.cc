@@ -105,6 +105,7 @@ Http2Options read_http2_options(const core::Http2ProtocolOptions& options, const
   result.override_stream_error_on_invalid_http_message = options.has_override_stream_error_on_invalid_http_message()
                                                              ? options.override_stream_error_on_invalid_http_message().value()
                                                              : options.stream_error_on_invalid_http_messaging() || keep_open;
+  if (options.has_max_metadata_size()) result.max_metadata_size = options.max_metadata_size().value();
   take(options.has_max_outbound_frames(), options.max_outbound_frames(), result.max_outbound_frames);
   take(options.has_max_outbound_control_frames(), options.max_outbound_control_frames(), result.max_outbound_control_frames);
   take(options.has_max_consecutive_inbound_frames_with_empty_payload(),
@@ -140,8 +141,9 @@ void declare_protocol_options(config::SupportTable& table) {
                "max_consecutive_inbound_frames_with_empty_payload", "max_inbound_priority_frames_per_stream",
                "max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging",
                "override_stream_error_on_invalid_http_message", "connection_keepalive"})
-      .fields({"custom_settings_parameters"})
-      .harmless({"allow_metadata", "max_metadata_size", "use_oghttp2_codec"});
+      .fields({"custom_settings_parameters", "max_metadata_size"})
+      // METADATA is passed on whether allowed or not, as by Envoy.
+      .harmless({"allow_metadata", "use_oghttp2_codec"});
   table.message<core::Http2ProtocolOptions::SettingsParameter>().all_fields();
   table.message<core::KeepaliveSettings>().all_fields();
   table.message<envoy::type::v3::Percent>().all_fields();

@@ -67,6 +67,8 @@ class StreamEvents {
   /// The bytes are valid until it returns.
   virtual void on_body(std::string_view bytes, bool end_stream) = 0;
   virtual void on_trailers() = 0;
+  /// A block of METADATA passed along the stream: HPACK that needs no dynamic table. Valid until it returns.
+  virtual void on_metadata(std::string_view) {}
   /// The stream is gone; nothing further will be called, and the Stream must not be used any more. `details` are Envoy's words
   /// for the cause ("" if the reset says it all).
   virtual void on_reset(Reset reason, std::string_view details) = 0;
@@ -91,6 +93,8 @@ class Stream {
   virtual void send_informational(const HeaderMap& headers) = 0;
   virtual void send_body(std::string_view bytes, bool end_stream) = 0;
   virtual void send_trailers(const HeaderMap& trailers) = 0;
+  /// A block as on_metadata() gives it. Where the protocol has no METADATA it is counted and goes nowhere.
+  virtual void send_metadata(std::string_view) {}
   /// Gives the stream up; no event follows.
   virtual void reset(Reset reason) = 0;
 

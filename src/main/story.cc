@@ -311,7 +311,7 @@ class Teller {
   void act(const route::Redirect& redirect) {
     story_.action = "redirect";
     story_.status = redirect.status;
-    story_.location = route::redirect_location(redirect, match_.route->match, request_, !http_->suppress_envoy_headers);
+    story_.location = route::redirect_location(redirect, match_.route->match, request_, !http_->router.suppress_envoy_headers);
     respond(nullptr);
   }
 
@@ -343,7 +343,7 @@ class Teller {
     policies(forward);
 
     const Headers before = snapshot(request_);
-    route::finalize_request(table_->config(), match_, choice.entry, request_, context(), !http_->suppress_envoy_headers);
+    route::finalize_request(table_->config(), match_, choice.entry, request_, context(), !http_->router.suppress_envoy_headers);
     story_.request =
         changes(before, snapshot(request_), [&](const std::string& name) { return doer(name, forward, choice.entry); });
     if (forward.host_rewrite->kind == route::HostRewrite::Kind::kAuto) {

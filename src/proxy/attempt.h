@@ -42,6 +42,7 @@ class AttemptEvents {
   virtual void on_headers(bool end_stream) = 0;
   virtual void on_body(std::string_view bytes, bool end_stream) = 0;
   virtual void on_trailers() = 0;
+  virtual void on_metadata(std::string_view) {}
   virtual void on_room() = 0;
   /// It ended without a complete response.
   virtual void on_failure(const UpstreamFailure& failure) = 0;
@@ -125,6 +126,7 @@ class Attempt final : private upstream::PoolWaiter, private http::StreamEvents, 
   void on_informational() override;
   void on_body(std::string_view bytes, bool end_stream) override;
   void on_trailers() override;
+  void on_metadata(std::string_view block) override { events_->on_metadata(block); }
   void on_reset(http::Reset reason, std::string_view details) override;
   void on_room() override;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "http/h2/frame_guard.h"
 #include "net/tls/tls_info.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
@@ -60,11 +61,13 @@ void HttpConnection::on_connected() {
 void HttpConnection::on_bytes(std::string_view bytes) {
   count_read(bytes.size());
   if (state_ == State::kClosing) return;  // we are only waiting for the peer to hang up
+  receiving_ = true;
   if (codec_ == nullptr) [[unlikely]] {
     choose_codec(bytes);
   } else {
     codec_->receive(bytes);
   }
+  receiving_ = false;
   if (spec_->request_headers_timeout_ms > 0) watch_head();
 }
 
@@ -130,6 +133,7 @@ bool HttpConnection::requests_begun() {
 
 void HttpConnection::on_end() {
   const bool active = requests_begun();
+  ended_ = true;
   if (codec_ != nullptr) codec_->receive_end();
   gone(true, active);
 }
@@ -142,6 +146,7 @@ void HttpConnection::on_failure(const net::StreamFailure& failure) {
     info_.termination_details = "transport socket timeout was reached";
   }
   const bool active = requests_begun();
+  ended_ = true;
   if (codec_ != nullptr) codec_->connection_lost();
   gone(true, active);
 }
@@ -161,11 +166,30 @@ http::StreamEvents& HttpConnection::on_new_stream(http::Stream& stream) {
   return pipeline;
 }
 
-void HttpConnection::on_exchange_done(Pipeline& pipeline) {
+void HttpConnection::on_exchange_done(Pipeline& pipeline, bool answered, int64_t life_ns) {
   pipeline.ListNode<Pipeline>::unlink();
   worker_.give_back_pipeline(pipeline);
   if (exchanges_.empty()) idle_since_ = worker_.loop().now();
   if (state_ == State::kDraining) stream_->want_flush();
+  count_done(answered, life_ns);
+}
+
+/// Beginning requests and giving them up at once is cheap for a client and not for us: who does it with half of its requests, or
+/// with so many that it would be half of a fair number, is cut off.
+void HttpConnection::count_done(bool answered, int64_t life_ns) {
+  constexpr uint64_t kFairNumber = 500, kShortLife_s = 1;
+  ++done_;
+  if (ended_ || answered) return;
+  const auto life_s = static_cast<uint64_t>(life_ns / (1000 * kNsPerMs));
+  if (life_s > spec_->premature_reset_life_s.value().as_integer().value_or(kShortLife_s)) return;
+  const uint64_t fair = spec_->premature_reset_count.value().as_integer().value_or(kFairNumber);
+  if (uint64_t{++given_up_} * 2 < std::max<uint64_t>(fair, done_) || state_ == State::kGone || cuts_off_) return;
+  cuts_off_ = true;
+  cuts_off_active_ = !exchanges_.empty();
+  stats_.downstream_rq_too_many_premature_resets.add();
+  if (receiving_) stats_.downstream_cx_protocol_error.add();
+  codec_->connection_lost();
+  stream_->want_flush();  // before_flush() does the rest, when the codec is not telling anything
 }
 
 const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& request) {
@@ -195,7 +219,8 @@ void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
 }
 
 void HttpConnection::on_protocol_error(const http::ProtocolError& error) {
-  stats_.downstream_cx_protocol_error.add();
+  const bool counted = cuts_off_ && receiving_;
+  if (!counted && !http::h2::is_flood(error.message)) stats_.downstream_cx_protocol_error.add();
   info_.termination_details = error.details;
   begin_close(true);
 }
@@ -209,6 +234,8 @@ void HttpConnection::on_silence(bool) {
 
 void HttpConnection::before_flush() {
   if (state_ == State::kGone || codec_ == nullptr) return;
+  if (cuts_off_) [[unlikely]]
+    return gone(false, cuts_off_active_);
   codec_->before_flush();
   if (state_ == State::kClosing || state_ == State::kGone) return;
   stream_->flush();
@@ -299,6 +326,7 @@ void HttpConnection::on_delayed_close() {
 void HttpConnection::close() {
   if (state_ == State::kGone) return;
   const bool active = !exchanges_.empty();
+  ended_ = true;
   if (codec_ != nullptr) codec_->connection_lost();
   gone(false, active);
 }

@@ -37,7 +37,10 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   const route::RouteTablePtr& route_table(const http::HeaderMap& request);
   /// A response's head is about to be sent: the last moment to say that the connection will close.
   void before_response(http::HeaderMap& response, bool request_ended);
-  void on_exchange_done(Pipeline& pipeline);
+  /// `answered`: a response has begun.
+  void on_exchange_done(Pipeline& pipeline, bool answered, int64_t life_ns);
+  /// The client gave up too many requests: the connection is being cut off, and with it what is left of them.
+  bool cuts_off() const { return cuts_off_; }
   /// What filters keep under that name, which outlives the connection.
   std::shared_ptr<void>& kept(std::string_view name) { return kept_[name]; }
 
@@ -71,6 +74,7 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   /// The connection is over: whether it cuts off requests.
   bool requests_begun();
   void begin_close(bool linger);
+  void count_done(bool answered, int64_t life_ns);
   void on_idle();
   void on_max_duration();
   void on_drain_timeout();
@@ -94,8 +98,12 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   MonotonicNs opened_at_;
   State state_ = State::kOpen;
   bool linger_ = false;
+  bool receiving_ = false;
+  bool ended_ = false;                               // whoever ended it: that is why its requests end
+  bool cuts_off_ = false, cuts_off_active_ = false;  // with requests that nobody gave up
   uint32_t requests_ = 0;
-  uint32_t last_read_ = 0;  // bytes
+  uint32_t done_ = 0, given_up_ = 0;  // requests that are over, and those of them that the client soon wanted no more
+  uint32_t last_read_ = 0;            // bytes
   std::map<std::string_view, std::shared_ptr<void>> kept_;
   uint64_t counted_sent_ = 0;
 };

@@ -125,6 +125,8 @@ class Reader {
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
     if (context_.runtime != nullptr) {  // what holds where the connection manager says nothing
       RuntimeValues& runtime = *context_.runtime;
+      spec_->premature_reset_count = runtime.key("overload.premature_reset_total_stream_count");
+      spec_->premature_reset_life_s = runtime.key("overload.premature_reset_min_stream_lifetime_seconds");
       const auto number = [&](std::string_view key, auto otherwise) {
         return static_cast<decltype(otherwise)>(
             std::min<uint64_t>(runtime.value(key).as_integer().value_or(otherwise), UINT32_MAX));
@@ -238,11 +240,11 @@ class Reader {
     spec_->filters = std::move(read.filters);
     if (read.router == nullptr) return;
     const FieldPath last{&list, {}, from_.http_filters_size() - 1};
-    good_ &= read_router(*read.router, FieldPath{&last, "typed_config"}, context_, diagnostics_, *spec_);
-    upgrade_filters(*read.router);
+    good_ &= read_router(*read.router, FieldPath{&last, "typed_config"}, context_, diagnostics_, spec_->router);
+    upgrade_filters();
   }
 
-  void upgrade_filters(const google::protobuf::Any& router) {
+  void upgrade_filters() {
     const FieldPath upgrades{&at_, "upgrade_configs"};
     for (int i = 0; i < from_.upgrade_configs_size(); ++i) {
       const HttpConnectionManager::UpgradeConfig& upgrade = from_.upgrade_configs(i);
@@ -250,10 +252,10 @@ class Reader {
       const FieldPath item{&upgrades, {}, i}, list{&item, "filters"};
       HttpFilterList read;
       good_ &= read_http_filters(upgrade.filters(), list, from_.stat_prefix(), context_, diagnostics_, read);
-      if (read.router != nullptr && read.router->value() != router.value()) {
-        wrong(list, "the router of an upgrade can only be like that of http_filters yet", "give it the same options");
-      }
-      spec_->upgrade_filters.push_back({lower(upgrade.upgrade_type()), std::move(read.filters)});
+      UpgradeFilters& own = spec_->upgrade_filters.emplace_back(lower(upgrade.upgrade_type()), std::move(read.filters));
+      if (read.router == nullptr) continue;
+      const FieldPath last{&list, {}, upgrade.filters_size() - 1};
+      good_ &= read_router(*read.router, FieldPath{&last, "typed_config"}, context_, diagnostics_, own.router);
     }
   }
 

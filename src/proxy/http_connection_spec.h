@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/runtime.h"
 #include "filter/filter.h"
 #include "filter/header_mutation.h"
 #include "http/codec.h"
@@ -35,10 +36,21 @@ struct ConfiguredFilter {
   bool disabled = false;  // unless a route says something to it
 };
 
+/// What the router at the end of a list of filters is told.
+struct RouterOptions {
+  bool suppress_envoy_headers = false;
+  bool dynamic_stats = true;
+  bool counts_codes_of_grpc = true;        // in the counters of the whole cluster
+  bool respects_expected_timeout = false;  // x-envoy-expected-rq-timeout-ms of an internal request
+  std::vector<http::HeaderId> strict_headers;
+  std::shared_ptr<const TryLogSpec> try_log;  // null: none
+};
+
 /// The filters of requests that switch to another protocol.
 struct UpgradeFilters {
   std::string type;  // lower case
   std::vector<ConfiguredFilter> filters;
+  RouterOptions router;
 };
 
 /// Times are in milliseconds; 0 means off. The defaults are Envoy's.
@@ -96,21 +108,15 @@ struct HttpConnectionSpec {
   bool http1_waits_for_response = false;  // then an HTTP/1 connection lasts until it has said that it will close
   int64_t max_stream_duration_ms = 0;
   uint32_t max_requests_per_connection = 0;
+  RuntimeKey premature_reset_count, premature_reset_life_s;  // see HttpConnection::count_done()
 
   /// Where the route table comes from: fixed, or replaced while running (RDS).
   std::shared_ptr<route::TableSource> routes;
-  std::shared_ptr<route::ScopeSource> scopes;   // if there are no `routes`: each request has a table by its key
-  std::vector<ConfiguredFilter> filters;        // without the router, which is the pipeline itself
+  std::shared_ptr<route::ScopeSource> scopes;  // if there are no `routes`: each request has a table by its key
+  std::vector<ConfiguredFilter> filters;       // without the router, which is the pipeline itself
+  RouterOptions router;
   std::vector<UpgradeFilters> upgrade_filters;  // of upgrades that have their own
   bool tells_upstreams_of_client = true;        // those that want a PROXY header
-
-  // --- of the router ---
-  bool suppress_envoy_headers = false;
-  bool dynamic_stats = true;
-  bool counts_codes_of_grpc = true;        // in the counters of the whole cluster
-  bool respects_expected_timeout = false;  // x-envoy-expected-rq-timeout-ms of an internal request
-  std::vector<http::HeaderId> strict_headers;
-  std::shared_ptr<const TryLogSpec> try_log;  // null: none
 
   std::vector<std::shared_ptr<observe::AccessLog>> access_logs;
   bool log_new_requests = false;  // also when a request has been routed, not only at its end

@@ -53,6 +53,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
   flushing_ = tells_operation_ = false;
   trace_reason_ = TraceReason::kNotTraceable;
   configured_ = &spec.filters;
+  router_options_ = &spec.router;
   if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   if (spec.request_timeout_ms > 0) {
     request_timer_ = loop::Timer::make<&Pipeline::on_request_timeout>(worker_.loop().timers(), *this);
@@ -91,6 +92,11 @@ void Pipeline::on_trailers() {
   touch();
   request_complete();
   if (!request_dropped_) feed_trailers(request_lane_, 0);
+}
+
+void Pipeline::on_metadata(std::string_view block) {
+  touch();
+  if (!request_dropped_) router_.request_metadata(block);
 }
 
 void Pipeline::request_complete() {
@@ -202,16 +208,24 @@ Pipeline::Next Pipeline::find_route() {
       return reply_and_go_on(403, "", "upgrade_failed");
     }
     tunnel_ = true;
-    configured_ = &filters_for_upgrade(request_headers_, spec);
+    use_filters_of_upgrade();
     stats.downstream_cx_upgrades_total.add();
     stats.downstream_cx_upgrades_active.add();
   } else if ((upgrade_ || request_headers_.method() == "CONNECT") && may_upgrade(request_headers_, spec, nullptr)) {
     // As Envoy counts, though there is nowhere to go.
     stats.downstream_cx_upgrades_total.add();
-    configured_ = &filters_for_upgrade(request_headers_, spec);
+    use_filters_of_upgrade();
   }
   if (!configured_->empty()) make_filters();
   return Next::kGoOn;
+}
+
+/// Those of its protocol, if it has its own, with a router of their own.
+void Pipeline::use_filters_of_upgrade() {
+  const UpgradeFilters* own = filters_for_upgrade(request_headers_, connection_->spec());
+  if (own == nullptr) return;
+  configured_ = &own->filters;
+  router_options_ = &own->router;
 }
 
 /// Whether it is traced; and the name that its route has for what it does is passed on.
@@ -300,10 +314,10 @@ Pipeline::Next Pipeline::start_upstream(const route::Forward& forward) {
     if (group != &*match.virtual_host->other_virtual_cluster) info.virtual_cluster_name = group->name;
   }
   groups.add(route->stats, worker_.index());
-  if (const http::Header* bad = first_invalid(connection_->spec().strict_headers, request_headers_)) [[unlikely]]
+  if (const http::Header* bad = first_invalid(router_options_->strict_headers, request_headers_)) [[unlikely]]
     return refuse_header(*bad);
   // What filters made of the request decides, not what the route makes of it.
-  const bool codes_of_cluster = connection_->spec().counts_codes_of_grpc || !http::is_grpc(request_headers_);
+  const bool codes_of_cluster = router_options_->counts_codes_of_grpc || !http::is_grpc(request_headers_);
   router_.count_as(request_headers_.get(HeaderId::kEnvoyUpstreamAltStatName), codes_of_cluster);
   request_headers_.remove(HeaderId::kEnvoyUpstreamAltStatName);
   if (drops(*cluster, groups)) return Next::kGoOn;
@@ -327,8 +341,7 @@ Pipeline::Next Pipeline::refuse_header(const http::Header& bad) {
 /// After the changes of the configuration, which may speak of tries and timeouts.
 RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedges) {
   if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
-  const RequestTimeouts limits =
-      request_timeouts(forward, hedges, connection_->spec().respects_expected_timeout, request_headers_);
+  const RequestTimeouts limits = request_timeouts(forward, hedges, router_options_->respects_expected_timeout, request_headers_);
   set_stream_limits(forward, limits);
   if (forward.grpc_timeout_header_max_ms && grpc_ && !parse_grpc_timeout(request_headers_.get(HeaderId::kGrpcTimeout))) {
     // There is no deadline to pass on, but how long the stream may last is one.
@@ -429,6 +442,7 @@ void Pipeline::relay_headers(bool end_stream) {
 void Pipeline::relay_body(std::string_view bytes, bool end_stream) { feed(response_lane_, 0, bytes, end_stream); }
 
 void Pipeline::relay_trailers() { feed_trailers(response_lane_, 0); }
+void Pipeline::relay_metadata(std::string_view block) { downstream_->send_metadata(block); }
 
 // --- what the router asks ---
 
@@ -437,12 +451,12 @@ upstream::Cluster* Pipeline::chosen_cluster() {
   return choice.cluster != nullptr ? worker_.cluster(choice.cluster->id) : worker_.cluster(choice.name);
 }
 
-bool Pipeline::envoy_headers() const { return !connection_->spec().suppress_envoy_headers; }
+bool Pipeline::envoy_headers() const { return !router_options_->suppress_envoy_headers; }
 
-const std::shared_ptr<const TryLogSpec>& Pipeline::try_log() const { return connection_->spec().try_log; }
+const std::shared_ptr<const TryLogSpec>& Pipeline::try_log() const { return router_options_->try_log; }
 
 bool Pipeline::counts_codes() const { return counts_codes_of_copies() && !info.health_check; }
-bool Pipeline::counts_codes_of_copies() const { return connection_->spec().dynamic_stats; }
+bool Pipeline::counts_codes_of_copies() const { return router_options_->dynamic_stats; }
 
 std::string_view Pipeline::scheme_for(const upstream::Cluster& cluster, const upstream::Host& host) const {
   const auto of = [](bool tls) { return tls ? std::string_view("https") : std::string_view("http"); };

@@ -49,6 +49,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void on_headers(bool end_stream) override;
   void on_body(std::string_view bytes, bool end_stream) override;
   void on_trailers() override;
+  void on_metadata(std::string_view block) override;
   void on_reset(http::Reset reason, std::string_view details) override;
   void on_malformed(const http::ProtocolError& error) override;
   void on_room() override;
@@ -81,6 +82,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void relay_headers(bool end_stream);
   void relay_body(std::string_view bytes, bool end_stream);
   void relay_trailers();
+  void relay_metadata(std::string_view block);
   /// An answer made here. Its head goes through the response filters like any other.
   void reply(int status, std::string_view body, std::string_view details, Answerer answerer = Answerer::kPipeline);
   /// The response has begun and cannot be finished.
@@ -153,6 +155,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void advance();
   Next normalise();
   void choose_route();
+  void use_filters_of_upgrade();
   Next find_route();
   Next run_request_filters();
   Next forward_request();
@@ -217,6 +220,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   const RedirectStep* redirects_ = nullptr;
 
   const std::vector<ConfiguredFilter>* configured_ = nullptr;  // the connection manager's, or those of an upgrade
+  const RouterOptions* router_options_ = nullptr;              // of the router behind them
   filter::Filter** filters_ = nullptr;                         // in the arena, one for each of configured_
   size_t filter_count_ = 0;
   Lane request_lane_, response_lane_;

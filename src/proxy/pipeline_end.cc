@@ -108,7 +108,11 @@ void Pipeline::on_reset(http::Reset reason, std::string_view details) {
     connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamRemoteReset);
     info.response_code_details = details.empty() ? std::string_view("http2.remote_reset") : memory_.copy(details);
+  } else if (connection_->cuts_off()) {
+    connection_->stats().downstream_rq_rx_reset.add();
+    info.response_code_details = "too_many_premature_resets";
   } else if (reason == http::Reset::kProtocolError) {
+    connection_->stats().downstream_rq_rx_reset.add();
     info.flags.set(ResponseFlag::kDownstreamProtocolError);
     info.response_code_details = memory_.copy(details);
   } else {
@@ -164,8 +168,10 @@ void Pipeline::finish() {
     feed.add(worker_.index(), describe_request(*this, *connection_));
   }
   HttpConnection& connection = *connection_;
+  const bool answered = info.response_code != 0;
+  const int64_t life_ns = info.end - info.start;
   recycle();
-  connection.on_exchange_done(*this);
+  connection.on_exchange_done(*this, answered, life_ns);
 }
 
 void Pipeline::on_log_time() {

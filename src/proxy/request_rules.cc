@@ -204,11 +204,11 @@ bool is_upgrade(const HeaderMap& headers) {
   return headers.has(HeaderId::kUpgrade) && list_has_token(headers.get(HeaderId::kConnection), "upgrade");
 }
 
-const std::vector<ConfiguredFilter>& filters_for_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec) {
+const UpgradeFilters* filters_for_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec) {
   for (const UpgradeFilters& own : spec.upgrade_filters) {
-    if (iequals(own.type, upgrade_type(request))) return own.filters;
+    if (iequals(own.type, upgrade_type(request))) return &own;
   }
-  return spec.filters;
+  return nullptr;
 }
 
 const route::UpgradeConfig* terminates_connect(const HeaderMap& request, const route::Route& route) {

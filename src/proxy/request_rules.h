@@ -46,8 +46,8 @@ void prepare_response(http::HeaderMap& response, const http::HeaderMap& request,
 /// Whether a request that wants to switch to another protocol (or CONNECT) may, on that route.
 bool may_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route);
 
-/// The filters of a request that may switch to another protocol.
-const std::vector<ConfiguredFilter>& filters_for_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec);
+/// What its protocol has of its own for a request that may switch to it; null if nothing.
+const UpgradeFilters* filters_for_upgrade(const http::HeaderMap& request, const HttpConnectionSpec& spec);
 
 /// With what the route takes the payload out of a CONNECT (or of a POST, where that is allowed) and sends it on as bare TCP; null
 /// if it does not.

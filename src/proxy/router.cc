@@ -179,6 +179,9 @@ void Router::on_connected() {
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ends_with_head();  // even if it turned out to be empty
   stream.send_headers(request, !body_follows);
+  if (!metadata_.empty()) [[unlikely]] {
+    for (const std::string& block : std::exchange(metadata_, {})) stream.send_metadata(block);
+  }
   if (body_follows && !body_held_) send_waiting_body(stream);
   if (pipeline_.request_ended()) {
     pipeline_.info.upstream_request_complete = pipeline_.loop.now();
@@ -253,6 +256,15 @@ void Router::request_trailers() {
   if (http::Stream* stream = attempt_->stream()) stream->send_trailers(pipeline_.request_trailers());
 }
 
+/// Sent once: the next try does not see it again.
+void Router::request_metadata(std::string_view block) {
+  if (http::Stream* stream = attempt_->stream()) {
+    stream->send_metadata(block);
+  } else if (phase_ == Phase::kTrying || tries_ == 0) {
+    metadata_.emplace_back(block);
+  }
+}
+
 void Router::request_complete() {
   if (phase_ == Phase::kIdle) return;
   if (limits_.response_ms > 0) response_timer_.arm(limits_.response_ms);
@@ -319,6 +331,11 @@ void Router::on_trailers() {
   touch_try();
   response_ended();
   pipeline_.relay_trailers();
+}
+
+void Router::on_metadata(std::string_view block) {
+  touch_try();
+  pipeline_.relay_metadata(block);
 }
 
 void Router::pause_response() {
@@ -444,6 +461,7 @@ void Router::begin_again() {
   handshake_ = Handshake::kNone;
   body_held_ = false;
   kept_answer_ = {};
+  metadata_.clear();
   groups_ = {};
   phase_ = Phase::kIdle;
   tries_ = 0;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -39,6 +40,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void start(upstream::Cluster& cluster, const route::Forward& forward, const route::RequestGroups& groups, size_t buffer_limit);
   void request_body(std::string_view bytes, bool end_stream);
   void request_trailers();
+  void request_metadata(std::string_view block);
   /// All of the request has come.
   void request_complete();
   /// The downstream has taken enough for now, and later: has room again.
@@ -71,6 +73,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void on_headers(bool end_stream) override;
   void on_body(std::string_view bytes, bool end_stream) override;
   void on_trailers() override;
+  void on_metadata(std::string_view block) override;
   void on_room() override;
   void on_failure(const UpstreamFailure& failure) override;
 
@@ -169,7 +172,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   bool body_held_ = false;                     // until the upstream agrees to the handshake
   std::span<const http::Header> kept_answer_;  // of an upstream that did not: part of the answer made here
 
-  List<Mirror, Copying> mirrors_;  // those that still get the request's body
+  std::vector<std::string> metadata_;  // that came before there was a stream to send it on
+  List<Mirror, Copying> mirrors_;      // those that still get the request's body
 
   Phase phase_ = Phase::kIdle;
   uint32_t tries_ = 0;

@@ -5,11 +5,11 @@
 
 namespace weir::proxy {
 
-struct HttpConnectionSpec;
+struct RouterOptions;
 
 /// The router's own options, out of its filter's typed_config. False after reporting an error.
 bool read_router(const google::protobuf::Any& typed_config, const config::FieldPath& at, const ListenerConfigContext& context,
-                 config::Diagnostics& diagnostics, HttpConnectionSpec& spec);
+                 config::Diagnostics& diagnostics, RouterOptions& result);
 bool is_router(const google::protobuf::Any& typed_config);
 void declare_router(config::SupportTable& table);
 

@@ -76,6 +76,7 @@ class Http1Client final : public ClientCodec, private Stream, private loop::Next
   void send_informational(const HeaderMap&) override {}
   void send_body(std::string_view bytes, bool end_stream) override;
   void send_trailers(const HeaderMap& trailers) override;
+  void send_metadata(std::string_view) override { stats_.metadata_not_supported_error.add(); }
   void reset(Reset reason) override;
   void pause() override {
     paused_ = true;

@@ -1,5 +1,7 @@
 #include "http/h2/callbacks.h"
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -35,6 +37,9 @@ const nghttp2_session_callbacks* Callbacks::table() {
     nghttp2_session_callbacks_set_on_frame_send_callback(at, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(at, on_stream_closed);
     nghttp2_session_callbacks_set_send_data_callback(at, send_body);
+    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(at, on_metadata_chunk);
+    nghttp2_session_callbacks_set_unpack_extension_callback(at, on_metadata_end);
+    nghttp2_session_callbacks_set_pack_extension_callback(at, pack_metadata);
     return std::unique_ptr<nghttp2_session_callbacks, Deleter>(at);
   }();
   return table.get();
@@ -66,12 +71,13 @@ uint32_t Callbacks::misplaced(Connection& self, const nghttp2_frame_hd& header) 
 }
 
 /// However well it is compressed, twice the size of a head is too much to read.
-bool Callbacks::block_too_large(const Connection& self) {
-  return self.server() && self.block_bytes_ > 2 * self.reader_.max_bytes();
-}
+bool Callbacks::block_too_large(const Connection& self) { return self.block_bytes_ > 2 * self.reader_.max_bytes(); }
 
 int Callbacks::on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* header, void* user_data) {
   Connection& self = connection(user_data);
+  // Who has given up a request should not be able to begin many more before anybody hears of it.
+  if (std::exchange(self.reset_came_, false)) self.deliver_signals();
+  if (self.dead_) return NGHTTP2_ERR_CALLBACK_FAILURE;
   if (const uint32_t error = misplaced(self, *header); error != NGHTTP2_NO_ERROR) {
     nghttp2_session_terminate_session(session, error);
     return 0;
@@ -96,7 +102,7 @@ int Callbacks::on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* 
       return 0;
   }
   if (flood == Flood::kNone) return 0;
-  self.flood(flood);
+  self.flood(flood, self.block_stream_);
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -126,6 +132,7 @@ int Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* f
     return 0;
   }
   if (stream->events_ == nullptr) return 0;
+  if (self.server() && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return NGHTTP2_ERR_CALLBACK_FAILURE;  // no trailers
   using Block = BlockReader::Block;
   if (!self.server() && !stream->answered_) {
     self.reader_.begin(stream->events_->incoming_headers(), Block::kResponse, stream->body_length_);
@@ -210,7 +217,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
     case NGHTTP2_DATA: {
       if (const Flood flood = self.guard_.received_payload(frame->hd.length - frame->data.padlen, end_stream);
           flood != Flood::kNone) {
-        self.flood(flood);
+        self.flood(flood, Callbacks::stream(self, frame->hd.stream_id));
         return NGHTTP2_ERR_CALLBACK_FAILURE;
       }
       H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
@@ -230,7 +237,7 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
     }
     case NGHTTP2_HEADERS: {
       if (const Flood flood = self.guard_.received_payload(frame->hd.length, end_stream); flood != Flood::kNone) {
-        self.flood(flood);
+        self.flood(flood, Callbacks::stream(self, frame->hd.stream_id));
         return NGHTTP2_ERR_CALLBACK_FAILURE;
       }
       H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id);
@@ -242,8 +249,11 @@ int Callbacks::on_frame_received(nghttp2_session* session, const nghttp2_frame* 
       return head_received(self, *stream, *frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     case NGHTTP2_RST_STREAM:
-      self.stats_.rx_reset.add();
-      if (H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id)) stream->reset_by_peer_ = true;
+      if (H2Stream* stream = Callbacks::stream(self, frame->hd.stream_id)) {
+        self.stats_.rx_reset.add();
+        stream->reset_by_peer_ = true;
+        self.reset_came_ = self.server();
+      }
       return 0;
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && self.keepalive_ != nullptr) self.keepalive_->on_answer();
@@ -326,6 +336,9 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
     }
     if (type == NGHTTP2_DATA && !end_stream) return 0;
     stream->head_sent_ = true;
+    if (stream->metadata_ != nullptr) [[unlikely]] {
+      for (const std::string& block : std::exchange(stream->metadata_->waiting, {})) self.queue_metadata(stream->id_, block);
+    }
     if (!end_stream) return 0;
     stream->local_ended_ = true;
     // The answer is complete: the client need not go on with its request (RFC 9113 §8.1).
@@ -337,7 +350,8 @@ int Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* fram
   } else if (type == NGHTTP2_GOAWAY) {
     self.stats_.goaway_sent.add();
     if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !self.failure_) {
-      self.failure_ = {nghttp2_http2_strerror(frame->goaway.error_code), frame->goaway.error_code};
+      // Whatever was wrong: Envoy's log knows but one word for it.
+      self.failure_ = {nghttp2_strerror(NGHTTP2_ERR_CALLBACK_FAILURE), frame->goaway.error_code};
     }
   }
   return 0;
@@ -351,6 +365,54 @@ int Callbacks::on_stream_closed(nghttp2_session*, int32_t id, uint32_t error_cod
   if (stream->reset_by_peer_ || (stream->remote_ended_ && stream->local_ended_)) self.closed_.closed(static_cast<uint32_t>(id));
   self.closed_by_session(*stream, error_code);
   return 0;
+}
+
+// --- METADATA: the only frame of unknown type that nghttp2 is asked to pass on ---
+
+H2Stream* Callbacks::taker_of_metadata(Connection& self, int32_t id) {
+  if (self.dead_ || id == 0) return nullptr;
+  if (self.held_stream_ != nullptr) self.deliver_held(false);
+  H2Stream* stream = Callbacks::stream(self, id);
+  return stream == nullptr || stream->events_ == nullptr || stream->remote_ended_ ? nullptr : stream;
+}
+
+int Callbacks::on_metadata_chunk(nghttp2_session*, const nghttp2_frame_hd* header, const uint8_t* data, size_t size,
+                                 void* user_data) {
+  Connection& self = connection(user_data);
+  H2Stream* stream = taker_of_metadata(self, header->stream_id);
+  if (stream == nullptr) return 0;
+  StreamMetadata& metadata = stream->metadata();
+  metadata.received += size;
+  if (metadata.received > self.options_.max_metadata_size) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  metadata.unfinished.append(text(data, size));
+  return 0;
+}
+
+/// All of a frame came. Nothing else is to be told of it, which NGHTTP2_ERR_CANCEL says.
+int Callbacks::on_metadata_end(nghttp2_session*, void**, const nghttp2_frame_hd* header, void* user_data) {
+  Connection& self = connection(user_data);
+  if ((header->flags & kEndMetadata) == 0) return NGHTTP2_ERR_CANCEL;
+  H2Stream* stream = taker_of_metadata(self, header->stream_id);
+  if (stream == nullptr) return NGHTTP2_ERR_CANCEL;
+  const std::string block = std::exchange(stream->metadata().unfinished, {});
+  const std::optional<std::string> plain = normalise_metadata(block);
+  if (!plain) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  if (plain->empty()) {
+    self.stats_.metadata_empty_frames.add();
+  } else {
+    stream->events_->on_metadata(*plain);
+  }
+  return NGHTTP2_ERR_CANCEL;
+}
+
+/// Payloads leave in the order in which they came; one that nghttp2 threw away is passed over.
+ssize_t Callbacks::pack_metadata(nghttp2_session*, uint8_t* buffer, size_t size, const nghttp2_frame* frame, void* user_data) {
+  std::list<std::string>& waiting = *connection(user_data).metadata_out_;
+  while (&waiting.front() != frame->ext.payload) waiting.pop_front();
+  const size_t length = std::min(size, waiting.front().size());
+  std::memcpy(buffer, waiting.front().data(), length);
+  waiting.pop_front();
+  return static_cast<ssize_t>(length);
 }
 
 ssize_t Callbacks::read_body(nghttp2_session*, int32_t, uint8_t*, size_t size, uint32_t* flags, nghttp2_data_source* source,

@@ -26,6 +26,8 @@ class Callbacks {
   /// Null if there is none, or none any more.
   static H2Stream* stream(Connection& connection, int32_t id);
 
+  /// Null if nobody there is to hear of METADATA any more.
+  static H2Stream* taker_of_metadata(Connection& connection, int32_t id);
   static bool block_too_large(const Connection& self);
   static uint32_t misplaced(Connection& self, const nghttp2_frame_hd& header);
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data);
@@ -37,6 +39,10 @@ class Callbacks {
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user_data);
   static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data);
   static int on_stream_closed(nghttp2_session*, int32_t id, uint32_t error_code, void* user_data);
+  static int on_metadata_chunk(nghttp2_session*, const nghttp2_frame_hd* header, const uint8_t* data, size_t size,
+                               void* user_data);
+  static int on_metadata_end(nghttp2_session*, void** payload, const nghttp2_frame_hd* header, void* user_data);
+  static ssize_t pack_metadata(nghttp2_session*, uint8_t* buffer, size_t size, const nghttp2_frame* frame, void* user_data);
   static ssize_t read_body(nghttp2_session*, int32_t id, uint8_t* buffer, size_t size, uint32_t* flags,
                            nghttp2_data_source* source, void* user_data);
   static int send_body(nghttp2_session*, nghttp2_frame* frame, const uint8_t* header, size_t size, nghttp2_data_source* source,

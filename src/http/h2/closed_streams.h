@@ -25,7 +25,7 @@ class ClosedStreams {
   /// A client has not come to this number yet. (Of a server's streams only closed() is told: it may not be asked.)
   bool is_new(uint32_t id) const { return id >= next_; }
   bool was_closed(uint32_t id) const {
-    if (id > newest_closed_) return false;
+    if (id == 0 || id > newest_closed_) return false;
     for (const uint32_t each : closed_) {
       if (each == id) return true;
     }

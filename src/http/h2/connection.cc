@@ -14,6 +14,7 @@ namespace {
 /// nghttp2's own limit of 64 KiB is far below what may be received (max_request_headers_kb: up to 8 MiB), and a head over it
 /// would never be sent. No memory is taken before it is needed.
 constexpr size_t kMaxSentHead = 16 << 20;
+constexpr size_t kMostContinuations = 16 * 1024;
 
 struct OptionDeleter {
   void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
@@ -69,6 +70,9 @@ void Connection::start() {
   nghttp2_option_set_max_outbound_ack(made, options_.max_outbound_control_frames);
   nghttp2_option_set_max_deflate_dynamic_table_size(made, options_.hpack_table_size);
   nghttp2_option_set_max_send_header_block_length(made, kMaxSentHead);
+  nghttp2_option_set_user_recv_extension_type(made, kMetadataFrame);
+  // Of one head. nghttp2's own limit, 8, would refuse heads that may be received; this one is for what Callbacks are not told of.
+  nghttp2_option_set_max_continuations(made, kMostContinuations);
   // Before the server's SETTINGS come, as many streams as we would open at all.
   nghttp2_option_set_peer_max_concurrent_streams(made, options_.max_concurrent_streams);
 
@@ -122,7 +126,7 @@ void Connection::receive_bytes(std::string_view bytes) {
   const ssize_t taken = feed_checked(bytes);
   if (held_stream_ != nullptr) deliver_held(false);
   block_stream_ = taken < 0 ? nullptr : block_stream_;
-  receiving_ = false;
+  receiving_ = reset_came_ = false;
   if (dead_) return;
   if (unreturned_ != 0) nghttp2_session_consume_connection(session_, std::exchange(unreturned_, 0));
   if (taken == NGHTTP2_ERR_FLOODED) flood(Flood::kOutboundControl);
@@ -280,14 +284,39 @@ void Connection::submit_trailers(H2Stream& stream, const nghttp2_nv* fields, siz
   want_flush();
 }
 
+/// What was sent before goes out before. A client's head may have to wait for its number; METADATA follows it then.
+void Connection::submit_metadata(H2Stream& stream, std::string_view block) {
+  if (dead_) return;
+  send_now();
+  if (stream.in_session_ && (server() || stream.head_sent_)) {
+    queue_metadata(stream.id_, block);
+  } else if (!server()) {
+    stream.metadata().waiting.emplace_back(block);
+  }
+}
+
+void Connection::queue_metadata(int32_t id, std::string_view block) {
+  if (metadata_out_ == nullptr) metadata_out_ = std::make_unique<std::list<std::string>>();
+  do {
+    const std::string_view part = block.substr(0, kMostMetadataInFrame);
+    block.remove_prefix(part.size());
+    std::string& payload = metadata_out_->emplace_back(part);
+    nghttp2_submit_extension(session_, kMetadataFrame, block.empty() ? kEndMetadata : uint8_t{0}, id, &payload);
+  } while (!block.empty());
+  want_flush();
+}
+
 void Connection::wake(H2Stream& stream) {
   if (dead_) return;
   nghttp2_session_resume_data(session_, stream.id_);
   want_flush();
 }
 
-void Connection::flood(Flood flood) {
-  if (!failure_) failure_ = {std::string(count_flood(flood, stats_)), NGHTTP2_ENHANCE_YOUR_CALM};
+/// The stream that the frames were for has a word of its own for some of them.
+void Connection::flood(Flood flood, H2Stream* stream) {
+  if (failure_) return;
+  failure_ = {std::string(count_flood(flood, stats_)), NGHTTP2_ENHANCE_YOUR_CALM, true};
+  if (flood == Flood::kEmptyFrames && stream != nullptr) reset_later(*stream, Reset::kProtocolError, kEmptyFramesFlood);
 }
 
 /// The time is what Envoy sends, too; nobody reads it.
@@ -327,8 +356,8 @@ bool Connection::finished() const {
 
 void Connection::fail() {
   const Failure failure = *failure_;
-  // What was queued still goes out, while the text it points to is alive; then the peer learns why.
-  nghttp2_session_terminate_session(session_, failure.code);
+  // What was queued still goes out, while the text it points to is alive; then the peer learns why, unless it floods us.
+  if (!failure.flood) nghttp2_session_terminate_session(session_, failure.code);
   pump();
   failure_details_ = as_details(failure.message);
   reset_all(Reset::kProtocolError, failure_details_);

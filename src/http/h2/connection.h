@@ -3,6 +3,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,7 @@ class Connection : private KeepaliveUser {
   void submit_head(H2Stream& stream, const HeaderMap& headers, bool end_stream);
   void submit_informational(H2Stream& stream, const HeaderMap& headers);
   void submit_trailers(H2Stream& stream, const nghttp2_nv* fields, size_t count);
+  void submit_metadata(H2Stream& stream, std::string_view block);
   /// The user gave the stream up.
   void give_up(H2Stream& stream, Reset reason);
   void wake(H2Stream& stream);
@@ -76,10 +78,12 @@ class Connection : private KeepaliveUser {
 
   static constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
   static constexpr std::string_view kRemoteReset = "http2.remote_reset";
+  static constexpr std::string_view kEmptyFramesFlood = "http2.inbound_empty_frames_flood";
 
   struct Failure {
     std::string message;
     uint32_t code;
+    bool flood = false;
   };
 
   /// Server: a request begins.
@@ -115,7 +119,8 @@ class Connection : private KeepaliveUser {
   void detach(H2Stream& stream);
   void retire(H2Stream& stream);
   void reuse_retired();
-  void flood(Flood flood);
+  void flood(Flood flood, H2Stream* stream = nullptr);
+  void queue_metadata(int32_t id, std::string_view block);
   void fail();
   void reset_all(Reset reason, std::string_view details);
   uint32_t reset_code(Reset reason) const;
@@ -147,6 +152,8 @@ class Connection : private KeepaliveUser {
   H2Stream* held_stream_ = nullptr;   // whose bytes are held back until it is known whether they are the last
   std::string_view held_;
 
+  std::unique_ptr<std::list<std::string>> metadata_out_;  // payloads of frames that nghttp2 has in its queue, in order
+
   std::optional<Failure> failure_;
   std::string failure_details_;
   bool receiving_ = false;
@@ -157,6 +164,7 @@ class Connection : private KeepaliveUser {
   bool drained_meanwhile_ = false;
   bool dead_ = false;
   bool goaway_sent_ = false;
+  bool reset_came_ = false;      // the last frame was the RST_STREAM of a stream whose user does not know it yet
   bool requests_begun_ = false;  // client
   uint32_t counted_frames_ = 0, counted_control_frames_ = 0;
 };

@@ -65,9 +65,11 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
     return;
   }
   if (stream.reset_signal_) return;
-  const bool complete =
-      server() ? stream.local_ended_ : stream.remote_ended_ && stream.answered_ && error_code == NGHTTP2_NO_ERROR;
-  if (complete && (error_code == NGHTTP2_NO_ERROR || stream.remote_ended_)) {
+  // An answer that was given before the request had ended leaves nothing to wait for, sent or not.
+  const bool answered_early = stream.body_ended_ && !stream.remote_ended_ && stream.reset_by_peer_;
+  const bool complete = server() ? stream.local_ended_ || answered_early
+                                 : stream.remote_ended_ && stream.answered_ && error_code == NGHTTP2_NO_ERROR;
+  if (complete && (error_code == NGHTTP2_NO_ERROR || stream.remote_ended_ || answered_early)) {
     stream.closed_ = true;
     if (!server() && stream.anything_to_deliver()) return;  // on_next_turn() will say so
     stream.complete_signal_ = true;

@@ -55,5 +55,7 @@ class FrameGuard {
 
 /// Adds to the counter that belongs to `flood`; returns Envoy's words for it.
 std::string_view count_flood(Flood flood, Http2Stats& stats);
+/// Whether the message of a ProtocolError are such words. A flood is counted as itself, and not as an error, too.
+bool is_flood(std::string_view message);
 
 }  // namespace weir::http::h2

@@ -59,6 +59,10 @@ class FuzzUser final : public StreamEvents {
     read(memory().trailers);
     came(true);
   }
+  void on_metadata(std::string_view block) override {
+    CHECK(stream_ != nullptr && !ended_ && !inside_ && !block.empty());
+    act(script_.next());
+  }
   void on_reset(Reset, std::string_view details) override {
     CHECK(stream_ != nullptr && !inside_);
     sum_ += details.size();
@@ -110,7 +114,11 @@ class FuzzUser final : public StreamEvents {
         }
         break;
       default:
-        stream_->over_limit();
+        if ((what & 8) != 0) {
+          stream_->send_metadata({"\0\1k\1v", 5});
+        } else {
+          stream_->over_limit();
+        }
     }
     inside_ = false;
   }

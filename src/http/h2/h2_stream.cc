@@ -29,6 +29,7 @@ void H2Stream::recycle() {
   direct_ = {};
   trailers_.clear();
   body_length_ = {};
+  metadata_.reset();
   id_ = 0;
   events_ = nullptr;
   in_session_ = closed_ = head_sent_ = asleep_ = body_ended_ = trailers_pending_ = local_ended_ = remote_ended_ = answered_ =
@@ -80,6 +81,15 @@ void H2Stream::send_trailers(const HeaderMap& trailers) {
   trailers_.assign(fields.data(), fields.data() + fields.size());
   trailers_pending_ = true;
   wake();
+}
+
+void H2Stream::send_metadata(std::string_view block) {
+  if (!body_ended_) connection_.submit_metadata(*this, block);
+}
+
+StreamMetadata& H2Stream::metadata() {
+  if (metadata_ == nullptr) metadata_ = std::make_unique<StreamMetadata>();
+  return *metadata_;
 }
 
 void H2Stream::reset(Reset reason) { connection_.give_up(*this, reason); }

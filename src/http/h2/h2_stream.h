@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "base/byte_queue.h"
 #include "base/list.h"
 #include "http/h2/headers.h"
+#include "http/h2/metadata.h"
 #include "http/stream.h"
 #include "loop/event_loop.h"
 
@@ -32,6 +34,7 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   void send_informational(const HeaderMap& headers) override;
   void send_body(std::string_view bytes, bool end_stream) override;
   void send_trailers(const HeaderMap& trailers) override;
+  void send_metadata(std::string_view block) override;
   void reset(Reset reason) override;
   void pause() override { paused_ = true; }
   void resume() override;
@@ -58,6 +61,7 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   // --- what came in ---
   void receive_body(std::string_view bytes, bool end_stream);
   void receive_trailers();
+  StreamMetadata& metadata();
   void on_next_turn() override;
   bool anything_to_deliver() const { return !inbox_.empty() || end_waiting_ || trailers_waiting_; }
 
@@ -69,6 +73,7 @@ class H2Stream final : public Stream, public loop::NextTurn, public ListNode<ByS
   std::string_view direct_;         // the bytes of the send_body() under way
   std::vector<nghttp2_nv> trailers_;
   BodyLength body_length_;  // of the message that comes in
+  std::unique_ptr<StreamMetadata> metadata_;
 
   bool in_session_ = false;  // nghttp2 knows the stream
   bool closed_ = false;      // nghttp2 is through with it, without an error

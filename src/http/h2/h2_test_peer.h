@@ -34,6 +34,7 @@ class TestStream : public StreamEvents {
     got_trailers = true;
     ended = true;
   }
+  void on_metadata(std::string_view block) override { metadata.emplace_back(block); }
   void on_reset(Reset reason, std::string_view details) override {
     was_reset = true;
     reset = reason;
@@ -52,6 +53,7 @@ class TestStream : public StreamEvents {
   std::string body;
   int heads = 0, pieces = 0, rooms = 0;
   std::vector<int> informational;
+  std::vector<std::string> metadata;
   bool ended = false, got_trailers = false, complete = false, was_reset = false;
   Reset reset = Reset::kLocal;
   std::string reset_details;
