@@ -131,7 +131,8 @@ void Connection::receive_bytes(std::string_view bytes) {
   if (unreturned_ != 0) nghttp2_session_consume_connection(session_, std::exchange(unreturned_, 0));
   if (taken == NGHTTP2_ERR_FLOODED) flood(Flood::kOutboundControl);
   if (taken < 0 && !failure_) failure_ = {nghttp2_strerror(static_cast<int>(taken)), NGHTTP2_PROTOCOL_ERROR};
-  deliver_signals();
+  // That a GOAWAY ends streams is told when these bytes are through: they did not end by themselves.
+  if (!std::exchange(goaway_refused_, false)) deliver_signals();
   if (failure_) {
     fail();
   } else if (nghttp2_session_want_write(session_) != 0 || !signals_.empty() || !nghttp2_session_want_read(session_)) {

@@ -75,6 +75,7 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
     stream.complete_signal_ = true;
     signal(stream);
   } else if (error_code == NGHTTP2_REFUSED_STREAM) {
+    goaway_refused_ |= receiving_ && !stream.reset_by_peer_;
     reset_later(stream, Reset::kRemoteRefused, "http2.remote_refuse");
   } else if (error_code == NGHTTP2_PROTOCOL_ERROR && !stream.reset_by_peer_ &&
              !server()) {  // nghttp2 found the answer to be wrong
