@@ -8,25 +8,22 @@
 What comes back, what reached the back ends, the access log, the cluster's statistics and its line of health in /clusters must be equal.
 A difference is looked for a second time, then shrunk and printed. Exit status 1 when there was one."""
 
-import argparse, collections, concurrent.futures, copy, json, os, re, signal, sys, time
+import argparse, base64, collections, concurrent.futures, copy, json, os, re, signal, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import yaml
 import bootstrap, client, sut, upstreams
-from generate_scenes import HTTP, Scenes
+from generate_scenes import Scenes
+from generate_scenes_more import MoreScenes
+from scene_bootstrap import whole
 from sides import Side, differences, only
 
-LOG = (
-    'n=%REQ(x-n)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% tries=%UPSTREAM_REQUEST_ATTEMPT_COUNT% up=%UPSTREAM_HOST% cluster=%UPSTREAM_CLUSTER% why=%UPSTREAM_TRANSPORT_FAILURE_REASON%'
-    ' grpc=%GRPC_STATUS% in=%BYTES_RECEIVED% out=%BYTES_SENT% ended=%CONNECTION_TERMINATION_DETAILS%\n'
-)
-TRY = 'try n=%REQ(x-n)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% up=%UPSTREAM_HOST% why=%UPSTREAM_TRANSPORT_FAILURE_REASON% count=%REQ(x-envoy-attempt-count)%\n'
-STATS = re.compile(r'cluster\.c\d+\..*|http\.ingress\.(fault\.\w+|downstream_rq_\w+|rq_\w+|no_\w+)|(lrl|http\.ingress\.lrl)\..*|.*http_local_rate_limit.*|vhost\..*')
+STATS = re.compile(r'cluster\.c\d+(m\d)?\..*|http\.ingress\.(fault\.\w+|downstream_rq_\w+|rq_\w+|no_\w+)|(lrl|http\.ingress\.lrl)\..*|.*http_local_rate_limit.*|vhost\..*|.*(admission_control|adaptive_concurrency)\..*|.*bandwidth_limit\.(request|response)_enabled|connection_limit\..*|dns_cache\.names\..*|cluster_manager\.(active|cluster_added).*')
 # A matter of time, of which connection was free, or of how fields were packed.
-NOT_COMPARED = re.compile(r'.*(_bytes_(total|buffered)|update_\w+|health_check\.\w+|_flow_control_\w+|_rq_time|version|membership_change|lb_(local|recalculate)\w*|original_dst\w*|bind_errors|init_fetch_timeout|config_reload\w*)')
+NOT_COMPARED = re.compile(r'.*(_bytes_(total|buffered)|update_\w+|health_check\.\w+|_flow_control_\w+|_rq_time|version|membership_change|lb_(local|recalculate)\w*|original_dst\w*|bind_errors|init_fetch_timeout|config_reload\w*|min_rtt_msecs|sample_rtt_msecs|gradient|burst_queue_size)')
 BY_CHANCE = re.compile(NOT_COMPARED.pattern + r'|.*(upstream_cx_\w+|upstream_rq_pending_total|outlier_detection\..*|membership_healthy|\.remaining_\w+)')
-PER_HOST = re.compile(r'(c\d+)::([^:]*:?[^:]*)::(\w+)::(.*)')
+PER_HOST = re.compile(r'(c\d+(?:m\d)?)::([^:]*:?[^:]*)::(\w+)::(.*)')
 HOST_LINES = {'health_flags', 'weight', 'canary', 'priority', 'success_rate', 'local_origin_success_rate'}
 HOST_COUNTS = {'rq_error', 'rq_success', 'rq_timeout', 'rq_total', 'cx_connect_fail'}
 
@@ -44,7 +41,8 @@ class End:
     def record(self, **what):
         if what['path'].startswith('/hc') or what['path'].startswith('/grpc.health'):
             headers = [['content-type', 'application/grpc'], ['grpc-status', '0' if self.health == 200 else '14']] if what['path'].startswith('/grpc') else []
-            return {'status': self.health, 'headers': headers, 'body': ''}
+            told = {'degraded': [['x-envoy-degraded', 'true']], 'fail': [['x-envoy-immediate-health-check-fail', 'true']]}.get(self.health, [])
+            return {'status': 200 if told else self.health, 'headers': headers + told, 'body': ''}
         answers = self.queue if self.queue is not None else [{}]
         with self.scene_lock:
             self.seen_by_all.append(dict(what, upstream=self.name, headers=list(what['headers'])))
@@ -89,6 +87,9 @@ class Place(Side):
         self.open_ends(configuration['scenes'])
         self.proxy = sut.Sut(self.name)
         self.labels = {str(p): '<%s>' % (k if not k.startswith('end_') or configuration['scenes'][int(k.split('_')[1])]['by_host'] else 'end') for k, p in self.values.items()}
+        for p, label in list(self.labels.items()):
+            if 'end' in label:
+                self.labels[session(p, 'session')] = self.labels[session(p, 'cookie')] = '<session %s>' % label.strip('<>')
         text = yaml.safe_dump(bootstrap.fill_all(whole(configuration), dict(self.values, dir=self.proxy.dir)), sort_keys=False)
         try:
             self.proxy.start(text, self.values['admin'], args=['--service-node', 'node', '--service-cluster', 'here'])
@@ -116,7 +117,9 @@ class Place(Side):
         seen.clear()
         if 'health' in step:
             time.sleep(0.6)
-        requests = [dict(step, host='s%d.test' % number, headers=step['headers'] + [['x-n', '%d.%d.%d' % (number, at, k)]], timeout=4.0) for k in range(step.get('at_once', 1))]
+        time.sleep(step.get('pause', 0))
+        headers = [[k, self.filled(v, number)] for k, v in step['headers']]
+        requests = [dict(step, host='s%d.test' % number, headers=headers + [['x-n', '%d.%d.%d' % (number, at, k)]], timeout=4.0) for k in range(step.get('at_once', 1))]
         with concurrent.futures.ThreadPoolExecutor(len(requests)) as pool:
             running = []
             for q in requests:
@@ -146,6 +149,10 @@ class Place(Side):
             c.close()
         return {'status': r.status, 'reason': r.reason, 'body': self.common(r.body), 'complete': r.complete, 'reset': r.reset > 0, 'headers': self.compared(r.headers), 'trailers': self.compared(r.trailers), 'slow': round(r.seconds / 0.4) if r.seconds > 0.6 else 0}
 
+    def filled(self, value, number):
+        """Addresses of ends, as they are or as sessions have them."""
+        return re.sub(r'\$\{(end|session|cookie)_(\d)\}', lambda m: session(self.values['end_%d_%s' % (number, m.group(2))], m.group(1)), value)
+
     def arrived(self, s, scene):
         a = self.what_arrived(s)
         if not scene['by_host']:
@@ -161,7 +168,7 @@ class Place(Side):
     def stats(self, number, scene):
         """Of one scene and of all; without connections where chance chooses among endpoints."""
         found = dict(l.split(': ', 1) for l in self.admin('/stats').splitlines() if ': ' in l)
-        of_others = re.compile(r'cluster\.c(?!%d\.)\d+\.|vhost\.s(?!%d\.)' % (number, number))
+        of_others = re.compile(r'cluster\.c(?!%d(m\d)?\.)\d+(m\d)?\.|vhost\.s(?!%d\.)' % (number, number))
         left_out = BY_CHANCE if chance(scene) else NOT_COMPARED
         return {k: int(v) for k, v in found.items() if STATS.fullmatch(k) and not of_others.match(k) and not left_out.fullmatch(k) and v.isdigit()}
 
@@ -171,7 +178,7 @@ class Place(Side):
         lines = []
         for l in self.admin('/clusters').splitlines():
             m = PER_HOST.match(l)
-            if m and m.group(1) == 'c%d' % number and (m.group(3) in HOST_LINES or (not chance(scene) and m.group(3) in HOST_COUNTS)):
+            if m and re.fullmatch(r'c%d(m\d)?' % number, m.group(1)) and (m.group(3) in HOST_LINES or (not chance(scene) and m.group(3) in HOST_COUNTS)):
                 lines.append(self.common(l))
         return sorted(lines)
 
@@ -184,58 +191,16 @@ class Place(Side):
         self.open_ends([])
 
 
+def session(port, kind):
+    """What stands for an end in a stateful session, or just its port."""
+    address = b'127.0.0.1:%d' % int(port)
+    return str(port) if kind == 'end' else base64.b64encode(address if kind == 'session' else b'\x0a' + bytes([len(address)]) + address).decode()
+
+
 def super_common(labels, text):
     for port, label in labels.items():
         text = text.replace(port, label)
     return re.sub(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '<uuid>', text)
-
-
-# --- a configuration ---
-
-
-def whole(configuration):
-    """The bootstrap of several scenes: a virtual host and a cluster each."""
-    manager, scenes = configuration['manager'], configuration['scenes']
-    hosts, clusters = [], []
-    for i, s in enumerate(scenes):
-        route = dict(s['route'], cluster='c%d' % i)
-        if s['by_host']:
-            route['hash_policy'] = [{'header': {'header_name': 'x-key'}}]
-        hosts.append(dict(s['host'], name='s%d' % i, domains=['s%d.test' % i], routes=[{'match': {'prefix': '/'}, 'route': route}]))
-        clusters.append(cluster(i, s))
-    file = lambda text: [{'name': 'l', 'typed_config': {'@type': bootstrap.FILE_LOG, 'path': '${dir}/access.log', 'log_format': {'text_format_source': {'inline_string': text}}}}]
-    router = bootstrap.router()
-    router['typed_config'].update(manager['router'])
-    if manager['tries']:
-        router['typed_config']['upstream_log'] = file(TRY)
-    used = {f for s in scenes for f in s['host'].get('typed_per_filter_config', {})}
-    types = {'fault': {'@type': HTTP + 'fault.v3.HTTPFault'}, 'local_ratelimit': {'@type': HTTP + 'local_ratelimit.v3.LocalRateLimit', 'stat_prefix': 'lrl'}}
-    filters = [{'name': k, 'typed_config': v} for k, v in types.items() if k in used]
-    if manager.get('health_check'):
-        filters.append({'name': 'health_check', 'typed_config': dict(manager['health_check'], **{'@type': HTTP + 'health_check.v3.HealthCheck'})})
-    hcm = dict(manager['options'], virtual_hosts=hosts, http_filters=filters + [router], access_log=file(LOG))
-    return bootstrap.expand(hcm, {}, clusters=clusters)
-
-
-def cluster(i, s):
-    c = {k: v for k, v in s['cluster'].items() if k not in ('options', 'priorities', 'policy')}
-    c.update(name='c%d' % i, type='STATIC')
-    options = bootstrap.http_options(**({'http2_protocol_options': {}} if 'h2' in s['ends'] else {'http_protocol_options': {}}))
-    options[bootstrap.HTTP_OPTIONS].update(s['cluster'].get('options') or {})
-    c['typed_extension_protocol_options'] = options
-    localities = collections.defaultdict(list)
-    for j, (kind, p) in enumerate(zip(s['ends'], s['cluster']['priorities'])):
-        metadata = dict(p.get('metadata', {}))
-        if s['by_host']:
-            metadata['hash_key'] = 'end%d' % j
-        e = {'endpoint': {'address': bootstrap.address('${end_%d_%d}' % (i, j))}, 'health_status': p.get('health', 'UNKNOWN')}
-        if metadata:
-            e['metadata'] = {'filter_metadata': {'envoy.lb': metadata}}
-        localities[p.get('priority', 0)].append(e)
-    c['load_assignment'] = {'cluster_name': c['name'], 'endpoints': [{'priority': p, 'lb_endpoints': es} for p, es in sorted(localities.items())]}
-    if 'policy' in s['cluster']:
-        c['load_assignment']['policy'] = s['cluster']['policy']
-    return c
 
 
 class Both:
@@ -373,6 +338,7 @@ def main():
     ap.add_argument('--right', default='envoy', choices=['weir', 'envoy'])
     ap.add_argument('--shrink', type=float, default=30, metavar='SECONDS')
     ap.add_argument('--most', type=int, default=10, help='stop after so many differences')
+    ap.add_argument('--plain', action='store_true', help='only what generate_scenes.py draws')
     ap.add_argument('--all', action='store_true', help='also show differences that look like one shown before')
     a = ap.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -382,7 +348,7 @@ def main():
     try:
         for n in range(a.configs):
             seed = a.seed * 1000 + a.first + n
-            configuration = Scenes(seed).configuration(a.scenes)
+            configuration = (Scenes if a.plain else MoreScenes)(seed).configuration(a.scenes)
             answers = both.start(configuration)
             if any(answers):
                 refused += 1

@@ -62,6 +62,7 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
           {{}, FieldPath{&at, "name"}.text(), "there is a second cluster named " + config::quoted(cluster.name()), ""});
       good = false;
     } else {
+      stats_.cluster_added.add();
       activate(std::move(entry));
     }
   }
@@ -83,7 +84,8 @@ bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, co
   return good;
 }
 
-Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics) {
+Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, bool via_api, config::Diagnostics& diagnostics,
+                                  std::optional<uint32_t> id) {
   const upstream::ReadClientTls read_tls = [this](const auto& message, const FieldPath& where, config::Diagnostics& found) {
     return tls_.client(message, where, found);
   };
@@ -96,7 +98,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
       (!check_node(context_, eds_config, diagnostics) || !check_exists(spec->eds_path, eds_config, diagnostics))) {
     return nullptr;
   }
-  spec->id = context_.cluster_names.intern(spec->name);
+  spec->id = id ? *id : context_.cluster_names.intern(spec->name);
   spec->added_via_api = via_api;
   spec->own_locality = context_.locality;
   for (const std::string& member : spec->members) spec->member_ids.push_back(context_.cluster_names.intern(member));
@@ -113,8 +115,9 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   if (const auto local = active_.find(local_name_); local != active_.end()) entry->state->local = local->second->state.get();
   if (spec->forward_proxy) {
     const FieldPath type{&at, "cluster_type"};
-    entry->state->dns_cache = dns_cache(*spec->forward_proxy->cache, type, diagnostics);
+    entry->state->dns_cache = dns_cache(spec->forward_proxy->cache, type, diagnostics);
     if (entry->state->dns_cache == nullptr) return nullptr;
+    if (spec->forward_proxy->sub_clusters) begin_sub_clusters(*entry);
     entry->found = true;
   }
   if (ClusterHealth::wanted(*spec)) {
@@ -166,7 +169,7 @@ void Clusters::start(Entry& entry) {
 void Clusters::start_eds(Entry& entry) {
   const upstream::ClusterSpec& spec = *entry.state->spec;
   entry.eds_stats = std::make_unique<SubscriptionStats>();
-  entry.eds_registration = context_.stats.add("cluster." + spec.stat_name + ".", [stats = entry.eds_stats.get()](auto& visitor) {
+  entry.eds_registration = context_.stats.add("cluster." + stats::sanitize(spec.stat_name) + ".", [stats = entry.eds_stats.get()](auto& visitor) {
     visit(visitor, *stats, DiscoveryKind::kEndpoints);
   });
   entry.eds = std::make_unique<FileSubscription>(
@@ -253,8 +256,9 @@ void Clusters::activate(EntryPtr entry) {
   const std::string& name = entry->state->spec->name;
   context_.log.debug("upstream", "cluster {} is active", name);
   EntryPtr& place = active_[name];
-  (place == nullptr ? stats_.cluster_added : stats_.cluster_modified).add();
-  place = std::move(entry);
+  const EntryPtr before = std::exchange(place, std::move(entry));
+  if (before != nullptr && before->state->sub_clusters != nullptr) drop_sub_clusters_of(*before->state);
+  if (place->is_sub_cluster) new_sub_clusters_.emplace_back(place->owner, name);
   registrations_.erase(name);
   registrations_.emplace(name, upstream::register_cluster(context_.stats, place->state));
   endpoint_registrations_.erase(name);
@@ -281,20 +285,15 @@ void Clusters::update(const Update& update, config::Diagnostics& diagnostics) {
     return diagnostics.error({{}, "resources", "there is a second cluster named " + config::quoted(*twice), ""});
   }
   const auto gone = [&](const auto& item) {
-    return item.second->state->spec->added_via_api && !std::ranges::binary_search(names, item.first);
+    return item.second->state->spec->added_via_api && !item.second->is_sub_cluster &&
+           !std::ranges::binary_search(names, item.first);
   };
   std::erase_if(warming_, gone);
-  for (auto at = active_.begin(); at != active_.end();) {
-    if (!gone(*at)) {
-      ++at;
-      continue;
-    }
-    registrations_.erase(at->first);
-    endpoint_registrations_.erase(at->first);
-    at = active_.erase(at);
-    stats_.cluster_removed.add();
-    on_change_();
+  std::vector<std::string> leaving;
+  for (const auto& item : active_) {
+    if (gone(item)) leaving.push_back(item.first);
   }
+  for (const std::string& name : leaving) remove_active(active_.find(name));
   bool applied = resources.empty();
   for (const auto& resource : resources) applied = apply(resource, diagnostics) || applied;
   if (applied) {
@@ -303,6 +302,16 @@ void Clusters::update(const Update& update, config::Diagnostics& diagnostics) {
     cds_stats_.config_reload_time_ms.set(wall_now() / kNsPerMs);
   }
   count();
+}
+
+void Clusters::remove_active(EntryMap::iterator at) {
+  const EntryPtr entry = at->second;
+  registrations_.erase(at->first);
+  endpoint_registrations_.erase(at->first);
+  active_.erase(at);
+  stats_.cluster_removed.add();
+  if (entry->state->sub_clusters != nullptr) drop_sub_clusters_of(*entry->state);
+  on_change_();
 }
 
 bool Clusters::apply(const Resource<Cluster>& resource, config::Diagnostics& diagnostics) {
@@ -318,6 +327,7 @@ bool Clusters::apply(const Resource<Cluster>& resource, config::Diagnostics& dia
   EntryPtr entry = read(resource.message, FieldPath{&resource.list, {}, resource.index}, true, diagnostics);
   if (entry == nullptr) return false;
   entry->kept.version = resource.version;
+  (newest == nullptr ? stats_.cluster_added : stats_.cluster_modified).add();  // even if it never gets warm
   warming_.erase(name);
   start(*entry);
   if (entry->warm && !awaits_secrets(*entry)) {

@@ -1,9 +1,11 @@
 // Clusters: every cluster there is, from the bootstrap and from CDS, with what keeps its endpoints up to date.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "net/resolver.h"
 #include "upstream/dns_cache.h"
 #include "upstream/dns_discovery.h"
+#include "upstream/sub_clusters.h"
 
 namespace envoy::admin::v3 {
 class ClustersConfigDump;
@@ -46,6 +49,9 @@ class Clusters {
   /// Clusters that waited for secrets may not have to any more.
   void check_secrets();
 
+  /// A snapshot with the set of now is on its way to all workers.
+  void on_published();
+
   /// Whether an active cluster has this name.
   bool has(std::string_view name) const { return active_.contains(name); }
   /// The active cluster of that name; null if there is none.
@@ -69,6 +75,8 @@ class Clusters {
     std::unique_ptr<ClusterHealth> health;  // null where nothing is watched
     std::unique_ptr<upstream::DnsDiscovery> dns;
     upstream::DnsCache::Subscription cached_hosts;  // of a dynamic forward proxy
+    std::weak_ptr<upstream::SubClusters> owner;     // of a sub cluster of one
+    bool is_sub_cluster = false;                    // CDS does not know of it
     std::unique_ptr<SubscriptionStats> eds_stats;
     std::unique_ptr<FileSubscription> eds;
     stats::Registry::Registration eds_registration;
@@ -77,7 +85,7 @@ class Clusters {
   using EntryMap = std::map<std::string, EntryPtr, std::less<>>;
 
   EntryPtr read(const envoy::config::cluster::v3::Cluster& cluster, const config::FieldPath& at, bool via_api,
-                config::Diagnostics& diagnostics);
+                config::Diagnostics& diagnostics, std::optional<uint32_t> id = {});
   void start(Entry& entry);
   void start_eds(Entry& entry);
   void on_eds(Entry& entry, const Update& update, config::Diagnostics& diagnostics);
@@ -95,6 +103,12 @@ class Clusters {
   upstream::DnsCachePtr dns_cache(const upstream::DnsCacheSpec& spec, const config::FieldPath& at,
                                   config::Diagnostics& diagnostics);
   void on_cached_hosts(Entry& entry);
+  void begin_sub_clusters(Entry& entry);
+  void make_sub_cluster(Entry& parent, const std::string& name, const upstream::HostPort& target);
+  void drop_sub_cluster(const std::string& name);
+  void drop_sub_clusters_of(const upstream::ClusterState& parent);
+  uint32_t number_of_sub_cluster(const std::string& name);
+  void remove_active(EntryMap::iterator at);
 
   const Context& context_;
   FileWatch& files_;
@@ -121,7 +135,10 @@ class Clusters {
       endpoint_registrations_;  // by cluster that shows them
   std::vector<stats::Registry::Registration> own_registrations_;
   EntryMap active_;
-  EntryMap warming_;                            // will replace the active one of the same name
+  EntryMap warming_;  // will replace the active one of the same name
+  std::vector<std::pair<std::weak_ptr<upstream::SubClusters>, std::string>>
+      new_sub_clusters_;                        // of which workers have yet to hear
+  std::deque<uint32_t> spare_numbers_;          // of sub clusters that are gone; the one that rested longest is used next
   std::shared_ptr<const void> breaker_limits_;  // keeps them as the runtime says
 };
 

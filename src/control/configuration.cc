@@ -76,6 +76,7 @@ void Configuration::publish() {
   snapshot->clusters = clusters_.numbered();
   snapshot->listeners = listeners_.list();
   context_.publisher.publish(std::move(snapshot));
+  clusters_.on_published();
   scopes_.sweep();
   routes_.sweep();
   filters_.sweep();

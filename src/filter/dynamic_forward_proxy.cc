@@ -5,6 +5,7 @@
 #include "upstream/cluster.h"
 #include "upstream/dns_cache.h"
 #include "upstream/forward_proxy.h"
+#include "upstream/sub_clusters.h"
 
 namespace weir::filter {
 
@@ -25,7 +26,7 @@ class Wish final : public upstream::PickContext {
   const bool by_filter_state_;
 };
 
-class ForwardProxy final : public Filter, private upstream::DnsWaiter {
+class ForwardProxy final : public Filter, private upstream::DnsWaiter, private upstream::SubClusterWaiter {
  public:
   ForwardProxy(const ForwardProxyFilterSpec& spec, const ForwardProxySettings* settings) : spec_(spec), settings_(settings) {}
 
@@ -35,6 +36,7 @@ class ForwardProxy final : public Filter, private upstream::DnsWaiter {
     upstream::Cluster* cluster = exchange.cluster(exchange.cluster_name);
     if (cluster == nullptr || !cluster->spec().forward_proxy) return Verdict::proceed();
     if (settings_ != nullptr) rewrite_host(exchange.request);
+    if (cluster->state()->sub_clusters != nullptr) return want_sub_cluster(*cluster);
     cache_ = exchange.dns_cache(spec_.cache);
     if (cache_ == nullptr) return Verdict::proceed();
     if (!cache_->has_room(exchange.worker)) {
@@ -55,6 +57,8 @@ class ForwardProxy final : public Filter, private upstream::DnsWaiter {
   }
 
  private:
+  static constexpr Reply kTooMany{.status = 503, .body = "Sub cluster overflow", .details = "sub_cluster_overflow"};
+
   void rewrite_host(http::HeaderMap& request) const {
     std::string_view host = settings_->host;
     if (!settings_->host_header.empty()) {
@@ -73,6 +77,36 @@ class ForwardProxy final : public Filter, private upstream::DnsWaiter {
             .details = exchange_->arena.join("dns_resolution_failure{", exchange_->arena.copy(why), "}")};
   }
 
+  Verdict want_sub_cluster(const upstream::Cluster& cluster) {
+    sub_clusters_ = cluster.state()->sub_clusters;
+    const upstream::HostPort target =
+        upstream::host_and_port(exchange_->request.authority(), cluster.spec().forward_proxy->default_port);
+    upstream::SubClusters::Found found = sub_clusters_->want(target, exchange_->loop, *this);
+    switch (found.state) {
+      case upstream::SubClusters::State::kReady:
+        return Verdict::proceed();
+      case upstream::SubClusters::State::kTooMany:
+        return Verdict::reply(kTooMany);
+      case upstream::SubClusters::State::kAwaited:
+        break;
+    }
+    sub_cluster_wait_ = std::move(found.wait);
+    timer_ = loop::Timer::make<&ForwardProxy::on_timeout>(exchange_->loop.timers(), *this);
+    timer_->arm(spec_.sub_cluster_timeout_ms);
+    return Verdict::pause();
+  }
+
+  void on_sub_cluster(bool there) override {
+    timer_->cancel();
+    if (there) return exchange_->proceed_later();
+    exchange_->reply_later(kTooMany);
+  }
+
+  void on_timeout() {
+    sub_cluster_wait_.reset();
+    exchange_->reply_later({.status = 503, .body = "Sub cluster warming timeout", .details = "sub_cluster_warming_timeout"});
+  }
+
   void on_resolved(const upstream::CachedHost& host) override {
     lease_.give_back();
     if (host.address == nullptr) return exchange_->reply_later(not_found(host));
@@ -85,6 +119,9 @@ class ForwardProxy final : public Filter, private upstream::DnsWaiter {
   upstream::DnsCachePtr cache_;
   upstream::Budget::Lease lease_;
   DnsCache::WaitPtr wait_;
+  upstream::SubClustersPtr sub_clusters_;
+  upstream::SubClusters::WaitPtr sub_cluster_wait_;
+  std::unique_ptr<loop::Timer> timer_;
 };
 
 class ForwardProxyFactory final : public FilterFactory {

@@ -12,6 +12,7 @@ namespace weir::filter {
 struct ForwardProxyFilterSpec {
   std::string cache;  // the name of the DNS cache that it shares with its clusters
   bool host_from_filter_state = false;
+  int64_t sub_cluster_timeout_ms = 5'000;  // how long a request waits for a cluster of its host
 };
 
 /// What a route says to it: another host.

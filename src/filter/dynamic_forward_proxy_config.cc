@@ -1,5 +1,6 @@
 // Reading dynamic_forward_proxy.
 #include "base/text.h"
+#include "config/duration.h"
 #include "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.pb.h"
 #include "filter/dynamic_forward_proxy.h"
 #include "route/route_config.h"
@@ -14,13 +15,13 @@ FilterFactoryPtr read_forward_proxy(const google::protobuf::Any& configuration, 
                                     config::Diagnostics& diagnostics) {
   v3::FilterConfig from;
   configuration.UnpackTo(&from);
-  if (!from.has_dns_cache_config()) {
-    diagnostics.error({{}, at.text(), "needs a dns_cache_config", ""});
-    return nullptr;
-  }
   const auto cache = upstream::read_dns_cache(from.dns_cache_config(), FieldPath{&at, "dns_cache_config"}, diagnostics);
   if (!cache) return nullptr;
-  return make_forward_proxy({.cache = cache->name, .host_from_filter_state = from.allow_dynamic_host_from_filter_state()});
+  ForwardProxyFilterSpec spec{.cache = cache->name, .host_from_filter_state = from.allow_dynamic_host_from_filter_state()};
+  if (from.sub_cluster_config().has_cluster_init_timeout()) {
+    spec.sub_cluster_timeout_ms = config::milliseconds(from.sub_cluster_config().cluster_init_timeout());
+  }
+  return make_forward_proxy(std::move(spec));
 }
 
 route::FilterSettingsPtr read_forward_proxy_settings(const google::protobuf::Any& configuration, const FieldPath&,
@@ -35,8 +36,9 @@ route::FilterSettingsPtr read_forward_proxy_settings(const google::protobuf::Any
 
 void declare_forward_proxy(config::SupportTable& table) {
   table.extension<v3::FilterConfig>(kHttpFilters, "envoy.filters.http.dynamic_forward_proxy")
-      .fields({"dns_cache_config", "allow_dynamic_host_from_filter_state"})
+      .fields({"dns_cache_config", "sub_cluster_config", "allow_dynamic_host_from_filter_state"})
       .harmless({"save_upstream_address"});
+  table.message<v3::SubClusterConfig>().all_fields();
   table.extension<v3::PerRouteConfig>(route::kFilterSettings, "envoy.filters.http.dynamic_forward_proxy").all_fields();
   upstream::declare_dns_cache(table);
 }

@@ -63,7 +63,7 @@ class StatefulSession final : public Filter {
       exchange.response.set(spec_.name, exchange.arena.copy(base64(address)));
       return Verdict::proceed();
     }
-    const int64_t expires_s = spec_.ttl_s == 0 ? 0 : exchange.loop.wall() / kNsPerSecond + spec_.ttl_s;
+    const int64_t expires_s = spec_.ttl_s == 0 ? 0 : exchange.loop.now() / kNsPerSecond + spec_.ttl_s;
     const std::string cookie = spec_.name + "=\"" + session_value(address, expires_s) + "\"" + spec_.cookie_tail;
     exchange.response.add(http::HeaderId::kSetCookie, exchange.arena.copy(cookie));
     return Verdict::proceed();
@@ -72,7 +72,7 @@ class StatefulSession final : public Filter {
  private:
   std::string known(const Exchange& exchange) const {
     if (spec_.kind == StatefulSessionSpec::Kind::kCookie) {
-      return session_address(route::cookie_value(exchange.request, spec_.name), exchange.loop.wall() / kNsPerSecond);
+      return session_address(route::cookie_value(exchange.request, spec_.name), exchange.loop.now() / kNsPerSecond);
     }
     for (const http::Header& line : exchange.request) {
       if (line.name == spec_.name) return from_base64(line.value);

@@ -18,6 +18,13 @@ bool is_localhost(std::string_view name) {
   return text == "localhost" || text.ends_with(".localhost");
 }
 
+/// Whether a server can be asked for it at all. (c-ares before 1.24 would ask for anything.)
+bool is_well_formed(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._/*").contains(c);
+  });
+}
+
 /// What needs no server: numbers and localhost (RFC 6761 §6.3).
 std::optional<Resolver::Answer> answer_without_asking(const std::string& name, AddressFamily family) {
   Resolver::Answer answer;
@@ -160,6 +167,10 @@ Resolver::QueryPtr Resolver::resolve(const std::string& name, AddressFamily fami
   QueryPtr query(new Query(std::move(callback)));
   if (auto answer = answer_without_asking(name, family)) {
     query->result.emplace(std::move(*answer));
+    loop_.at_next_turn(*query);
+  } else if (!is_well_formed(name)) {
+    stats_.get_addr_failure.add();
+    query->result.emplace(failure("Misformatted domain name"));
     loop_.at_next_turn(*query);
   } else {
     ask(name, family, *query);

@@ -151,7 +151,14 @@ class Reader {
     spec_->freebind = from_.freebind().value();
     if (from_.has_tcp_backlog_size())
       spec_->backlog = static_cast<int>(std::min<uint32_t>(from_.tcp_backlog_size().value(), INT32_MAX));
-    for (const core::SocketOption& each : from_.socket_options()) spec_->socket_options.push_back(read_option(each));
+    for (int i = 0; i < from_.socket_options_size(); ++i) {
+      const core::SocketOption& option = from_.socket_options(i);
+      const FieldPath options{&at_, "socket_options"}, item{&options, {}, i};
+      if (option.state() != core::SocketOption::STATE_PREBIND) {
+        wrong(FieldPath{&item, "state"}, "only STATE_PREBIND is implemented for listeners yet", "");
+      }
+      spec_->socket_options.push_back(read_option(option));
+    }
     if (from_.has_tcp_fast_open_queue_length()) {
       spec_->socket_options.push_back(
           int_option(IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(from_.tcp_fast_open_queue_length().value())));
@@ -380,9 +387,7 @@ void declare_listeners(config::SupportTable& table) {
   table.message<core::TransportSocket>().fields({"name", "typed_config"});
   table.extension<envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer>("envoy.transport_sockets.downstream",
                                                                                    "envoy.transport_sockets.raw_buffer");
-  table.message<core::SocketOption>()
-      .fields({"description", "level", "name", "int_value", "buf_value"})
-      .values("state", {"STATE_PREBIND"});
+  table.message<core::SocketOption>().fields({"description", "level", "name", "int_value", "buf_value", "state"});
   net::declare_addresses(table);
   net::declare_tls(table);
   declare_http_connections(table);

@@ -117,7 +117,7 @@ std::shared_ptr<upstream::DnsCache> Worker::dns_cache(std::string_view name) {
   if (dns_caches_.empty()) {
     for (const auto& state : snapshot_->clusters) {
       if (state != nullptr && state->dns_cache != nullptr)
-        dns_caches_.emplace(state->spec->forward_proxy->cache->name, state->dns_cache);
+        dns_caches_.emplace(state->spec->forward_proxy->cache.name, state->dns_cache);
     }
   }
   const auto found = dns_caches_.find(name);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "upstream/endpoint_changes.h"
 #include "upstream/tcp_connection.h"
 
 namespace weir::upstream {
@@ -37,7 +38,8 @@ Cluster::~Cluster() = default;
 void Cluster::update(EndpointSetPtr endpoints) {
   if (endpoints == endpoints_) return leave_failed();
   std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
-  follow(endpoints != nullptr ? endpoints->endpoints : std::vector<EndpointPtr>());
+  const EndpointList nobody;
+  follow(endpoints_ != nullptr ? endpoints_->endpoints : nobody, endpoints != nullptr ? endpoints->endpoints : nobody);
   by_address_.clear();
   by_name_.clear();
   peeked_.clear();
@@ -75,35 +77,32 @@ void Cluster::watch_for_failure(TcpConnection& connection) {
   if (spec().closes_at_failure) end_with_endpoints_.push_back(connection);
 }
 
-/// Hosts whose endpoints live on stay, mostly where they were; those of others drain.
-void Cluster::follow(const std::vector<EndpointPtr>& endpoints) {
-  size_t alike = 0;
-  const auto take = [this](Host& host, const EndpointPtr& endpoint) {
-    host.endpoint = endpoint;
-    host.zone = zone_stats(endpoint->locality.zone);
-  };
-  while (alike < hosts_.size() && alike < endpoints.size() && hosts_[alike]->endpoint->life == endpoints[alike]->life) {
-    take(*hosts_[alike], endpoints[alike]);
-    ++alike;
-  }
-  if (alike == hosts_.size() && alike == endpoints.size()) return;
+/// Hosts whose endpoints live on stay; those of others drain. The hosts are those of `before`, in its order.
+void Cluster::follow(const std::vector<EndpointPtr>& before, const std::vector<EndpointPtr>& endpoints) {
+  std::vector<std::unique_ptr<Host>> hosts(endpoints.size());
+  std::vector<std::unique_ptr<Host>> others;
+  std::vector<size_t> missing;
+  walk_both(
+      before, endpoints, [&](size_t i, size_t j) { hosts[j] = std::move(hosts_[i]); },
+      [&](size_t i) { others.push_back(std::move(hosts_[i])); }, [&](size_t j) { missing.push_back(j); });
   std::unordered_map<const EndpointLife*, std::unique_ptr<Host>> known;
-  for (size_t i = alike; i < hosts_.size(); ++i) {
-    const EndpointLife* life = hosts_[i]->endpoint->life.get();
-    if (!known.try_emplace(life, std::move(hosts_[i])).second) leave(std::move(hosts_[i]));
+  for (std::unique_ptr<Host>& host : others) {
+    if (!known.try_emplace(host->endpoint->life.get(), std::move(host)).second) leave(std::move(host));
   }
-  hosts_.resize(alike);
-  for (size_t i = alike; i < endpoints.size(); ++i) {
-    if (auto found = known.find(endpoints[i]->life.get()); found != known.end()) {
-      hosts_.push_back(std::move(found->second));
-      take(*hosts_.back(), endpoints[i]);
+  for (const size_t j : missing) {
+    const EndpointPtr& endpoint = endpoints[j];
+    AnswerStats* const zone = zone_stats(endpoint->locality.zone);
+    if (const auto found = known.find(endpoint->life.get()); found != known.end()) {
+      hosts[j] = std::move(found->second);
+      hosts[j]->endpoint = endpoint;
+      hosts[j]->zone = zone;
       known.erase(found);
     } else {
-      hosts_.push_back(std::make_unique<Host>(*this, endpoints[i], endpoints[i]->stats.mine(context_.worker),
-                                              zone_stats(endpoints[i]->locality.zone)));
+      hosts[j] = std::make_unique<Host>(*this, endpoint, endpoint->stats.mine(context_.worker), zone);
     }
   }
   for (auto& [life, host] : known) leave(std::move(host));
+  hosts_ = std::move(hosts);
 }
 
 void Cluster::leave(std::unique_ptr<Host> host) {

@@ -107,10 +107,11 @@ class Cluster {
   Host* choose_of_members(PickContext& context);
   void look_at_members();
   Host* choose_by_name(PickContext& context);
+  Host* choose_of_sub_cluster(const std::string& wanted, PickContext& context);
   Host* host_named(std::string_view name);
   Host* dial(PickContext& context);
   void sweep_dialled();
-  void follow(const std::vector<EndpointPtr>& endpoints);
+  void follow(const std::vector<EndpointPtr>& before, const std::vector<EndpointPtr>& endpoints);
   void leave(std::unique_ptr<Host> host);
   void leave_failed();
   Host* host_at(std::string_view address);

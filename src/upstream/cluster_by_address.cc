@@ -5,6 +5,7 @@
 #include "upstream/cluster.h"
 #include "upstream/forward_proxy.h"
 #include "upstream/original_dst.h"
+#include "upstream/sub_clusters.h"
 
 namespace weir::upstream {
 
@@ -47,12 +48,21 @@ Host* Cluster::host_named(std::string_view name) {
 /// Where the request's host says, in a dynamic forward proxy: its DNS cache has looked up the name before.
 Host* Cluster::choose_by_name(PickContext& context) {
   const std::string name = wanted_name(*spec().forward_proxy, context);
+  if (state_->sub_clusters != nullptr) return choose_of_sub_cluster(name, context);
   if (Host* host = host_named(name)) return host;
   // What the cache has found is told with the next mail: it may be on its way.
   const EndpointSetPtr newest = state_->endpoints.load();
   if (newest == endpoints_) return nullptr;
   update(newest);
   return host_named(name);
+}
+
+/// A number may have been another one's before, of which this worker has yet to hear that it is gone.
+Host* Cluster::choose_of_sub_cluster(const std::string& wanted, PickContext& context) {
+  const std::string name = sub_cluster_name(host_and_port(wanted, spec().forward_proxy->default_port));
+  const std::optional<uint32_t> id = state_->sub_clusters->find(name);
+  Cluster* const cluster = id ? find_(*id) : nullptr;
+  return cluster != nullptr && cluster->spec().name == name ? cluster->choose(context) : nullptr;
 }
 
 Host* Cluster::dial(PickContext& context) {

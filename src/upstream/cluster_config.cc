@@ -37,6 +37,7 @@ using envoy::config::cluster::v3::CircuitBreakers;
 using envoy::config::cluster::v3::Cluster;
 using extensions::clusters::dns::v3::DnsCluster;
 using ForwardProxy = extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
+using extensions::clusters::dynamic_forward_proxy::v3::SubClustersConfig;
 using HttpOptions = extensions::upstreams::http::v3::HttpProtocolOptions;
 
 namespace {
@@ -57,7 +58,7 @@ class Reader {
     spec_->tracks_sizes = from_.track_cluster_stats().request_response_sizes();
     spec_->shows_endpoints = from_.track_cluster_stats().per_endpoint_stats();
     spec_->closes_at_failure = from_.close_connections_on_host_health_failure();
-    spec_->stat_name = stats::sanitize(from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name());
+    spec_->stat_name = from_.alt_stat_name().empty() ? from_.name() : from_.alt_stat_name();
     if (from_.name().empty()) error("name", "a cluster needs a name", "");
     if (from_.has_connect_timeout()) spec_->connect_timeout_ms = milliseconds(from_.connect_timeout());
     if (from_.has_per_connection_buffer_limit_bytes()) {
@@ -141,11 +142,21 @@ class Reader {
     provides_balancer("a dynamic forward proxy");
     ForwardProxySpec& into = spec_->forward_proxy.emplace();
     const FieldPath typed{&type, "typed_config"};
-    if (from.has_sub_clusters_config()) return error(FieldPath{&typed, "sub_clusters_config"}, "is not implemented yet", "");
-    if (!from.has_dns_cache_config()) return error(typed, "needs a dns_cache_config", "");
-    into.cache = read_dns_cache(from.dns_cache_config(), FieldPath{&typed, "dns_cache_config"}, diagnostics_);
-    good_ = good_ && into.cache.has_value();
+    // Without a dns_cache_config, too, it has a cache: one without a name.
+    auto cache = read_dns_cache(from.dns_cache_config(), FieldPath{&typed, "dns_cache_config"}, diagnostics_);
+    good_ = good_ && cache.has_value();
+    if (cache) into.cache = std::move(*cache);
+    if (from.has_sub_clusters_config()) sub_clusters(from.sub_clusters_config(), FieldPath{&typed, "sub_clusters_config"}, into);
     insecure_names_ = from.allow_insecure_cluster_options();
+  }
+
+  void sub_clusters(const SubClustersConfig& from, const FieldPath& at, ForwardProxySpec& into) {
+    if (from.lb_policy() == Cluster::CLUSTER_PROVIDED) {
+      error(FieldPath{&at, "lb_policy"}, "a sub cluster cannot have CLUSTER_PROVIDED", "give ROUND_ROBIN, for example");
+    }
+    into.sub_clusters.emplace();
+    if (from.has_max_sub_clusters()) into.sub_clusters->most = from.max_sub_clusters().value();
+    if (from.has_sub_cluster_ttl()) into.sub_clusters->ttl_ms = milliseconds(from.sub_cluster_ttl());
   }
 
   /// Clients choose the hosts: that these are who they should be must be checked.
@@ -545,6 +556,7 @@ class Reader {
     };
     if (from.has_freebind()) option(IPPROTO_IP, IP_FREEBIND, from.freebind().value() ? 1 : 0);
     for (const core::SocketOption& each : from.socket_options()) {
+      if (each.state() != core::SocketOption::STATE_PREBIND) continue;  // connections never get as far, as in Envoy
       const int level = static_cast<int>(each.level());
       const int name = static_cast<int>(each.name());
       if (each.has_int_value()) {

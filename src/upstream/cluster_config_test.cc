@@ -63,9 +63,9 @@ TEST_F(ClusterConfig, AnEmptyClusterIsStaticRoundRobinWithEnvoysDefaults) {
   EXPECT_TRUE(spec->assignment.localities.empty());
 }
 
-TEST_F(ClusterConfig, ColonsInStatisticNamesBecomeUnderscores) {
-  EXPECT_EQ(read("name: 'outbound|80||a:b'")->stat_name, "outbound|80||a_b");
-  EXPECT_EQ(read("{name: a, alt_stat_name: 'x:y'}")->stat_name, "x_y");
+TEST_F(ClusterConfig, WhatIsShownOfAClusterHasItsAlternativeName) {
+  EXPECT_EQ(read("name: 'outbound|80||a:b'")->stat_name, "outbound|80||a:b");
+  EXPECT_EQ(read("{name: a, alt_stat_name: 'x:y'}")->stat_name, "x:y");
 }
 
 TEST_F(ClusterConfig, EndpointsHaveWeightsHealthHostnamesAndPriorities) {

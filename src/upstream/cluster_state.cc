@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "upstream/endpoint_changes.h"
 #include "upstream/subset_plan.h"
 
 namespace weir::upstream {
@@ -26,10 +27,23 @@ void count_members(ClusterState& cluster, const EndpointSet& set) {
   stats.membership_healthy.set(healthy);
   stats.membership_degraded.set(degraded);
   stats.membership_excluded.set(excluded);
-  if (cluster.spec->discovery != DiscoveryType::kStatic) stats.max_host_weight.set(max_weight);
+  const DiscoveryType discovery = cluster.spec->discovery;
+  const bool has_own = discovery != DiscoveryType::kStatic && discovery != DiscoveryType::kDynamicForwardProxy;
+  if (has_own) stats.max_host_weight.set(max_weight);
 }
 
 /// Of how many priorities the endpoints are others now.
+uint64_t changed_priorities(const EndpointChanges& news) {
+  std::map<uint32_t, std::vector<const EndpointLife*>> gone, fresh;
+  for (const EndpointPtr& endpoint : news.gone) gone[endpoint->priority].push_back(endpoint->life.get());
+  for (const EndpointPtr& endpoint : news.fresh) fresh[endpoint->priority].push_back(endpoint->life.get());
+  uint64_t changed = 0;
+  for (const auto& [priority, lives] : fresh) changed += gone[priority] != lives;
+  for (const auto& [priority, lives] : gone) changed += !lives.empty() && !fresh.contains(priority);
+  return changed;
+}
+
+/// The same, where the order counts.
 uint64_t changed_priorities(const EndpointSet* before, const EndpointSet& after) {
   std::map<uint32_t, std::vector<const EndpointLife*>> had, has;
   if (before != nullptr) {
@@ -73,14 +87,24 @@ void plan(ClusterState& cluster, EndpointSet& set) {
 }
 
 /// What is known of an address stays known when its description changes; a new one has to prove itself first.
-void begin_watching(const ClusterState& cluster, const EndpointSet& set, const EndpointSet* before) {
+void begin_watching(const ClusterState& cluster, const EndpointSet* before, const EndpointChanges& news) {
   const ClusterSpec& spec = *cluster.spec;
   if (spec.health_checks.empty() && !spec.outlier) return;
   std::unordered_map<std::string_view, const Endpoint*> known;
-  if (before != nullptr) {
-    for (const EndpointPtr& endpoint : before->endpoints) known.emplace(endpoint->address->text(), endpoint.get());
+  for (const EndpointPtr& endpoint : news.gone) known.emplace(endpoint->address->text(), endpoint.get());
+  // An address may have several endpoints: then a new one of them is known, too.
+  std::vector<std::string_view> others;
+  for (const EndpointPtr& endpoint : news.fresh) {
+    if (!known.contains(endpoint->address->text())) others.push_back(endpoint->address->text());
   }
-  for (const EndpointPtr& endpoint : set.endpoints) {
+  constexpr size_t kFew = 8;  // for whom a table of all is not worth its while
+  if (before != nullptr && !others.empty()) {
+    for (const EndpointPtr& endpoint : before->endpoints) {
+      const std::string_view address = endpoint->address->text();
+      if (others.size() > kFew || std::ranges::find(others, address) != others.end()) known.emplace(address, endpoint.get());
+    }
+  }
+  for (const EndpointPtr& endpoint : news.fresh) {
     const auto found = known.find(endpoint->address->text());
     if (found != known.end() && found->second->life == endpoint->life) continue;
     if (spec.outlier && endpoint->outlier == nullptr) endpoint->outlier = std::make_unique<OutlierRecord>();
@@ -112,20 +136,16 @@ void keep_the_well(const EndpointSet& before, EndpointSet& after) {
   }
 }
 
-/// The same endpoints in another order are no news.
-bool nothing_new(const EndpointSet& before, const EndpointSet& after) {
-  if (before.same_as(after)) return true;
-  if (before.endpoints.size() != after.endpoints.size()) return false;
-  EndpointSet sorted_before = before, sorted_after = after;
-  std::ranges::sort(sorted_before.endpoints);
-  std::ranges::sort(sorted_after.endpoints);
-  return sorted_before.same_as(sorted_after);
+/// Whether the same holds for the endpoints together.
+bool same_rules(const EndpointSet& a, const EndpointSet& b) {
+  return a.locality_weights == b.locality_weights && a.overprovisioning_factor == b.overprovisioning_factor &&
+         a.weighted_priority_health == b.weighted_priority_health && a.drop_share == b.drop_share;
 }
 
-void adopt(ClusterState& cluster, const EndpointSet* before, std::shared_ptr<EndpointSet> after) {
+void adopt(ClusterState& cluster, const EndpointSet* before, const EndpointChanges& news, std::shared_ptr<EndpointSet> after) {
   plan(cluster, *after);
   count_members(cluster, *after);
-  cluster.membership.membership_change.add(changed_priorities(before, *after));
+  cluster.membership.membership_change.add(news.moved ? changed_priorities(before, *after) : changed_priorities(news));
   cluster.endpoints.store(std::move(after));
   cluster.endpoints_version.fetch_add(1);
 }
@@ -160,9 +180,12 @@ bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   const EndpointSetPtr before = cluster.endpoints.load();
   std::shared_ptr<EndpointSet> after = make_endpoint_set(assignment, cluster.workers(), before.get());
   if (before != nullptr && cluster.spec->keeps_removed_while_well) keep_the_well(*before, *after);
-  if (before != nullptr && nothing_new(*before, *after)) return false;
-  begin_watching(cluster, *after, before.get());
-  adopt(cluster, before.get(), std::move(after));
+  const EndpointList nobody;
+  const EndpointChanges news = changes(before != nullptr ? before->endpoints : nobody, after->endpoints);
+  // The same endpoints in another order are no news.
+  if (before != nullptr && news.empty() && same_rules(*before, *after)) return false;
+  begin_watching(cluster, before.get(), news);
+  adopt(cluster, before.get(), news, std::move(after));
   return true;
 }
 
@@ -174,7 +197,8 @@ bool drop_failed_leftovers(ClusterState& cluster) {
     return (endpoint->flags() & HealthFlag::kPendingRemoval) != 0 && is_failing(*endpoint);
   };
   if (std::erase_if(after->endpoints, is_leftover) == 0) return false;
-  adopt(cluster, before.get(), std::move(after));
+  const EndpointChanges news = changes(before->endpoints, after->endpoints);
+  adopt(cluster, before.get(), news, std::move(after));
   return true;
 }
 

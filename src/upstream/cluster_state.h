@@ -36,6 +36,7 @@ struct OutlierRates {
 };
 
 class DnsCache;
+class SubClusters;
 
 /// How keys of the runtime begin that replace limits of circuit breakers.
 inline constexpr std::string_view kBreakerKeys = "circuit_breakers.";
@@ -60,6 +61,7 @@ struct ClusterState {
   mutable CircuitBreakers breakers[kPriorities];
   /// Of a dynamic forward proxy; null for others.
   std::shared_ptr<DnsCache> dns_cache;
+  std::shared_ptr<SubClusters> sub_clusters;  // of one that has a cluster for each host
   /// The newest endpoints; written by main, read by a worker when it first uses the cluster. Changes are also mailed.
   std::atomic<EndpointSetPtr> endpoints;
   /// Counts the changes of `endpoints`, for whoever only wants to know whether there was one.

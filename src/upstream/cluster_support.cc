@@ -95,7 +95,11 @@ void declare_cluster(config::SupportTable& table) {
   table.message<cluster::UpstreamConnectionOptions::HappyEyeballsConfig>().all_fields();
   table.extension<extensions::clusters::aggregate::v3::ClusterConfig>(kTypes, "envoy.clusters.aggregate").all_fields();
   table.extension<extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig>(kTypes, "envoy.clusters.dynamic_forward_proxy")
-      .fields({"dns_cache_config", "allow_insecure_cluster_options"});
+      .fields({"dns_cache_config", "sub_clusters_config", "allow_insecure_cluster_options"});
+  // preresolve_clusters does nothing in Envoy 1.36 either.
+  table.message<extensions::clusters::dynamic_forward_proxy::v3::SubClustersConfig>()
+      .fields({"lb_policy", "max_sub_clusters", "sub_cluster_ttl"})
+      .harmless({"preresolve_clusters"});
   declare_dns_cache(table);
   table.extension<extensions::clusters::dns::v3::DnsCluster>(kTypes, "envoy.cluster.dns")
       .all_fields()
@@ -140,8 +144,7 @@ void declare_connections(config::SupportTable& table) {
   table.message<core::TcpKeepalive>().all_fields();
   table.message<core::BindConfig>().fields({"source_address", "freebind", "socket_options"});
   table.message<core::SocketOption>()
-      .fields({"description", "level", "name", "int_value", "buf_value"})
-      .values("state", {"STATE_PREBIND"});
+      .fields({"description", "level", "name", "int_value", "buf_value", "state"});
   table.message<core::UpstreamHttpProtocolOptions>().all_fields();
   net::declare_tls(table);
 

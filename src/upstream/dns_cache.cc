@@ -70,7 +70,7 @@ struct DnsCache::Entry {
 
 DnsCache::DnsCache(loop::EventLoop& loop, net::Resolver& resolver, DnsCacheSpec spec, stats::Registry& registry, size_t workers)
     : loop_(loop), resolver_(resolver), spec_(std::move(spec)), worker_stats_(workers), pending_(spec_.max_pending_requests) {
-  const std::string prefix = "dns_cache." + stats::sanitize(spec_.name) + ".";
+  const std::string prefix = "dns_cache." + (spec_.name.empty() ? "" : stats::sanitize(spec_.name) + ".");
   registrations_.push_back(registry.add(prefix, [this](stats::StatVisitor& visitor) {
     stats::visit(visitor, kStats, stats_);
     stats::visit(visitor, kWorkerStats, worker_stats_);

@@ -21,7 +21,6 @@ size_t port_colon(std::string_view host) {
 std::string with_port(std::string_view host, uint16_t default_port) {
   const size_t colon = port_colon(host);
   if (colon != std::string_view::npos && parse_number<uint16_t>(host.substr(colon + 1))) return std::string(host);
-  if (colon != std::string_view::npos) host = host.substr(0, colon);
   return std::string(host) + ":" + std::to_string(default_port);
 }
 
@@ -41,5 +40,19 @@ std::string wanted_name(const ForwardProxySpec& spec, PickContext& context) {
   }
   return host.empty() ? std::string() : with_port(host, port);
 }
+
+HostPort host_and_port(std::string_view text, uint16_t default_port) {
+  uint16_t port = default_port;
+  if (const size_t colon = port_colon(text); colon != std::string_view::npos) {
+    if (const auto given = parse_number<uint16_t>(text.substr(colon + 1))) {
+      port = *given;
+      text = text.substr(0, colon);
+    }
+  }
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  return {std::string(text), port};
+}
+
+std::string sub_cluster_name(const HostPort& target) { return "DFPCluster:" + target.host + ":" + std::to_string(target.port); }
 
 }  // namespace weir::upstream

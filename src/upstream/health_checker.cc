@@ -176,14 +176,31 @@ HealthChecker::HealthChecker(loop::EventLoop& loop, const ClusterState& cluster,
 
 HealthChecker::~HealthChecker() = default;
 
-void HealthChecker::update(const EndpointSet& endpoints) {
-  std::unordered_map<std::string, std::unique_ptr<Session>> before = std::move(sessions_);
-  sessions_.clear();
+void HealthChecker::update(EndpointSetPtr endpoints) {
+  const EndpointSetPtr seen = std::exchange(seen_, std::move(endpoints));
+  if (seen == nullptr || std::exchange(shared_addresses_, false)) {
+    watch(seen_->endpoints, std::exchange(sessions_, {}));
+  } else {
+    const EndpointChanges news = changes(seen->endpoints, seen_->endpoints);
+    Sessions gone;
+    for (const EndpointPtr& endpoint : news.gone) {
+      if (!endpoint->no_active_check) gone.insert(sessions_.extract(endpoint->address->text()));
+    }
+    watch(news.fresh, std::move(gone));
+  }
+  check_first_round();
+}
+
+/// `before`: the sessions whose endpoints may be described anew by these, or are gone.
+void HealthChecker::watch(const EndpointList& endpoints, Sessions before) {
   std::vector<Session*> made;
-  for (const EndpointPtr& endpoint : endpoints.endpoints) {
+  for (const EndpointPtr& endpoint : endpoints) {
     if (endpoint->no_active_check) continue;
     std::unique_ptr<Session>& place = sessions_[endpoint->address->text()];
-    if (place != nullptr) continue;
+    if (place != nullptr) {
+      shared_addresses_ = true;
+      continue;
+    }
     const auto found = before.find(endpoint->address->text());
     if (found != before.end()) {
       place = std::move(found->second);
@@ -195,7 +212,6 @@ void HealthChecker::update(const EndpointSet& endpoints) {
   }
   std::erase_if(before, [](const auto& item) { return item.second == nullptr; });
   for (Session* session : made) session->start();
-  check_first_round();
 }
 
 void HealthChecker::fail(const Endpoint& endpoint) {

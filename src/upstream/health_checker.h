@@ -11,6 +11,7 @@
 #include "loop/timer.h"
 #include "stats/registry.h"
 #include "upstream/cluster_state.h"
+#include "upstream/endpoint_changes.h"
 #include "upstream/health_spec.h"
 
 namespace weir::upstream {
@@ -76,13 +77,15 @@ class HealthChecker {
   ~HealthChecker();
 
   /// These are the endpoints now.
-  void update(const EndpointSet& endpoints);
+  void update(EndpointSetPtr endpoints);
   /// A response said that its endpoint is not well (x-envoy-immediate-health-check-fail).
   void fail(const Endpoint& endpoint);
   bool first_round_over() const { return first_round_over_; }
 
  private:
   class Session;
+  using Sessions = std::unordered_map<std::string, std::unique_ptr<Session>>;
+  void watch(const EndpointList& endpoints, Sessions before);
   void check_first_round();
   bool has_traffic() const;
   int64_t next_interval_ms(bool healthy, Transition transition) const;
@@ -93,7 +96,9 @@ class HealthChecker {
   const HealthCheckSpec& spec_;
   HealthCheckStats& stats_;
   Callbacks callbacks_;
-  std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;  // by address
+  EndpointSetPtr seen_;
+  bool shared_addresses_ = false;  // whether some of these have the same
+  Sessions sessions_;              // by address
   bool first_round_over_ = false;
 };
 

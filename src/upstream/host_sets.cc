@@ -15,9 +15,19 @@ struct ByName {
   }
 };
 
-LocalityHosts& locality_hosts(HostLevel& level, const Locality& locality, std::map<const Locality*, size_t, ByName>& known) {
-  const auto [found, is_new] = known.try_emplace(&locality, level.localities.size());
+/// The places of localities in their level. Most endpoints are where the one before them is.
+struct KnownLocalities {
+  std::map<const Locality*, size_t, ByName> places;
+  size_t last = 0;
+};
+
+LocalityHosts& locality_hosts(HostLevel& level, const Locality& locality, KnownLocalities& known) {
+  if (known.last < level.localities.size() && level.localities[known.last].locality == locality) {
+    return level.localities[known.last];
+  }
+  const auto [found, is_new] = known.places.try_emplace(&locality, level.localities.size());
   if (is_new) level.localities.push_back({.locality = locality});
+  known.last = found->second;
   return level.localities[found->second];
 }
 
@@ -48,7 +58,7 @@ HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
   result.overprovisioning_factor = set.overprovisioning_factor;
   result.weighted_priority_health = set.weighted_priority_health;
   result.levels.resize(1);
-  std::vector<std::map<const Locality*, size_t, ByName>> known(1);
+  std::vector<KnownLocalities> known(1);
   for (uint32_t i = 0; i < set.endpoints.size(); ++i) {
     const Endpoint& endpoint = *set.endpoints[i];
     if (endpoint.priority >= result.levels.size()) {

@@ -48,15 +48,24 @@ OutlierDetector::OutlierDetector(loop::EventLoop& loop, const ClusterState& clus
 
 OutlierDetector::~OutlierDetector() { stats_.ejections_active.subtract(static_cast<int64_t>(active_)); }
 
-void OutlierDetector::update(const EndpointSet& endpoints) {
-  std::unordered_map<std::string, Watched> before = std::exchange(watched_, {});
-  for (const EndpointPtr& endpoint : endpoints.endpoints) {
+void OutlierDetector::update(EndpointSetPtr endpoints) {
+  const EndpointSetPtr seen = std::exchange(seen_, std::move(endpoints));
+  if (seen == nullptr || std::exchange(shared_addresses_, false)) return watch(seen_->endpoints, std::exchange(watched_, {}));
+  const EndpointChanges news = changes(seen->endpoints, seen_->endpoints);
+  ByAddress gone;
+  for (const EndpointPtr& endpoint : news.gone) gone.insert(watched_.extract(endpoint->address->text()));
+  watch(news.fresh, std::move(gone));
+}
+
+/// `before`: what is known of endpoints that may be described anew by these, or are gone.
+void OutlierDetector::watch(const EndpointList& endpoints, ByAddress before) {
+  for (const EndpointPtr& endpoint : endpoints) {
     const std::string& address = endpoint->address->text();
     if (auto known = before.extract(address)) {
       known.mapped().endpoint = endpoint;
-      watched_.insert(std::move(known));
+      shared_addresses_ = !watched_.insert(std::move(known)).inserted || shared_addresses_;
     } else {
-      watched_.try_emplace(address, Watched{.endpoint = endpoint});
+      shared_addresses_ = !watched_.try_emplace(address, Watched{.endpoint = endpoint}).second || shared_addresses_;
     }
   }
   for (const auto& [address, watched] : before) {

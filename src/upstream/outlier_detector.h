@@ -12,6 +12,7 @@
 #include "loop/event_loop.h"
 #include "loop/timer.h"
 #include "upstream/cluster_state.h"
+#include "upstream/endpoint_changes.h"
 #include "upstream/health_spec.h"
 #include "upstream/outlier_record.h"
 
@@ -42,7 +43,7 @@ class OutlierDetector {
   ~OutlierDetector();
 
   /// These are the endpoints now.
-  void update(const EndpointSet& endpoints);
+  void update(EndpointSetPtr endpoints);
   /// An endpoint failed too often in a row. Workers post this.
   void on_consecutive(const EndpointPtr& endpoint, OutlierKind kind);
   /// An active check found it well.
@@ -61,6 +62,8 @@ class OutlierDetector {
     double rate;
   };
 
+  using ByAddress = std::unordered_map<std::string, Watched>;
+  void watch(const EndpointList& endpoints, ByAddress before);
   void on_interval();
   void judge_rates(bool local_origin);
   void eject(Watched& watched, OutlierKind kind);
@@ -73,7 +76,9 @@ class OutlierDetector {
   const OutlierSpec& spec_;
   OutlierStats& stats_;
   Callbacks callbacks_;
-  std::unordered_map<std::string, Watched> watched_;  // by address
+  EndpointSetPtr seen_;
+  bool shared_addresses_ = false;  // whether some of these have the same
+  ByAddress watched_;
   uint64_t active_ = 0;
   loop::Timer timer_;
 };

@@ -132,12 +132,17 @@ struct DnsCacheSpec {
   std::string as_configured;  // all of it, to tell two of the same name apart
 };
 
+/// A cluster of its own for each host (sub_clusters_config).
+struct SubClustersSpec {
+  uint32_t most = 1024;
+  int64_t ttl_ms = 300'000;  // one that was not used for so long goes
+};
+
 /// A dynamic forward proxy goes where a request's host says (envoy.clusters.dynamic_forward_proxy).
 struct ForwardProxySpec {
-  std::optional<DnsCacheSpec> cache;  // shared with filters; nothing: it has a cluster for each host instead
-  uint16_t default_port = 80;         // 443 if it speaks TLS
-  uint32_t most_sub_clusters = 1024;
-  int64_t sub_cluster_ttl_ms = 300'000;  // one that was not used for so long goes
+  DnsCacheSpec cache;                           // shared with filters
+  std::optional<SubClustersSpec> sub_clusters;  // then the hosts of the cache are not asked for
+  uint16_t default_port = 80;                   // 443 if it speaks TLS
 };
 
 struct TcpKeepalive {
@@ -153,7 +158,7 @@ struct SocketOption {
 
 struct ClusterSpec {
   std::string name;
-  std::string stat_name;  // alt_stat_name, else name; ':' already replaced as Envoy does
+  std::string stat_name;  // alt_stat_name, else name; names of statistics have it with ':' replaced
   uint32_t id = 0;        // dense, the same as in compiled routes
   bool added_via_api = false;
   format::StaticMetadataPtr metadata;  // null: none

@@ -302,7 +302,7 @@ EndpointCounts counts_of(const Endpoint& endpoint) {
 }
 
 stats::LabelledRegistry::Registration register_endpoints(stats::Registry& registry, ClusterStatePtr cluster) {
-  const std::string prefix = "cluster." + cluster->spec->stat_name + ".";
+  const std::string prefix = "cluster." + stats::sanitize(cluster->spec->stat_name) + ".";
   return registry.labelled().add(prefix, [cluster = std::move(cluster), prefix](const stats::LabelledVisitor& visit) {
     const EndpointSetPtr set = cluster->endpoints.load();
     if (set == nullptr) return;
@@ -311,7 +311,7 @@ stats::LabelledRegistry::Registration register_endpoints(stats::Registry& regist
     for (const EndpointPtr& endpoint : set->endpoints) {
       const EndpointCounts counts = counts_of(*endpoint);
       shown.prefix = prefix + "endpoint." + stats::sanitize(endpoint->address->text()) + ".";
-      shown.tags = {{"envoy.cluster_name", cluster->spec->stat_name}, {"envoy.endpoint_address", endpoint->address->text()}};
+      shown.tags = {{"envoy.cluster_name", stats::sanitize(cluster->spec->stat_name)}, {"envoy.endpoint_address", endpoint->address->text()}};
       if (!endpoint->hostname.empty()) shown.tags.emplace_back("envoy.endpoint_hostname", endpoint->hostname);
       shown.values = counts.all();
       visit(shown);
@@ -320,7 +320,7 @@ stats::LabelledRegistry::Registration register_endpoints(stats::Registry& regist
 }
 
 stats::Registry::Registration register_cluster(stats::Registry& registry, ClusterStatePtr cluster) {
-  const std::string prefix = "cluster." + cluster->spec->stat_name + ".";
+  const std::string prefix = "cluster." + stats::sanitize(cluster->spec->stat_name) + ".";
   return registry.add(prefix, [cluster = std::move(cluster)](stats::StatVisitor& visitor) { visit(visitor, *cluster); });
 }
 
