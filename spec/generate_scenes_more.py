@@ -95,7 +95,7 @@ class MoreScenes(Scenes):
         if self.maybe(0.4):
             selector['fallback_policy'] = self.pick(['NO_FALLBACK', 'ANY_ENDPOINT', 'DEFAULT_SUBSET'])
         c = {'fallback_policy': self.pick(['NO_FALLBACK', 'ANY_ENDPOINT', 'DEFAULT_SUBSET']), 'default_subset': {'stage': self.pick(STAGES)}, 'subset_selectors': [selector]}
-        for k in ('panic_mode_any', 'list_as_any', 'scale_locality_weight', 'locality_weight_aware'):
+        for k in ('panic_mode_any', 'list_as_any'):
             if self.maybe(0.2):
                 c[k] = True
         if self.maybe(0.15):

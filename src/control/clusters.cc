@@ -135,6 +135,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
     if (!is_dry_run) spec->assignment = {};  // the endpoints say it all from now on
     entry->found = true;
   }
+  if (spec->original_dst) entry->dialled = std::make_unique<OriginalDestinations>(context_.loop, entry->state);
   if (spec->discovery == DiscoveryType::kOriginalDst || spec->discovery == DiscoveryType::kAggregate) entry->found = true;
   if (!spec->wait_for_warm || (entry->found && (entry->health == nullptr || entry->health->ready()))) entry->warm = true;
   return entry;

@@ -13,6 +13,7 @@
 #include "control/context.h"
 #include "control/file_watch.h"
 #include "control/kept.h"
+#include "control/original_destinations.h"
 #include "control/stat_names.h"
 #include "control/subscription.h"
 #include "control/tls_sources.h"
@@ -77,6 +78,7 @@ class Clusters {
     upstream::DnsCache::Subscription cached_hosts;  // of a dynamic forward proxy
     std::weak_ptr<upstream::SubClusters> owner;     // of a sub cluster of one
     bool is_sub_cluster = false;                    // CDS does not know of it
+    std::unique_ptr<OriginalDestinations> dialled;
     std::unique_ptr<SubscriptionStats> eds_stats;
     std::unique_ptr<FileSubscription> eds;
     stats::Registry::Registration eds_registration;

@@ -176,6 +176,8 @@ void Router::on_connected() {
   if (!missing.empty() && !pipeline_.ends_connect()) [[unlikely]]
     return refuse_request(missing);
   http::Stream& stream = *attempt_->stream();
+  // Of limits that end at the same moment the try's own comes first.
+  if (pipeline_.request_ended()) arm_try_timers();
   arm_stream_timer();
   const bool body_follows = !pipeline_.request_ends_with_head();  // even if it turned out to be empty
   stream.send_headers(request, !body_follows);
@@ -185,7 +187,6 @@ void Router::on_connected() {
   if (body_follows && !body_held_) send_waiting_body(stream);
   if (pipeline_.request_ended()) {
     pipeline_.info.upstream_request_complete = pipeline_.loop.now();
-    arm_try_timers();
   } else if (!body_held_) {
     pipeline_.resume_downstream();
   }
@@ -419,8 +420,8 @@ void Router::tell_tries(http::HeaderMap& response) const {
 void Router::fail(int status, std::string_view body, std::string_view details) {
   cancel_timers();
   give_up_others();
+  if (!interim_seen_ && phase_ != Phase::kWaitingForOthers) count_answer(status);
   phase_ = Phase::kIdle;
-  if (!interim_seen_) count_answer(status);
   if (body_lost_) {  // counted as what it was
     status = 507;
     body = kBodyTooLarge;

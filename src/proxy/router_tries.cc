@@ -152,10 +152,12 @@ void Router::cancel_timers() {
 /// The route's timeout, which counts from the moment the request was complete.
 void Router::on_response_timeout() {
   count_others_late();
-  attempt_->count_timeout(true);
-  count_budget();
-  if (attempt_->cluster() != nullptr) attempt_->cluster()->stats().upstream_rq_timeout.add();
-  groups_.count(&route::GroupStats::upstream_rq_timeout);
+  if (phase_ != Phase::kWaitingForOthers) {  // then the newest has had its answer, which was none worth having
+    attempt_->count_timeout(true);
+    count_budget();
+    if (attempt_->cluster() != nullptr) attempt_->cluster()->stats().upstream_rq_timeout.add();
+    groups_.count(&route::GroupStats::upstream_rq_timeout);
+  }
   pipeline_.info.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   attempt_->abort();
   if (response_begun_) {

@@ -115,11 +115,12 @@ void ClientConnection::on_bytes(std::string_view bytes) {
 void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
   const bool tunnel = codec_ != nullptr && codec_->carries_tunnel();  // then it is we who end it: half of one is of no use
+  const bool given_up = cut_;  // before the peer's end was seen: then it is our end
   stream_closed_ = false;
   peer_ended_ = !tunnel && protocol_ != http::Protocol::kHttp2;
   if (codec_ != nullptr) codec_->receive_end();
   // A response of HTTP/1 that lasts until the end of its connection is whole now; whatever else was under way has been cut off.
-  gone(!tunnel, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
+  gone(!tunnel && !given_up, active && !(stream_closed_ && protocol_ != http::Protocol::kHttp2));
 }
 
 void ClientConnection::on_failure(const net::StreamFailure& failure) {
@@ -165,6 +166,8 @@ void ClientConnection::before_flush() {
     if (state_ == State::kDraining) gone(false, false);
     return;
   }
+  // As in Envoy a connection that is being left ends with its last stream: that it was reset is not said any more.
+  if (state_ == State::kDraining && protocol_ == http::Protocol::kHttp2 && active_streams() == 0) return gone(false, false);
   codec_->before_flush();
   if (closed_) return;
   stream_->flush();
@@ -192,6 +195,7 @@ void ClientConnection::on_stream_closed() {
 
 void ClientConnection::on_goaway() {
   if (state_ == State::kConnecting) return;
+  if (state_ == State::kDraining && codec_->active_streams() == 0) return;  // it is closed but for the end of the turn
   pool_.context().stats.upstream_cx_close_notify.add(protocol_ == http::Protocol::kHttp2 ? 1 : 0);
   drain();
 }

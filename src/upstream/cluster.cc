@@ -37,6 +37,7 @@ Cluster::~Cluster() = default;
 
 void Cluster::update(EndpointSetPtr endpoints) {
   if (endpoints == endpoints_) return leave_failed();
+  if (spec().original_dst) return;  // it has hosts of its own, for those that requests name
   std::erase_if(leaving_, [](const auto& host) { return host->idle(); });
   const EndpointList nobody;
   follow(endpoints_ != nullptr ? endpoints_->endpoints : nobody, endpoints != nullptr ? endpoints->endpoints : nobody);

@@ -110,6 +110,7 @@ class Cluster {
   Host* choose_of_sub_cluster(const std::string& wanted, PickContext& context);
   Host* host_named(std::string_view name);
   Host* dial(PickContext& context);
+  EndpointPtr dialled_before(const net::AddressPtr& address);
   void sweep_dialled();
   void follow(const std::vector<EndpointPtr>& before, const std::vector<EndpointPtr>& endpoints);
   void leave(std::unique_ptr<Host> host);

@@ -70,12 +70,30 @@ Host* Cluster::dial(PickContext& context) {
   if (address == nullptr || !address->is_ip()) return nullptr;
   if (const auto found = dialled_.find(address->text()); found != dialled_.end()) {
     found->second.used = true;
+    const EndpointPtr& endpoint = found->second.host->endpoint;
+    endpoint->life->used.store(true, std::memory_order_relaxed);
+    if ((endpoint->flags() & HealthFlag::kPendingRemoval) != 0 && state_->tell_dialled != nullptr) [[unlikely]] {
+      endpoint->clear(HealthFlag::kPendingRemoval);
+      state_->tell_dialled(endpoint);
+    }
     return found->second.host.get();
   }
   sweep_dialled();
-  auto endpoint = std::make_shared<Endpoint>(state_->workers(), address);
+  const EndpointPtr endpoint = dialled_before(address);
   EndpointStats& stats = endpoint->stats.mine(context_.worker);
-  return (dialled_[address->text()] = {std::make_unique<Host>(*this, std::move(endpoint), stats, zone_stats(""))}).host.get();
+  return (dialled_[address->text()] = {std::make_unique<Host>(*this, endpoint, stats, zone_stats(""))}).host.get();
+}
+
+/// Another worker may know it already.
+EndpointPtr Cluster::dialled_before(const net::AddressPtr& address) {
+  if (const EndpointSetPtr set = state_->endpoints.load()) {
+    for (const EndpointPtr& each : set->endpoints) {
+      if (*each->address == *address) return each;
+    }
+  }
+  auto endpoint = std::make_shared<Endpoint>(state_->workers(), address);
+  if (state_->tell_dialled != nullptr) state_->tell_dialled(endpoint);
+  return endpoint;
 }
 
 /// Clients choose the addresses: those that nobody uses any more must not pile up.

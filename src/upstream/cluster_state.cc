@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "upstream/endpoint_changes.h"
+#include "upstream/seen_health.h"
 #include "upstream/subset_plan.h"
 
 namespace weir::upstream {
@@ -71,12 +72,9 @@ void count_subsets(ClusterState& cluster, const SubsetPlan& now) {
   cluster.membership.lb_subsets_single_host_per_subset_duplicate.set(static_cast<int64_t>(now.duplicates));
 }
 
-/// What all workers would work out alike is worked out here.
-void plan(ClusterState& cluster, EndpointSet& set) {
-  const BalancingSpec& spec = cluster.spec->balancing;
-  set.plan = nullptr;
-  if (!spec.shares_plan()) return;
-  set.plan = make_whole_plan(spec, set, cluster.spec->own_locality.get());
+/// Workers use this plan.
+void share(ClusterState& cluster, EndpointSet& set, BalancingPlanPtr made) {
+  set.plan = std::move(made);
   if (set.plan->subsets != nullptr) count_subsets(cluster, *set.plan->subsets);
   for (const BalancingPlan::Hashed& hashed : set.plan->hashed) {
     if (hashed.table == nullptr) continue;
@@ -84,6 +82,13 @@ void plan(ClusterState& cluster, EndpointSet& set) {
     cluster.membership.hash_fewest.set(static_cast<int64_t>(hashed.table->fewest));
     cluster.membership.hash_most.set(static_cast<int64_t>(hashed.table->most));
   }
+}
+
+/// What all workers would work out alike is worked out here.
+void plan(ClusterState& cluster, EndpointSet& set) {
+  const BalancingSpec& spec = cluster.spec->balancing;
+  set.plan = nullptr;
+  if (spec.shares_plan()) share(cluster, set, make_whole_plan(spec, set, cluster.spec->own_locality.get()));
 }
 
 /// What is known of an address stays known when its description changes; a new one has to prove itself first.
@@ -176,6 +181,20 @@ void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from) {
   cluster.endpoints_version.fetch_add(1);
 }
 
+AllSeen look_at(const EndpointSet& set) {
+  AllSeen seen;
+  seen.reserve(set.endpoints.size());
+  for (const EndpointPtr& endpoint : set.endpoints) seen.push_back({endpoint->availability(), endpoint->excluded()});
+  return seen;
+}
+
+void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from, const AllSeen& seen) {
+  auto set = std::make_shared<EndpointSet>(*from);
+  share(cluster, *set, make_whole_plan(cluster.spec->balancing, *set, cluster.spec->own_locality.get(), seen));
+  cluster.endpoints.store(std::move(set));
+  cluster.endpoints_version.fetch_add(1);
+}
+
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   const EndpointSetPtr before = cluster.endpoints.load();
   std::shared_ptr<EndpointSet> after = make_endpoint_set(assignment, cluster.workers(), before.get());
@@ -187,6 +206,31 @@ bool update_endpoints(ClusterState& cluster, const Assignment& assignment) {
   begin_watching(cluster, before.get(), news);
   adopt(cluster, before.get(), news, std::move(after));
   return true;
+}
+
+void add_dialled(ClusterState& cluster, const EndpointPtr& endpoint) {
+  const EndpointSetPtr before = cluster.endpoints.load();
+  auto after = before != nullptr ? std::make_shared<EndpointSet>(*before) : std::make_shared<EndpointSet>();
+  const bool known =
+      std::ranges::any_of(after->endpoints, [&](const auto& each) { return *each->address == *endpoint->address; });
+  if (known) return;  // of another worker
+  after->endpoints.push_back(endpoint);
+  const EndpointChanges news{.gone = {}, .fresh = {endpoint}};
+  adopt(cluster, before.get(), news, std::move(after));
+}
+
+void drop_unused_dialled(ClusterState& cluster) {
+  const EndpointSetPtr before = cluster.endpoints.load();
+  if (before == nullptr) return;
+  auto after = std::make_shared<EndpointSet>(*before);
+  EndpointChanges news;
+  std::erase_if(after->endpoints, [&](const EndpointPtr& endpoint) {
+    if (endpoint->life->used.exchange(false) || endpoint->connections.load() > 0) return false;
+    endpoint->set(HealthFlag::kPendingRemoval);  // a worker that still has it will tell of it again
+    news.gone.push_back(endpoint);
+    return true;
+  });
+  if (!news.empty()) adopt(cluster, before.get(), news, std::move(after));
 }
 
 bool drop_failed_leftovers(ClusterState& cluster) {

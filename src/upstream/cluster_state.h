@@ -74,6 +74,8 @@ struct ClusterState {
   /// often in a row; an endpoint asked not to be used.
   std::function<void(const EndpointPtr&, OutlierKind)> tell_outlier;
   std::function<void(const EndpointPtr&)> tell_failed_check;
+  /// The same, if requests name its endpoints: one that was not among them.
+  std::function<void(const EndpointPtr&)> tell_dialled;
 
   /// Takes the limits of the circuit breakers that the runtime has now (circuit_breakers.<cluster>.<priority>.max_connections and
   /// so on). Main thread.
@@ -89,6 +91,9 @@ using ClusterStatePtr = std::shared_ptr<ClusterState>;
 bool update_endpoints(ClusterState& cluster, const Assignment& assignment);
 /// Takes out what discovery does not name any more and active checks found failing meanwhile. Whether there was any.
 bool drop_failed_leftovers(ClusterState& cluster);
+/// An endpoint that a request named; and those of that kind that none has named since this was last called go.
+void add_dialled(ClusterState& cluster, const EndpointPtr& endpoint);
+void drop_unused_dialled(ClusterState& cluster);
 /// Counts members anew, after something was found out about them.
 void count_health(ClusterState& cluster);
 /// Gives the cluster the endpoints of that set, its predecessor's or its own after something was found out about them.

@@ -44,6 +44,8 @@ struct EndpointLife {
   std::atomic<MonotonicNs> healthy_since = 0;
   /// Bits of HealthFlag.
   std::atomic<uint32_t> flags = 0;
+  /// Chosen since this was last asked; only of endpoints that requests name themselves.
+  std::atomic<bool> used = true;
   /// Null unless the cluster has outlier detection.
   std::unique_ptr<OutlierRecord> outlier;
   /// What the endpoint itself says about its load (ORCA): how often it should be chosen, and when it said so first and last

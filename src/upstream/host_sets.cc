@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "upstream/seen_health.h"
+
 namespace weir::upstream {
 
 namespace {
@@ -53,7 +55,11 @@ bool HostSets::empty() const {
   return std::ranges::all_of(levels, [](const HostLevel& level) { return level.all.empty(); });
 }
 
-HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
+namespace {
+
+/// `look(i)`: what is known of the i-th endpoint.
+template <class Look>
+HostSets sort_hosts(const EndpointSet& set, const Locality* local, Look&& look) {
   HostSets result;
   result.overprovisioning_factor = set.overprovisioning_factor;
   result.weighted_priority_health = set.weighted_priority_health;
@@ -67,7 +73,7 @@ HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
     }
     HostLevel& level = result.levels[endpoint.priority];
     LocalityHosts& place = locality_hosts(level, endpoint.locality, known[endpoint.priority]);
-    const Availability availability = endpoint.availability();
+    const auto [availability, excluded] = look(i);
     level.all.push_back(i);
     place.all.push_back(i);
     if (availability == Availability::kHealthy) {
@@ -77,7 +83,7 @@ HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
       level.degraded.push_back(i);
       place.degraded.push_back(i);
     }
-    if (endpoint.excluded()) {
+    if (excluded) {
       level.excluded.push_back(i);
       ++place.excluded;
     }
@@ -93,6 +99,18 @@ HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
     }
   }
   return result;
+}
+
+}  // namespace
+
+HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
+  return sort_hosts(set, local, [&](uint32_t i) {
+    return SeenHealth{set.endpoints[i]->availability(), set.endpoints[i]->excluded()};
+  });
+}
+
+HostSets make_host_sets(const EndpointSet& set, const Locality* local, const AllSeen& seen) {
+  return sort_hosts(set, local, [&](uint32_t i) { return seen[i]; });
 }
 
 HostSets part_of(const HostSets& sets, const HostList& members, LocalityWeights weights) {

@@ -32,20 +32,25 @@ class Http2Client final : public ClientCodec, private h2::Connection {
 
  private:
   void goaway_received() override {
-    if (!std::exchange(going_away_, true)) events_.on_goaway();
+    if (std::exchange(going_away_, true)) return;
+    goaway_waits_ = only_ends_left();  // what came before it in the same bytes is told before it
+    if (!goaway_waits_) events_.on_goaway();
   }
   void settings_received() override {
     const uint32_t theirs = nghttp2_session_get_remote_settings(session(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     const uint32_t streams = std::min(theirs, options_.max_concurrent_streams);
     if (streams != std::exchange(max_streams_, streams)) events_.on_max_streams(streams);
   }
-  void stream_gone() override { events_.on_stream_closed(); }
+  void stream_gone() override {
+    events_.on_stream_closed();
+    if (!dead() && active() == 0 && std::exchange(goaway_waits_, false)) events_.on_goaway();
+  }
   void protocol_error(const ProtocolError& error) override { events_.on_protocol_error(error); }
   void silence(bool active) override { events_.on_silence(active); }
 
   ClientEvents& events_;
   uint32_t max_streams_;
-  bool going_away_ = false;
+  bool going_away_ = false, goaway_waits_ = false;
 };
 
 }  // namespace

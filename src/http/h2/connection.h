@@ -96,6 +96,8 @@ class Connection : private KeepaliveUser {
   /// The peer did not answer in time.
   virtual void silence(bool active) = 0;
 
+  /// Whether nothing is under way any more but ends of streams that the user has yet to hear of.
+  bool only_ends_left();
   H2Stream& take_stream();
   nghttp2_session* session() { return session_; }
   bool server() const { return side_ == Side::kServer; }

@@ -98,6 +98,12 @@ void Connection::signal(H2Stream& stream) {
   if (!receiving_) want_flush();
 }
 
+bool Connection::only_ends_left() {
+  size_t ended = 0;
+  signals_.for_each([&](H2Stream& stream) { ended += stream.reset_signal_ || stream.complete_signal_ ? 1 : 0; });
+  return ended == active_ && ended + gone_ > 0;
+}
+
 bool Connection::deliver_signals() {
   if (delivering_) return false;
   bool any = false;
