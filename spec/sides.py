@@ -14,6 +14,9 @@ BROKEN_H2 = re.compile(r'(Protocol|DenialOfService|FrameTooLarge)Error')  # of p
 KEPT = re.compile('Mon, 01 Jan 2024')
 # Of x-envoy-expected-rq-timeout-ms, in the line of a request that was tried again.
 TIME_LEFT = re.compile(r'(?<![\d.])(14[5-9]\d\d|15000|19[5-9]\d\d|20000|[123]9[89]\d|49\d)(?!\d)')
+TELLS_TIME_LEFT = {'x-envoy-expected-rq-timeout-ms', 'grpc-timeout'}
+# A counter of statuses that have no class; Envoy shows nothing else of that name then (odd-statuses in differences.md).
+ODD_STATUS = re.compile(r'vhost\.[^.]+\.(?:vcluster|route)\.[^.]+')
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 # What is compared of the statistics.
 STATS = re.compile(r'(http\.ingress|cluster\.(a|b|c|empty|refused|ring|maglev|subset)|vhost|listener|lrl|http[12])\..*')
@@ -161,7 +164,7 @@ class Side:
     @staticmethod
     def forget_time_left(seen):
         """What is left of the time when a request is tried once more is not compared."""
-        seen['headers'] = [(k, '*' if k.lower() == 'x-envoy-expected-rq-timeout-ms' else v) for k, v in seen['headers']]
+        seen['headers'] = [(k, '*' if k.lower() in TELLS_TIME_LEFT else v) for k, v in seen['headers']]
 
     def log(self, left_out):
         """The lines of the access log, sorted: when a line is written is not compared. Without those of some requests."""
@@ -396,10 +399,12 @@ class Pair:
         if left_out:
             return self.unlisted(out)
         left, right = self.left.stats(), self.right.stats()
+        names = left.keys() | right.keys()
+        hidden = tuple(n for n in names if ODD_STATUS.fullmatch(n))
         out += [
             ('statistic ' + k, left.get(k, '0'), right.get(k, '0'))
-            for k in sorted(left.keys() | right.keys())
-            if left.get(k) != right.get(k)
+            for k in sorted(names)
+            if left.get(k) != right.get(k) and not k.startswith(hidden)
         ]
         return self.unlisted(out)
 

@@ -90,7 +90,7 @@ void Pipeline::on_body(std::string_view bytes, bool end_stream) {
 
 void Pipeline::on_trailers() {
   touch();
-  request_complete();
+  if (!pending_reply_) request_complete();
   if (!request_dropped_) feed_trailers(request_lane_, 0);
 }
 

@@ -85,6 +85,7 @@ void Router::start(upstream::Cluster& cluster, const route::Forward& forward, co
 
 /// The copies are taken from the request as it goes upstream, when the first try knows its endpoint.
 void Router::start_mirrors() {
+  if (pipeline_.request.method() == "CONNECT") return;  // a tunnel has one end
   Worker& worker = pipeline_.worker();
   for (const route::MirrorPolicy& policy : forward_->mirror_policies) {
     if (!policy.fraction.holds(pipeline_.random_value())) continue;

@@ -115,14 +115,14 @@ Host* Cluster::choose(PickContext& context) {
   if (spec().original_dst) return dial(context);
   if (!spec().member_ids.empty()) return choose_of_members(context);
   if (spec().forward_proxy) return choose_by_name(context);
-  if (hosts_.empty()) {
-    if (!spec().balancing.subsets && spec().balancing.healthy_panic_percent != 0) stats_.lb_healthy_panic.add();
-    return nullptr;
-  }
   if (const std::optional<WantedHost> wanted = context.wanted()) {
     Host* host = host_at(wanted->address);
     if (host != nullptr && (spec().wanted_health >> static_cast<unsigned>(host->endpoint->health) & 1) != 0) return host;
     if (wanted->strict) return nullptr;
+  }
+  if (hosts_.empty()) {
+    if (!spec().balancing.subsets && spec().balancing.healthy_panic_percent != 0) stats_.lb_healthy_panic.add();
+    return nullptr;
   }
   if (Host* host = overridden(context)) return host;
   if (!peeked_.empty() && context.criteria() == nullptr) [[unlikely]] {

@@ -70,20 +70,24 @@ struct LineReader {
   bool hosts_seen = false;
   bool encoding_seen = false;
   bool length_unreadable = false;
-  uint32_t count = 0;  // of lines, those that join earlier ones not counted
+  uint32_t count = 0;    // of lines, those that join earlier ones not counted
+  uint32_t dropped = 0;  // of lines, for the underscores in their names
   std::string_view encoding = {};
   std::string_view host = {};
   const ProtocolError* objection = nullptr;
 
   std::optional<ProtocolError> read_all(char* at, char* end);
   bool keeps_underscore();
+  void count_underscores();
   std::optional<ProtocolError> take(std::string_view name, std::string_view value);
 };
 
 std::optional<ProtocolError> LineReader::read_all(char* at, char* end) {
   while (true) {
     if (at[0] == '\r' && at[1] == '\n' && at + 2 == end) {
-      if (!request && objection != nullptr) return *objection;
+      if (request) return std::nullopt;
+      count_underscores();
+      if (objection != nullptr) return *objection;
       return std::nullopt;
     }
     if (*at == ' ' || *at == '\t') return kFolded;
@@ -115,14 +119,17 @@ std::optional<ProtocolError> LineReader::read_all(char* at, char* end) {
 
 bool LineReader::keeps_underscore() {
   if (limits.underscores == CodecLimits::Underscores::kDrop) {
-    stats.dropped_headers_with_underscores.add();
+    ++dropped;
     return false;
   }
-  if (objection == nullptr) {
-    stats.requests_rejected_with_underscores_in_headers.add();
-    objection = &kUnderscore;
-  }
+  if (objection == nullptr) objection = &kUnderscore;
   return true;
+}
+
+/// Once it is clear that the head is well formed.
+void LineReader::count_underscores() {
+  if (dropped != 0) stats.dropped_headers_with_underscores.add(dropped);
+  if (objection == &kUnderscore) stats.requests_rejected_with_underscores_in_headers.add();
 }
 
 std::optional<ProtocolError> LineReader::take(std::string_view name, std::string_view value) {
@@ -200,6 +207,7 @@ std::optional<ProtocolError> read_request_head(char* head, size_t size, HeaderMa
   if (auto error = lines.read_all(head + (line.end - head), end)) return error;
   const bool chunked = lines.encoding_seen && iequals(lines.encoding, "chunked");
   if (lines.length_unreadable && !chunked) return kInvalidLength;
+  lines.count_underscores();
   if (lines.objection != nullptr) return *lines.objection;
   facts.version = line.version;  // from here on answers are in the client's version
 
