@@ -27,6 +27,10 @@ bool is_host(std::string_view host) {
   return !host.empty() && std::ranges::all_of(host, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '.'; });
 }
 
+bool is_user(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-_.!~*'()%;:&=+$,"); });
+}
+
 }  // namespace
 
 std::string_view url_scheme(std::string_view text) {
@@ -49,12 +53,17 @@ std::optional<Url> parse_url(std::string_view text) {
   text.remove_prefix(url.scheme.size() + 3);
   url.authority = text.substr(0, text.find_first_of("/?"));
   url.path = text.substr(url.authority.size());
+  if (const size_t at = url.authority.find('@'); at != std::string_view::npos) {
+    if (!is_user(url.authority.substr(0, at))) return std::nullopt;
+    url.has_user = true;
+    url.authority.remove_prefix(at + 1);
+  }
   if (!is_host_and_port(url.authority, false)) return std::nullopt;
   return url;
 }
 
 bool is_referer(std::string_view text) {
-  if (const std::optional<Url> url = parse_url(text)) return url->path.find('#') == std::string_view::npos;
+  if (const std::optional<Url> url = parse_url(text)) return !url->has_user && url->path.find('#') == std::string_view::npos;
   const std::string_view first = text.substr(0, text.find('/'));
   return first.find(':') == std::string_view::npos &&
          std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=:@%/?"); });

@@ -8,7 +8,8 @@ namespace weir::http {
 
 struct Url {
   std::string_view scheme;
-  std::string_view authority;  // host, and port if there is one; no userinfo
+  bool has_user = false;       // "user:password@" in front of the host; as good as not there (RFC 9110 §4.2.4)
+  std::string_view authority;  // host, and port if there is one
   std::string_view path;       // with query; may be empty
 };
 

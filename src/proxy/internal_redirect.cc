@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/url.h"
 
 namespace weir::proxy {
 
@@ -37,19 +38,10 @@ void forget_body(HeaderMap& request) {
 }  // namespace
 
 RedirectTarget parse_redirect(std::string_view location) {
-  RedirectTarget target;
-  const size_t colon = location.find("://");
-  if (colon == std::string_view::npos) return {};
-  const std::string_view scheme = location.substr(0, colon);
-  target.scheme = iequals(scheme, kHttp) ? kHttp : iequals(scheme, kHttps) ? kHttps : scheme;
-  std::string_view rest = location.substr(colon + 3);
-  rest = rest.substr(0, rest.find('#'));
-  const size_t path = rest.find_first_of("/?");
-  target.authority = rest.substr(0, path);
-  target.path = path == std::string_view::npos ? "/" : rest.substr(path);
-  if (target.authority.empty() || target.authority.find_first_of("@ \t") != std::string_view::npos || target.path[0] != '/')
-    return {};
-  return target;
+  const std::optional<http::Url> url = http::parse_url(location);
+  if (!url) return {};
+  const std::string_view scheme = iequals(url->scheme, kHttp) ? kHttp : iequals(url->scheme, kHttps) ? kHttps : url->scheme;
+  return {scheme, url->authority, url->path.empty() ? "/" : url->path.substr(0, url->path.find('#'))};
 }
 
 RedirectVerdict apply_internal_redirect(const route::InternalRedirectPolicy& policy, const RedirectedRequest& request,
