@@ -115,7 +115,7 @@ std::optional<ProtocolError> resolve_target(std::string_view target, std::string
     return std::nullopt;
   }
   const std::optional<Url> url = parse_url(target);
-  if (!url) return kUnusableUrl;
+  if (!url || url->has_user) return kUnusableUrl;  // RFC 9110 §4.2.4
   const bool https = iequals(url->scheme, "https");
   if (!https && !iequals(url->scheme, "http")) return kInvalidScheme;
   headers.set_pseudo(HeaderId::kScheme, https ? "https" : "http");

@@ -45,11 +45,10 @@ TEST(RequestLine, AnAbsoluteFormBringsItsHost) {
   EXPECT_EQ(parsed.authority, "b:81");
   EXPECT_EQ(parsed.path, "?q");
   EXPECT_EQ(parse("GET http://b HTTP/1.1").path, "/");
-  EXPECT_EQ(parse("GET http://user:word@b:81/ HTTP/1.1").authority, "b:81");
 }
 
 TEST(RequestLine, AHostThatOthersCouldReadDifferentlyIsRefused) {
-  for (const char* host : {"", "a_b", "a%41", "a@", "[::1", "[::g]", "[]", "::1", "a:b", "a:", "a:65536", "a:1:2"})
+  for (const char* host : {"", "a_b", "a%41", "u@a", "a@", "[::1", "[::g]", "[]", "::1", "a:b", "a:", "a:65536", "a:1:2"})
     EXPECT_EQ(parse("GET http://" + std::string(host) + "/ HTTP/1.1").error, "http1.invalid_url") << host;
   for (const char* host : {"a|b", "u\"@a", "a@@b", "a#b", "a\\"})
     EXPECT_EQ(parse("GET http://" + std::string(host) + "/ HTTP/1.1").error, "http1.codec_error") << host;

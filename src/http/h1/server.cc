@@ -322,7 +322,9 @@ std::string_view Http1Server::connection_line(const HeaderMap& headers) {
     if (list_has_token(headers.get(HeaderId::kConnection), "close")) wants_close_ = true;
     return "";
   }
-  const bool keep = facts_.version == Protocol::kHttp10 ? facts_.connection_keep_alive : !facts_.connection_close;
+  // An old client is told the end of every answer, also of those that have no body.
+  const bool keep = facts_.version == Protocol::kHttp10 ? facts_.connection_keep_alive && headers.has(HeaderId::kContentLength)
+                                                        : !facts_.connection_close;
   if (!keep || shutting_down_ || reading_ == Reading::kBroken || framing_ == h1::Framing::kUntilEnd) wants_close_ = true;
   if (wants_close_) return "connection: close\r\n";
   return facts_.version == Protocol::kHttp10 ? "connection: keep-alive\r\n" : "";
