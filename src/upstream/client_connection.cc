@@ -115,7 +115,7 @@ void ClientConnection::on_bytes(std::string_view bytes) {
 void ClientConnection::on_end() {
   const bool active = active_streams() != 0;
   const bool tunnel = codec_ != nullptr && codec_->carries_tunnel();  // then it is we who end it: half of one is of no use
-  const bool given_up = cut_;  // before the peer's end was seen: then it is our end
+  const bool given_up = cut_;                                         // before the peer's end was seen: then it is our end
   stream_closed_ = false;
   peer_ended_ = !tunnel && protocol_ != http::Protocol::kHttp2;
   if (codec_ != nullptr) codec_->receive_end();

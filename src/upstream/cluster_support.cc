@@ -143,8 +143,7 @@ void declare_connections(config::SupportTable& table) {
   table.message<core::TlvEntry>().fields({"type", "value"});
   table.message<core::TcpKeepalive>().all_fields();
   table.message<core::BindConfig>().fields({"source_address", "freebind", "socket_options"});
-  table.message<core::SocketOption>()
-      .fields({"description", "level", "name", "int_value", "buf_value", "state"});
+  table.message<core::SocketOption>().fields({"description", "level", "name", "int_value", "buf_value", "state"});
   table.message<core::UpstreamHttpProtocolOptions>().all_fields();
   net::declare_tls(table);
 

@@ -311,7 +311,8 @@ stats::LabelledRegistry::Registration register_endpoints(stats::Registry& regist
     for (const EndpointPtr& endpoint : set->endpoints) {
       const EndpointCounts counts = counts_of(*endpoint);
       shown.prefix = prefix + "endpoint." + stats::sanitize(endpoint->address->text()) + ".";
-      shown.tags = {{"envoy.cluster_name", stats::sanitize(cluster->spec->stat_name)}, {"envoy.endpoint_address", endpoint->address->text()}};
+      shown.tags = {{"envoy.cluster_name", stats::sanitize(cluster->spec->stat_name)},
+                    {"envoy.endpoint_address", endpoint->address->text()}};
       if (!endpoint->hostname.empty()) shown.tags.emplace_back("envoy.endpoint_hostname", endpoint->hostname);
       shown.values = counts.all();
       visit(shown);
