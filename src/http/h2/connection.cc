@@ -285,28 +285,6 @@ void Connection::submit_trailers(H2Stream& stream, const nghttp2_nv* fields, siz
   want_flush();
 }
 
-/// What was sent before goes out before. A client's head may have to wait for its number; METADATA follows it then.
-void Connection::submit_metadata(H2Stream& stream, std::string_view block) {
-  if (dead_) return;
-  send_now();
-  if (stream.in_session_ && (server() || stream.head_sent_)) {
-    queue_metadata(stream.id_, block);
-  } else if (!server()) {
-    stream.metadata().waiting.emplace_back(block);
-  }
-}
-
-void Connection::queue_metadata(int32_t id, std::string_view block) {
-  if (metadata_out_ == nullptr) metadata_out_ = std::make_unique<std::list<std::string>>();
-  do {
-    const std::string_view part = block.substr(0, kMostMetadataInFrame);
-    block.remove_prefix(part.size());
-    std::string& payload = metadata_out_->emplace_back(part);
-    nghttp2_submit_extension(session_, kMetadataFrame, block.empty() ? kEndMetadata : uint8_t{0}, id, &payload);
-  } while (!block.empty());
-  want_flush();
-}
-
 void Connection::wake(H2Stream& stream) {
   if (dead_) return;
   nghttp2_session_resume_data(session_, stream.id_);
