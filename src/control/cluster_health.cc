@@ -1,6 +1,5 @@
 #include "control/cluster_health.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace weir::control {
@@ -73,13 +72,12 @@ void ClusterHealth::start() {
 void ClusterHealth::update() {
   const upstream::EndpointSetPtr set = cluster_->endpoints.load();
   if (!started_ || set == nullptr) return;
-  look_anew();
   if (detector_ != nullptr) detector_->update(set);
   if (checker_ != nullptr) checker_->update(set);
 }
 
-/// The first change of a priority applies at once; those that follow closely are gathered, so that balancers are not rebuilt
-/// again and again. What the first round of checks finds is not a change yet: nobody uses the cluster before.
+/// The first change applies at once; those that follow closely are gathered, so that balancers are not rebuilt again and again.
+/// What the first round of checks finds is not a change yet: nobody uses the cluster before.
 void ClusterHealth::on_change() {
   upstream::count_health(*cluster_);
   if (cluster_->spec->keeps_removed_while_well && cluster_->spec->discovery == upstream::DiscoveryType::kEds) {
@@ -88,22 +86,15 @@ void ClusterHealth::on_change() {
     });
   }
   const int64_t window_ms = cluster_->spec->update_merge_window_ms;
-  const MonotonicNs now = loop_.now();
   const bool first_round = !ready();
-  bool any = false;
-  for (const uint32_t priority : changed_priorities()) {
-    Level& level = levels_[priority];
-    const bool at_once = first_round || window_ms == 0 || level.published == 0 || now - level.published > window_ms * kNsPerMs;
-    if (at_once) {
-      publish(priority);
-      if (first_round) level.published = 0;
-      any = true;
-    } else if (level.due == 0) {
-      level.due = now + window_ms * kNsPerMs;
-      if (!window_timer_.armed()) window_timer_.arm(window_ms);
-    }
+  const bool alone = first_round || window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
+  if (alone) {
+    window_timer_.cancel();  // what waited is told, too
+    publish();
+    if (first_round) published_ = 0;
+    return;
   }
-  if (any) return tell();
+  if (!window_timer_.armed()) window_timer_.arm(window_ms);
   on_endpoints_();  // balancers wait, but connections to what has failed end now
 }
 
@@ -113,71 +104,11 @@ void ClusterHealth::drop_leftovers() {
   on_endpoints_();
 }
 
-void ClusterHealth::on_window_end() {
-  MonotonicNs next = 0;
-  bool any = false;
-  for (uint32_t priority = 0; priority < levels_.size(); ++priority) {
-    const MonotonicNs due = levels_[priority].due;
-    if (due == 0) continue;
-    if (due - loop_.now() < kNsPerMs) {
-      publish(priority);
-      any = true;
-    } else if (next == 0 || due < next) {
-      next = due;
-    }
-  }
-  if (next != 0) window_timer_.arm((next - loop_.now()) / kNsPerMs);
-  if (any) tell();
-}
+void ClusterHealth::on_window_end() { publish(); }
 
-/// There are other endpoints: balancers know all of them as they are.
-void ClusterHealth::look_anew() {
-  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
-  flags_.clear();
-  told_ = upstream::look_at(*set);
-  for (const upstream::EndpointPtr& endpoint : set->endpoints) {
-    flags_.push_back(endpoint->flags());
-    if (endpoint->priority >= levels_.size()) levels_.resize(endpoint->priority + 1);
-  }
-  for (Level& level : levels_) level.due = 0;
-  if (const upstream::EndpointSetPtr before = std::exchange(seen_, set); before != nullptr && ready()) {
-    const upstream::EndpointChanges news = upstream::changes(before->endpoints, set->endpoints);
-    for (const auto* list : {&news.gone, &news.fresh}) {
-      for (const upstream::EndpointPtr& endpoint : *list) levels_[endpoint->priority].published = loop_.now();
-    }
-  }
-}
-
-/// Since this was last asked.
-std::vector<uint32_t> ClusterHealth::changed_priorities() {
-  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
-  if (set == nullptr) return {};
-  if (flags_.size() != set->endpoints.size()) look_anew();
-  std::vector<uint32_t> result;
-  for (size_t i = 0; i < flags_.size(); ++i) {
-    const upstream::Endpoint& endpoint = *set->endpoints[i];
-    if (std::exchange(flags_[i], endpoint.flags()) == endpoint.flags()) continue;
-    if (std::ranges::find(result, endpoint.priority) == result.end()) result.push_back(endpoint.priority);
-  }
-  return result;
-}
-
-void ClusterHealth::publish(uint32_t priority) {
-  levels_[priority] = {.published = loop_.now(), .due = 0};
-  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
-  for (size_t i = 0; i < told_.size(); ++i) {
-    const upstream::Endpoint& endpoint = *set->endpoints[i];
-    if (endpoint.priority == priority) told_[i] = {endpoint.availability(), endpoint.excluded()};
-  }
-}
-
-void ClusterHealth::tell() {
-  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
-  if (told_ == upstream::look_at(*set)) {
-    upstream::take_endpoints(*cluster_, set);
-  } else {  // other priorities still wait
-    upstream::take_endpoints(*cluster_, set, told_);
-  }
+void ClusterHealth::publish() {
+  published_ = loop_.now();
+  upstream::take_endpoints(*cluster_, cluster_->endpoints.load());
   on_endpoints_();
 }
 

@@ -13,7 +13,6 @@
 #include "stats/registry.h"
 #include "upstream/health_checker.h"
 #include "upstream/outlier_detector.h"
-#include "upstream/seen_health.h"
 
 namespace weir::control {
 
@@ -42,18 +41,10 @@ class ClusterHealth {
   bool ready() const { return checker_ == nullptr || checker_->first_round_over(); }
 
  private:
-  /// What balancers know of the endpoints of one priority, and since when.
-  struct Level {
-    MonotonicNs published = 0;  // 0: never
-    MonotonicNs due = 0;        // when what changed since is told; 0: nothing did
-  };
   void on_change();
   void drop_leftovers();
   void on_window_end();
-  void look_anew();
-  std::vector<uint32_t> changed_priorities();
-  void publish(uint32_t priority);
-  void tell();
+  void publish();
 
   loop::EventLoop& loop_;
   const upstream::ClusterStatePtr cluster_;
@@ -64,10 +55,7 @@ class ClusterHealth {
   std::unique_ptr<upstream::HealthChecker> checker_;
   stats::Registry::Registration registration_;
   loop::Timer window_timer_;
-  upstream::EndpointSetPtr seen_;
-  std::vector<Level> levels_;             // by priority
-  std::vector<uint32_t> flags_;           // of the endpoints, when they were last looked at
-  upstream::AllSeen told_;                // what balancers know of them
+  MonotonicNs published_ = 0;             // 0: never
   std::shared_ptr<ClusterHealth*> self_;  // null inside once this is gone: for what workers post
   bool started_ = false;
 };

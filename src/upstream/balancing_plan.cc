@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "upstream/seen_health.h"
 #include "upstream/subset_plan.h"
 
 namespace weir::upstream {
@@ -53,25 +52,13 @@ BalancingPlan::Hashed make_hashed(const BalancingSpec& spec, const EndpointSet& 
 
 }  // namespace
 
-namespace {
-
-BalancingPlanPtr plan_of(const BalancingSpec& spec, const EndpointSet& endpoints, HostSets sets) {
+BalancingPlanPtr make_whole_plan(const BalancingSpec& spec, const EndpointSet& endpoints, const Locality* own_locality) {
+  HostSets sets = make_host_sets(endpoints, own_locality);
   if (!spec.subsets) return make_plan(spec, endpoints, std::move(sets));
   auto plan = std::make_shared<BalancingPlan>();
   plan->subsets = make_subset_plan(spec, endpoints, sets);
   plan->sets = std::move(sets);
   return plan;
-}
-
-}  // namespace
-
-BalancingPlanPtr make_whole_plan(const BalancingSpec& spec, const EndpointSet& endpoints, const Locality* own_locality) {
-  return plan_of(spec, endpoints, make_host_sets(endpoints, own_locality));
-}
-
-BalancingPlanPtr make_whole_plan(const BalancingSpec& spec, const EndpointSet& endpoints, const Locality* own_locality,
-                                 const AllSeen& seen) {
-  return plan_of(spec, endpoints, make_host_sets(endpoints, own_locality, seen));
 }
 
 BalancingPlanPtr make_plan(const BalancingSpec& spec, const EndpointSet& endpoints, HostSets sets) {

@@ -7,7 +7,6 @@
 #include <unordered_set>
 
 #include "upstream/endpoint_changes.h"
-#include "upstream/seen_health.h"
 #include "upstream/subset_plan.h"
 
 namespace weir::upstream {
@@ -72,9 +71,12 @@ void count_subsets(ClusterState& cluster, const SubsetPlan& now) {
   cluster.membership.lb_subsets_single_host_per_subset_duplicate.set(static_cast<int64_t>(now.duplicates));
 }
 
-/// Workers use this plan.
-void share(ClusterState& cluster, EndpointSet& set, BalancingPlanPtr made) {
-  set.plan = std::move(made);
+/// What all workers would work out alike is worked out here.
+void plan(ClusterState& cluster, EndpointSet& set) {
+  const BalancingSpec& spec = cluster.spec->balancing;
+  set.plan = nullptr;
+  if (!spec.shares_plan()) return;
+  set.plan = make_whole_plan(spec, set, cluster.spec->own_locality.get());
   if (set.plan->subsets != nullptr) count_subsets(cluster, *set.plan->subsets);
   for (const BalancingPlan::Hashed& hashed : set.plan->hashed) {
     if (hashed.table == nullptr) continue;
@@ -82,13 +84,6 @@ void share(ClusterState& cluster, EndpointSet& set, BalancingPlanPtr made) {
     cluster.membership.hash_fewest.set(static_cast<int64_t>(hashed.table->fewest));
     cluster.membership.hash_most.set(static_cast<int64_t>(hashed.table->most));
   }
-}
-
-/// What all workers would work out alike is worked out here.
-void plan(ClusterState& cluster, EndpointSet& set) {
-  const BalancingSpec& spec = cluster.spec->balancing;
-  set.plan = nullptr;
-  if (spec.shares_plan()) share(cluster, set, make_whole_plan(spec, set, cluster.spec->own_locality.get()));
 }
 
 /// What is known of an address stays known when its description changes; a new one has to prove itself first.
@@ -177,20 +172,6 @@ void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from) {
     if (spec.health_checks.empty()) endpoint->clear(~uint32_t{HealthFlag::kFailedOutlierCheck});
   }
   plan(cluster, *set);
-  cluster.endpoints.store(std::move(set));
-  cluster.endpoints_version.fetch_add(1);
-}
-
-AllSeen look_at(const EndpointSet& set) {
-  AllSeen seen;
-  seen.reserve(set.endpoints.size());
-  for (const EndpointPtr& endpoint : set.endpoints) seen.push_back({endpoint->availability(), endpoint->excluded()});
-  return seen;
-}
-
-void take_endpoints(ClusterState& cluster, const EndpointSetPtr& from, const AllSeen& seen) {
-  auto set = std::make_shared<EndpointSet>(*from);
-  share(cluster, *set, make_whole_plan(cluster.spec->balancing, *set, cluster.spec->own_locality.get(), seen));
   cluster.endpoints.store(std::move(set));
   cluster.endpoints_version.fetch_add(1);
 }

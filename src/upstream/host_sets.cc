@@ -5,8 +5,6 @@
 #include <map>
 #include <tuple>
 
-#include "upstream/seen_health.h"
-
 namespace weir::upstream {
 
 namespace {
@@ -55,11 +53,7 @@ bool HostSets::empty() const {
   return std::ranges::all_of(levels, [](const HostLevel& level) { return level.all.empty(); });
 }
 
-namespace {
-
-/// `look(i)`: what is known of the i-th endpoint.
-template <class Look>
-HostSets sort_hosts(const EndpointSet& set, const Locality* local, Look&& look) {
+HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
   HostSets result;
   result.overprovisioning_factor = set.overprovisioning_factor;
   result.weighted_priority_health = set.weighted_priority_health;
@@ -73,7 +67,7 @@ HostSets sort_hosts(const EndpointSet& set, const Locality* local, Look&& look) 
     }
     HostLevel& level = result.levels[endpoint.priority];
     LocalityHosts& place = locality_hosts(level, endpoint.locality, known[endpoint.priority]);
-    const auto [availability, excluded] = look(i);
+    const Availability availability = endpoint.availability();
     level.all.push_back(i);
     place.all.push_back(i);
     if (availability == Availability::kHealthy) {
@@ -83,7 +77,7 @@ HostSets sort_hosts(const EndpointSet& set, const Locality* local, Look&& look) 
       level.degraded.push_back(i);
       place.degraded.push_back(i);
     }
-    if (excluded) {
+    if (endpoint.excluded()) {
       level.excluded.push_back(i);
       ++place.excluded;
     }
@@ -99,18 +93,6 @@ HostSets sort_hosts(const EndpointSet& set, const Locality* local, Look&& look) 
     }
   }
   return result;
-}
-
-}  // namespace
-
-HostSets make_host_sets(const EndpointSet& set, const Locality* local) {
-  return sort_hosts(set, local, [&](uint32_t i) {
-    return SeenHealth{set.endpoints[i]->availability(), set.endpoints[i]->excluded()};
-  });
-}
-
-HostSets make_host_sets(const EndpointSet& set, const Locality* local, const AllSeen& seen) {
-  return sort_hosts(set, local, [&](uint32_t i) { return seen[i]; });
 }
 
 HostSets part_of(const HostSets& sets, const HostList& members, LocalityWeights weights) {
