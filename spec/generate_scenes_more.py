@@ -190,6 +190,4 @@ class MoreScenes(Scenes):
         f = {'@type': HTTP + 'bandwidth_limit.v3.BandwidthLimit', 'stat_prefix': 'bw', 'enable_mode': self.pick(['DISABLED', 'REQUEST', 'RESPONSE', 'REQUEST_AND_RESPONSE']), 'limit_kbps': 100000}
         if self.maybe(0.3):
             f['runtime_enabled'] = {'default_value': self.maybe(), 'runtime_key': 'bw'}
-        if self.maybe(0.3):
-            f['enable_response_trailers'] = True
         return f

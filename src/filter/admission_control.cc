@@ -25,12 +25,14 @@ class AdmissionControl final : public Filter {
       : spec_(spec), history_(history), stats_(stats) {}
 
   Verdict on_request(Exchange& exchange) override {
-    if (!spec_.enabled_key.flag(spec_.enabled) || exchange.info.health_check) return Verdict::proceed();
+    judging_ = spec_.enabled_key.flag(spec_.enabled) && !exchange.info.health_check;
+    if (!judging_) return Verdict::proceed();
     if (rejects(exchange)) {
+      judging_ = false;
       stats_.rq_rejected.add();
       return Verdict::reply(503, "", "denied_by_admission_control");
     }
-    judging_ = true;
+    asked_ = true;
     return Verdict::proceed();
   }
 
@@ -59,7 +61,7 @@ class AdmissionControl final : public Filter {
 
   /// Who got no answer had no success.
   void on_end(Exchange& exchange) override {
-    if (judging_) record(exchange, false);
+    if (judging_ && asked_) record(exchange, false);
   }
 
  private:
@@ -87,7 +89,8 @@ class AdmissionControl final : public Filter {
   const AdmissionControlSpec& spec_;
   AdmissionHistory& history_;
   AdmissionControlStats& stats_;
-  bool judging_ = false;  // how it ends is still to be told
+  bool judging_ = true;  // also of answers that come before it was asked
+  bool asked_ = false;
 };
 
 class AdmissionControlFactory final : public FilterFactory {

@@ -11,7 +11,15 @@ namespace weir::upstream {
 
 namespace {
 constexpr size_t kMostNamedPools = 64;  // of an endpoint, before unused ones are looked for
+
+/// What is known of its health, in the words of discovery (Envoy's Host::healthStatus).
+Health status_of(const Endpoint& endpoint) {
+  const uint32_t flags = endpoint.flags();
+  if ((flags & (HealthFlag::kFailedActiveCheck | HealthFlag::kFailedOutlierCheck)) != 0) return Health::kUnhealthy;
+  const bool said_well = endpoint.health == Health::kHealthy || endpoint.health == Health::kDegraded;
+  return said_well && (flags & HealthFlag::kDegradedActiveCheck) != 0 ? Health::kDegraded : endpoint.health;
 }
+}  // namespace
 
 const Transport& ClusterSpec::transport_for(const MatchValues& values) const {
   for (const TransportMatch& match : transport_matches) {
@@ -117,7 +125,7 @@ Host* Cluster::choose(PickContext& context) {
   if (spec().forward_proxy) return choose_by_name(context);
   if (const std::optional<WantedHost> wanted = context.wanted()) {
     Host* host = host_at(wanted->address);
-    if (host != nullptr && (spec().wanted_health >> static_cast<unsigned>(host->endpoint->health) & 1) != 0) return host;
+    if (host != nullptr && (spec().wanted_health >> static_cast<unsigned>(status_of(*host->endpoint)) & 1) != 0) return host;
     if (wanted->strict) return nullptr;
   }
   if (hosts_.empty()) {

@@ -28,7 +28,8 @@ void count_members(ClusterState& cluster, const EndpointSet& set) {
   stats.membership_degraded.set(degraded);
   stats.membership_excluded.set(excluded);
   const DiscoveryType discovery = cluster.spec->discovery;
-  const bool has_own = discovery != DiscoveryType::kStatic && discovery != DiscoveryType::kDynamicForwardProxy;
+  const bool has_own = discovery != DiscoveryType::kStatic && discovery != DiscoveryType::kDynamicForwardProxy &&
+                       discovery != DiscoveryType::kOriginalDst;
   if (has_own) stats.max_host_weight.set(max_weight);
 }
 

@@ -58,7 +58,7 @@ class Bench {
     return std::make_shared<const net::Address>(*net::Address::from_ip(ip, 80));
   }
 
-  loop::EventLoop loop_;
+  loop::EventLoop loop_{1};
   std::shared_ptr<ClusterSpec> spec_;
   ClusterStatePtr state_;
   Assignment assignment_;
