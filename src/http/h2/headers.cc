@@ -14,7 +14,7 @@ void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
   map_ = &map;
   body_ = &body;
   block_ = block;
-  lines_begun_ = false;
+  lines_begun_ = unknown_pseudo_ = false;
   count_ = cookies_ = 0;
   bytes_ = cookie_bytes_ = 0;
   host_ = {};
@@ -25,7 +25,7 @@ void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
   if (is_pseudo(id)) return judge_pseudo(value, id);
   switch (id) {
     case HeaderId::kOther:
-      if (name.starts_with(':') && all_of(name.substr(1), Bytes::kLowerToken)) return Fate::kBadMessage;
+      if (name.starts_with(':') && all_of(name.substr(1), Bytes::kLowerToken)) return Fate::kUnknown;
       lines_begun_ = true;
       return taken_if(!name.empty() && all_of(name, Bytes::kLowerToken) && is_field_value(value));
     case HeaderId::kConnection:  // RFC 9113 §8.2.2
@@ -130,6 +130,10 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
   const HeaderId id = header_id(name);
   if (const Fate fate = judge(name, value, id); fate != Fate::kTaken) {
     if (fate == Fate::kDropped) return Verdict::kOk;
+    if (fate == Fate::kUnknown) {  // as in Envoy, said at the end: that there are too many fields comes first
+      unknown_pseudo_ = true;
+      return ++count_ > limits_.max_headers_count ? Verdict::kTooLarge : Verdict::kOk;
+    }
     return fate == Fate::kBadField ? Verdict::kBadField : Verdict::kBadMessage;
   }
   const size_t size = name.size() + value.size(), limit = max_bytes();
@@ -148,6 +152,7 @@ BlockReader::Verdict BlockReader::add(std::string_view name, std::string_view va
 }
 
 BlockReader::Verdict BlockReader::finish(bool end_stream) {
+  if (unknown_pseudo_) return Verdict::kBadMessage;
   switch (block_) {
     case Block::kRequest:
       if (!is_whole_request()) return Verdict::kBadMessage;

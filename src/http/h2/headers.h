@@ -51,7 +51,7 @@ class BlockReader {
   Verdict finish(bool end_stream);
 
  private:
-  enum class Fate : uint8_t { kTaken, kDropped, kBadField, kBadMessage };
+  enum class Fate : uint8_t { kTaken, kDropped, kUnknown, kBadField, kBadMessage };
 
   Fate judge(std::string_view name, std::string_view value, HeaderId id);
   Fate judge_pseudo(std::string_view value, HeaderId id) const;
@@ -69,7 +69,8 @@ class BlockReader {
   HeaderMap* map_ = nullptr;
   BodyLength* body_ = nullptr;
   Block block_ = Block::kRequest;
-  bool lines_begun_ = false;  // pseudo-headers come first
+  bool lines_begun_ = false;     // pseudo-headers come first
+  bool unknown_pseudo_ = false;  // one was there
   uint32_t count_ = 0;
   uint32_t cookies_ = 0;
   size_t bytes_ = 0;  // without cookies
