@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace weir::upstream {
 
@@ -49,28 +50,41 @@ std::string_view identity(const std::string& name, const net::AddressPtr& addres
   return name.empty() ? std::string_view(address->text()) : std::string_view(name);
 }
 
-/// The endpoints that there were, for whoever comes in about the same order again: then nothing is looked up.
+/// The endpoints that there were, for whoever comes in about the same order again: only those that are out of it are looked up.
 class Known {
  public:
   explicit Known(const EndpointSet* set) : set_(set) {}
 
-  const EndpointPtr* find(std::string_view wanted) {
+  /// Among those that come next; null if it may be elsewhere.
+  const EndpointPtr* find_next(std::string_view wanted) {
+    constexpr size_t kNear = 16;
     if (set_ == nullptr) return nullptr;
     const std::vector<EndpointPtr>& all = set_->endpoints;
-    if (next_ < all.size() && identity(all[next_]->name, all[next_]->address) == wanted) return &all[next_++];
-    if (index_.empty()) {
-      for (size_t i = 0; i < all.size(); ++i) index_.emplace(identity(all[i]->name, all[i]->address), i);
+    const size_t end = std::min(all.size(), next_ + kNear);
+    for (size_t i = next_; i < end; ++i) {
+      if (identity(all[i]->name, all[i]->address) != wanted) continue;
+      while (next_ < i) passed_.push_back(next_++);
+      return &all[next_++];
+    }
+    return nullptr;
+  }
+
+  /// Among those that were passed over; not to be mixed with the other.
+  const EndpointPtr* find_elsewhere(std::string_view wanted) {
+    if (set_ == nullptr) return nullptr;
+    while (next_ < set_->endpoints.size()) passed_.push_back(next_++);
+    for (const size_t i : std::exchange(passed_, {})) {
+      index_.emplace(identity(set_->endpoints[i]->name, set_->endpoints[i]->address), i);
     }
     const auto found = index_.find(wanted);
-    if (found == index_.end()) return nullptr;
-    next_ = found->second + 1;
-    return &all[found->second];
+    return found == index_.end() ? nullptr : &set_->endpoints[found->second];
   }
 
  private:
   const EndpointSet* const set_;
   size_t next_ = 0;
-  std::unordered_map<std::string_view, size_t> index_;  // made when first needed
+  std::vector<size_t> passed_;
+  std::unordered_map<std::string_view, size_t> index_;  // of those
 };
 
 std::shared_ptr<Endpoint> describe(std::shared_ptr<EndpointLife> life, const EndpointSpec& spec, const LocalityEndpoints& place) {
@@ -101,19 +115,34 @@ std::shared_ptr<EndpointSet> make_endpoint_set(const Assignment& assignment, siz
   set->weighted_priority_health = assignment.weighted_priority_health;
   set->drop_share = assignment.drop_share;
   set->drop_category = assignment.drop_category;
+  struct Missing {
+    size_t at;  // in the set
+    const EndpointSpec& spec;
+    const LocalityEndpoints& place;
+  };
+  std::vector<Missing> missing;
+  const auto goes_on = [&](const EndpointPtr& before, const EndpointSpec& spec, const LocalityEndpoints& place) -> EndpointPtr {
+    if (!(*before->address == *spec.address) || !lives_on(*before, spec, place)) return nullptr;
+    return same(*before, spec, place) ? before : describe(before->life, spec, place);
+  };
   for (const LocalityEndpoints& place : assignment.localities) {
     if (place.weight != 0 && place.has_locality) set->locality_weights.push_back({place.locality, place.priority, place.weight});
     for (const EndpointSpec& spec : place.endpoints) {
       if (spec.address == nullptr) continue;  // a name that has not been resolved
-      const EndpointPtr* before = known.find(identity(spec.name, spec.address));
-      if (before != nullptr && *(*before)->address == *spec.address && lives_on(**before, spec, place)) {
-        set->endpoints.push_back(same(**before, spec, place) ? *before : describe((*before)->life, spec, place));
-        continue;
-      }
-      std::shared_ptr<Endpoint> endpoint = describe(std::make_shared<EndpointLife>(workers), spec, place);
-      endpoint->healthy_since = monotonic_now();
+      const EndpointPtr* before = known.find_next(identity(spec.name, spec.address));
+      EndpointPtr endpoint = before != nullptr ? goes_on(*before, spec, place) : nullptr;
+      if (endpoint == nullptr) missing.push_back({set->endpoints.size(), spec, place});
       set->endpoints.push_back(std::move(endpoint));
     }
+  }
+  for (const auto& [at, spec, place] : missing) {
+    const EndpointPtr* before = known.find_elsewhere(identity(spec.name, spec.address));
+    EndpointPtr& endpoint = set->endpoints[at];
+    if (before != nullptr) endpoint = goes_on(*before, spec, place);
+    if (endpoint != nullptr) continue;
+    std::shared_ptr<Endpoint> fresh = describe(std::make_shared<EndpointLife>(workers), spec, place);
+    fresh->healthy_since = monotonic_now();
+    endpoint = std::move(fresh);
   }
   return set;
 }
