@@ -30,7 +30,7 @@ EXPECT_KEYS = set(
     """status reason version headers header_names body body_length trailers interim closed complete reset goaway error seconds
     upstream stats log logged file goaways exit within refuses bytes distribution shares stdout stderr grown_below_mb""".split()
 )
-UPSTREAM_KEYS = set('name method path protocol headers header_names head body body_length trailers count reset tls proxy'.split())
+UPSTREAM_KEYS = set('name method path protocol headers header_names head body body_length trailers count reset tls proxy pings'.split())
 
 
 def check_keys(file):

@@ -294,6 +294,8 @@ class H2Upstream(Upstream):
             if self.script.get('echo'):  # byte for byte, while the request goes on
                 c.send_data(e.stream_id, e.data)
             c.acknowledge_received_data(e.flow_controlled_length, e.stream_id)
+        elif isinstance(e, h2.events.PingReceived):
+            c.pings = getattr(c, 'pings', 0) + 1
         elif isinstance(e, h2.events.TrailersReceived):
             streams[e.stream_id]['trailers'] = e.headers
         elif isinstance(e, h2.events.StreamReset):
@@ -306,7 +308,7 @@ class H2Upstream(Upstream):
             seen = {
                 'protocol': 'HTTP/2', 'method': pseudo.get(':method', ''), 'path': pseudo.get(':path', ''),
                 'headers': [(k, v) for k, v in q['headers']], 'body': text(q['body']),
-                'trailers': [(k, v) for k, v in q['trailers']], 'connection': number,
+                'trailers': [(k, v) for k, v in q['trailers']], 'connection': number, 'pings': getattr(c, 'pings', 0),
             }  # fmt: skip
             script = self.record(**seen)
             if script.get('echo'):
