@@ -192,6 +192,8 @@ class H1Upstream(Upstream):
                 body = r.exactly(int(lookup(headers, 'content-length')[0]))
             elif 'listen' in self.script:  # to what comes before the answer
                 body = r.for_a_while(self.script['listen'])
+            elif lookup(headers, 'upgrade'):  # what follows at once, if anything does, is no request
+                r.for_a_while(0.02)
             seen = {
                 'protocol': version, 'method': method, 'path': path, 'headers': headers, 'body': text(body),
                 'trailers': trailers, 'head': head, 'connection': number,
