@@ -104,6 +104,8 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   void refuse_handshake();
 
   void send_waiting_body(http::Stream& stream);
+  static constexpr std::string_view kBodyTooLarge = "exceeded request buffer limit while retrying upstream";
+  static constexpr std::string_view kBodyTooLargeDetails = "request_payload_exceeded_retry_buffer_limit";
   void keep_no_more();
   void start_mirrors();
 
