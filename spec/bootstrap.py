@@ -128,6 +128,11 @@ def expand(short, upstreams, listeners=None, clusters=(), extra=None, tls=None, 
     return b
 
 
+def text(short, clusters, values, **more):
+    """The bootstrap of a script as YAML text: the short form, its clusters, and the values of ${admin} and ${port}."""
+    return yaml.safe_dump(fill_all(expand(short, {}, clusters=clusters, **more), values), sort_keys=False)
+
+
 def render(file, values):
     """The bootstrap of a case file as YAML text."""
     if 'bootstrap' in file:

@@ -13,7 +13,7 @@ import os, re, shutil, socket, struct, subprocess, sys, threading, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import hpack
-import sut, upstreams
+import bootstrap, sut, upstreams
 
 HOST = '127.0.0.1'
 H2SPEC = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible'
@@ -127,30 +127,14 @@ CASES = [
     ('8.3.2 two :status', STREAM_ENDS, response(fields=[(':status', '200')])),
 ]  # fmt: skip
 
-CONFIG = '''
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: %(admin)d}}}
-static_resources:
-  listeners:
-  - name: main
-    address: {socket_address: {address: 127.0.0.1, port_value: %(port)d}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: conformance
-          codec_type: %(codec)s
-          http_filters: [{name: router, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
-          route_config: {virtual_hosts: [{name: all, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: up, timeout: 2s}}]}]}
-  clusters:
-  - name: up
-    type: STATIC
-    load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %(upstream)d}}}}]}]}
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {%(upstream_protocol)s: {}}
-'''
+
+def config(ports, upstream, codec, upstream_protocol):
+    short = {
+        'stat_prefix': 'conformance', 'codec_type': codec, 'delayed_close_timeout': '1s',
+        'routes': [{'match': {'prefix': '/'}, 'route': {'cluster': 'up', 'timeout': '2s'}}],
+    }  # fmt: skip
+    up = dict(bootstrap.cluster('up', 'h1', upstream), typed_extension_protocol_options=bootstrap.http_options(**{upstream_protocol: {}}))
+    return bootstrap.text(short, [up], ports)
 
 
 class Proxy:
@@ -159,8 +143,8 @@ class Proxy:
     def __init__(self, upstream, codec, upstream_protocol):
         self.port, self.admin = sut.free_port(), sut.free_port()
         self.sut = sut.Sut(os.environ.get('SUT', 'weir'))
-        values = dict(port=self.port, admin=self.admin, upstream=upstream, codec=codec, upstream_protocol=upstream_protocol)
-        self.sut.start(CONFIG % values, self.admin)
+        ports = {'port': self.port, 'admin': self.admin}
+        self.sut.start(config(ports, upstream, codec, upstream_protocol), self.admin)
 
     def __enter__(self):
         return self

@@ -11,9 +11,10 @@ import collections, os, socket, struct, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import sut
+import yaml
+import bootstrap, sut
 from conformance import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, HOST, PING, PRIORITY, PUSH_PROMISE, RST, SETTINGS, WINDOW_UPDATE, block, frame, number, setting
-from metadata import Peer, eventually, get
+from metadata import LOG, Peer, eventually, get
 
 PADDED = 8
 DIRECT, UP = '/direct', '/hang'
@@ -131,43 +132,24 @@ GROUPS = [
     ]),
 ]  # fmt: skip
 
-CONFIG = '''
-layered_runtime: {layers: [{name: static, static_layer: {%(runtime)s}}]}
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: %(admin)d}}}
-static_resources:
-  listeners:
-  - name: main
-    address: {socket_address: {address: 127.0.0.1, port_value: %(port)d}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: m
-          codec_type: HTTP2
-          delayed_close_timeout: 0.05s
-          http2_protocol_options: {%(options)s}
-          access_log: [{name: f, typed_config: {'@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: %(dir)s/log, log_format: {text_format_source: {inline_string: "%%RESPONSE_CODE%% %%RESPONSE_FLAGS%% %%RESPONSE_CODE_DETAILS%%\\n"}}}}]
-          http_filters: [{name: router, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ['*']
-              routes:
-              - {match: {path: /direct}, direct_response: {status: 200, body: {inline_string: hi}}}
-              - {match: {prefix: /}, route: {cluster: up}}
-  clusters:
-  - name: up
-    type: STATIC
-    load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %(upstream)d}}}}]}]}
-'''
+
+def config(values, upstream, options, runtime):
+    """`options`: of HTTP/2."""
+    short = {
+        'stat_prefix': 'm', 'codec_type': 'HTTP2', 'delayed_close_timeout': '0.05s', 'http2_protocol_options': options, 'log_format': LOG,
+        'routes': [{'match': {'path': DIRECT}, 'direct_response': {'status': 200, 'body': {'inline_string': 'hi'}}}, {'match': {'prefix': '/'}, 'route': {'cluster': 'up'}}],
+    }  # fmt: skip
+    layers = {'layered_runtime': {'layers': [{'name': 'static', 'static_layer': runtime}]}}
+    up = dict(bootstrap.cluster('up', 'h1', upstream), connect_timeout='5s')
+    return bootstrap.text(short, [up], values, extra=layers)
 
 
 class Proxy:
     def __init__(self, upstream, options, runtime):
         self.port, self.admin = sut.free_port(), sut.free_port()
         self.sut = sut.Sut(os.environ.get('SUT', 'weir'))
-        self.sut.start(CONFIG % dict(port=self.port, admin=self.admin, upstream=upstream, dir=self.sut.dir, options=options, runtime=runtime), self.admin)
+        values = {'port': self.port, 'admin': self.admin, 'dir': self.sut.dir}
+        self.sut.start(config(values, upstream, *(yaml.safe_load('{%s}' % text) for text in (options, runtime))), self.admin)
         self.read = 0
 
     def stats(self):
@@ -175,9 +157,9 @@ class Proxy:
         return {name: int(value) for name, _, value in lines if value.isdigit()}
 
     def logged(self):
-        if not os.path.exists(self.sut.dir + '/log'):
+        if not os.path.exists(self.sut.dir + '/access.log'):
             return {}
-        with open(self.sut.dir + '/log') as f:
+        with open(self.sut.dir + '/access.log') as f:
             return collections.Counter(f.read().splitlines()[self.read :])
 
 

@@ -11,8 +11,8 @@ import os, socket, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import hpack
-import client, sut
+import hpack, yaml
+import bootstrap, client, sut
 from conformance import ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, HOST, PING, RST, SETTINGS, block, frame
 
 METADATA, END_METADATA = 0x4D, 4
@@ -148,44 +148,26 @@ SCENES = [
     ('to HTTP/1 it cannot go', [('c', request(False) + metadata(KV) * 3 + data(b'q'))], None, None, dict(h1=True, stats={'cluster.up.http1.metadata_not_supported_error': 3})),
 ]  # fmt: skip
 
-CONFIG = '''
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: %(admin)d}}}
-static_resources:
-  listeners:
-  - name: main
-    address: {socket_address: {address: 127.0.0.1, port_value: %(port)d}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: m
-          codec_type: HTTP2
-          http2_protocol_options: {%(down)s}
-          access_log: [{name: f, typed_config: {'@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: %(dir)s/log, log_format: {text_format_source: {inline_string: "%%RESPONSE_CODE%% %%RESPONSE_FLAGS%% %%RESPONSE_CODE_DETAILS%%\\n"}}}}]
-          http_filters:
-          - {name: fault, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}
-          - {name: router, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ['*']
-              routes:
-              - {match: {path: /direct}, direct_response: {status: 200, body: {inline_string: hi}}}
-              - {match: {path: /retry}, route: {cluster: up, retry_policy: {retry_on: 5xx}}}
-              - match: {path: /slow}
-                route: {cluster: up}
-                typed_per_filter_config: {fault: {'@type': type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, delay: {fixed_delay: 0.2s, percentage: {numerator: 100}}}}
-              - {match: {prefix: /}, route: {cluster: up}}
-  clusters:
-  - name: up
-    type: STATIC
-    load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %(upstream)d}}}}]}]}
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {%(up)s}
-'''
+LOG = '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n'
+FAULT = bootstrap.TYPE + 'extensions.filters.http.fault.v3.HTTPFault'
+ROUTES = yaml.safe_load("""
+- {match: {path: /direct}, direct_response: {status: 200, body: {inline_string: hi}}}
+- {match: {path: /retry}, route: {cluster: up, retry_policy: {retry_on: 5xx}}}
+- match: {path: /slow}
+  route: {cluster: up}
+  typed_per_filter_config: {fault: {'@type': %s, delay: {fixed_delay: 0.2s, percentage: {numerator: 100}}}}
+- {match: {prefix: /}, route: {cluster: up}}
+""" % FAULT)
+
+
+def config(values, upstream, down, up):
+    """`down` and `up`: the options of HTTP/2 on that side; `up` is None for an upstream of HTTP/1."""
+    short = {
+        'stat_prefix': 'm', 'codec_type': 'HTTP2', 'delayed_close_timeout': '1s', 'http2_protocol_options': down, 'log_format': LOG, 'routes': ROUTES,
+        'http_filters': [{'name': 'fault', 'typed_config': {'@type': FAULT}}, bootstrap.router()],
+    }  # fmt: skip
+    options = bootstrap.http_options(http_protocol_options={}) if up is None else bootstrap.http_options(http2_protocol_options=up)
+    return bootstrap.text(short, [dict(bootstrap.cluster('up', 'h1', upstream), typed_extension_protocol_options=options)], values)
 
 
 class Peer:
@@ -293,9 +275,9 @@ def play(sent, client_gets, upstream_gets, down='allow_metadata: true', up='allo
 
         threading.Thread(target=accept, daemon=True).start()
         proxy = sut.Sut(os.environ.get('SUT', 'weir'))
-        upstream_options = 'http_protocol_options: {}' if h1 else 'http2_protocol_options: {%s}' % up
-        values = dict(port=port, admin=admin, upstream=listener.getsockname()[1], down=down, up=upstream_options, dir=proxy.dir)
-        proxy.start(CONFIG % values, admin)
+        values = {'port': port, 'admin': admin, 'dir': proxy.dir}
+        options = [None if text is None else yaml.safe_load('{%s}' % text) for text in (down, None if h1 else up)]
+        proxy.start(config(values, listener.getsockname()[1], *options), admin)
         try:
             c = Peer(socket.create_connection((HOST, port)), False)
             for who, what in sent:
@@ -319,7 +301,7 @@ def play(sent, client_gets, upstream_gets, down='allow_metadata: true', up='allo
                 if not eventually(lambda: counted() == (None if count is None else str(count))):
                     return '%s is %s' % (name, counted())
             if log is not None:
-                logged = lambda: open(proxy.dir + '/log').read() if os.path.exists(proxy.dir + '/log') else ''
+                logged = lambda: open(proxy.dir + '/access.log').read() if os.path.exists(proxy.dir + '/access.log') else ''
                 if not eventually(lambda: logged().startswith(log)):
                     return 'the log says ' + logged()
             return '' if proxy.process.poll() is None else 'it exited'
