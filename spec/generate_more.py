@@ -47,7 +47,9 @@ class More(Filters):
                 h['forward_client_cert_details'] = self.pick(['FORWARD_ONLY', 'SANITIZE', 'ALWAYS_FORWARD_ONLY', 'APPEND_FORWARD', 'SANITIZE_SET'])
                 h['set_current_client_cert_details'] = {k: True for k in self.some(['subject', 'dns', 'uri', 'cert', 'chain'], 0, 5)}
         if self.maybe(0.12):
-            around['runtime'] = {k: self.pick(RUNTIME[k]) for k in self.some(sorted(RUNTIME), 1, 4)}
+            around['runtime'] = runtime = {k: self.pick(RUNTIME[k]) for k in self.some(sorted(RUNTIME), 1, 4)}
+            if runtime.get('w.b'):
+                runtime['w.a'] = 0  # otherwise it is chance which of the two is chosen
         if self.maybe(0.15):
             around['facts'] = self.some(['cluster', 'endpoint', 'listener'], 1, 3)
         if self.maybe(0.12):
