@@ -8,38 +8,21 @@ Skipped with a word where Chromium is not installed (tools/setup-tests.sh browse
 
 import argparse, html, os, re, shutil, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
 
+import bootstrap
 import sut
 
-CONFIG = """
-node: {{id: node-7, cluster: demo}}
-admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {admin}}}}}}}
-static_resources:
-  listeners:
-  - name: front-door
-    address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: front
-          route_config:
-            virtual_hosts:
-            - name: the-shop
-              domains: ["*"]
-              routes:
-              - {{name: to-broken, match: {{prefix: /broken}}, route: {{cluster: broken-cluster}}}}
-              - {{name: to-inner, match: {{prefix: /inner}}, route: {{cluster: inner-cluster, prefix_rewrite: /x}}}}
-              - {{name: greets, match: {{prefix: /}}, direct_response: {{status: 200, body: {{inline_string: hello}}}}}}
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
-  clusters:
-  - name: broken-cluster
-    load_assignment: {{cluster_name: b, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {closed}}}}}}}}}]}}]}}
-  - name: inner-cluster
-    load_assignment: {{cluster_name: i, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}}}}}]}}]}}
-"""
+
+def config(ports):
+    routes = [
+        {'name': 'to-broken', 'match': {'prefix': '/broken'}, 'route': {'cluster': 'broken-cluster'}},
+        {'name': 'to-inner', 'match': {'prefix': '/inner'}, 'route': {'cluster': 'inner-cluster', 'prefix_rewrite': '/x'}},
+        {'name': 'greets', 'match': {'prefix': '/'}, 'direct_response': {'status': 200, 'body': {'inline_string': 'hello'}}},
+    ]
+    short = {'stat_prefix': 'front', 'virtual_hosts': [{'name': 'the-shop', 'domains': ['*'], 'routes': routes}]}
+    clusters = [bootstrap.cluster('broken-cluster', 'h1', ports['closed']), bootstrap.cluster('inner-cluster', 'h1', ports['port'])]
+    front_door = {'main_fields': {'name': 'front-door'}, 'extra': {'node': {'id': 'node-7', 'cluster': 'demo'}}}
+    return bootstrap.text(short, clusters, ports, **front_door)
+
 
 # What must be found in the text of each page.
 PAGES = {
@@ -121,7 +104,7 @@ def main():
     profile = tempfile.mkdtemp(prefix='weir-page-')
     traffic = None
     try:
-        proxy.start(CONFIG.format(**ports), ports['admin'])
+        proxy.start(config(ports), ports['admin'])
         traffic = Traffic(ports['port'])
         traffic.start()
         wrong = check(profile, ports)

@@ -4,37 +4,21 @@ queries about it. Part of `make spec`; takes a few seconds."""
 
 import json, os, shutil, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
+import bootstrap
 import sut
 
-CONFIG = """
-admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {admin}}}}}}}
-static_resources:
-  listeners:
-  - name: front
-    address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: front
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              virtual_clusters: [{{name: things, headers: [{{name: ":path", string_match: {{prefix: /down}}}}]}}]
-              routes:
-              - {{match: {{prefix: /down}}, route: {{cluster: "a.b:80|v1"}}}}
-              - {{match: {{prefix: /}}, direct_response: {{status: 200}}}}
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
-  clusters:
-  - name: "a.b:80|v1"
-    load_assignment:
-      cluster_name: x
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {closed}}}}}}}}}]}}]
-"""
+
+def config(ports):
+    short = {
+        'stat_prefix': 'front',
+        'virtual_hosts': [{
+            'name': 'all', 'domains': ['*'],
+            'virtual_clusters': [{'name': 'things', 'headers': [{'name': ':path', 'string_match': {'prefix': '/down'}}]}],
+            'routes': [{'match': {'prefix': '/down'}, 'route': {'cluster': 'a.b:80|v1'}}, {'match': {'prefix': '/'}, 'direct_response': {'status': 200}}],
+        }],
+    }  # fmt: skip
+    return bootstrap.text(short, [bootstrap.cluster('a.b:80|v1', 'h1', ports['closed'])], ports)
+
 
 # What is asked of the real one, and the answer after 20 good requests and 3 that fail. The name of a cluster ends at its first
 # dot, as Envoy's tags have it.
@@ -120,7 +104,7 @@ def main():
     ports = {name: sut.free_port() for name in ('admin', 'port', 'closed')}
     proxy = sut.Sut(os.environ.get('SUT', 'weir'))
     try:
-        proxy.start(CONFIG.format(**ports), ports['admin'])
+        proxy.start(config(ports), ports['admin'])
         make_traffic(ports['port'])
         lines = sum(check_text(ports['admin'], query) for query in ('', '?usedonly', '?text_readouts', '?histogram_buckets=summary'))
         check_scrapes(ports['admin'])
