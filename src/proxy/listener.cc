@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -29,6 +30,14 @@ namespace {
 
 void set_option(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
+bool set_options(int fd, const std::vector<upstream::SocketOption>& options) {
+  return std::ranges::all_of(options, [fd](const upstream::SocketOption& option) {
+    const bool of_other_addresses = option.level == IPPROTO_IPV6 && option.name == IPV6_V6ONLY;  // ipv4_compat
+    return setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size())) == 0 ||
+           of_other_addresses;
+  });
+}
+
 Result<int> open_socket(const ListenerSpec& spec, const net::Address& address) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure("cannot create a socket for " + address.text() + ": " + std::strerror(errno));
@@ -41,15 +50,20 @@ Result<int> open_socket(const ListenerSpec& spec, const net::Address& address) {
   } else if (address.ip().front() != '@') {
     unlink(std::string(address.ip()).c_str());  // what an earlier run left behind
   }
-  for (const upstream::SocketOption& option : spec.socket_options) {
-    setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size()));
-  }
-  if (bind(fd, address.get(), address.size()) != 0 || ::listen(fd, spec.backlog > 0 ? spec.backlog : SOMAXCONN) != 0) {
-    const std::string reason = std::strerror(errno);
-    close(fd);
-    return failure("cannot bind '" + address.text() + "': " + reason);
-  }
-  return fd;
+  std::string problem;
+  const auto done = [&](bool good, std::string_view what) {
+    if (!good) problem = std::string(what) + " '" + address.text() + "': " + std::strerror(errno);
+    return good;
+  };
+  constexpr std::string_view kBind = "cannot bind", kSetOptions = "cannot set the socket options of";
+  const bool good = done(set_options(fd, spec.socket_options), kSetOptions) &&
+                    done(bind(fd, address.get(), address.size()) == 0, kBind) &&
+                    done(set_options(fd, spec.bound_options), kSetOptions) &&
+                    done(::listen(fd, spec.backlog > 0 ? spec.backlog : SOMAXCONN) == 0, kBind) &&
+                    done(set_options(fd, spec.listening_options), kSetOptions);
+  if (good) return fd;
+  close(fd);
+  return failure(std::move(problem));
 }
 
 }  // namespace

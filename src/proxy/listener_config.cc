@@ -153,11 +153,12 @@ class Reader {
       spec_->backlog = static_cast<int>(std::min<uint32_t>(from_.tcp_backlog_size().value(), INT32_MAX));
     for (int i = 0; i < from_.socket_options_size(); ++i) {
       const core::SocketOption& option = from_.socket_options(i);
-      const FieldPath options{&at_, "socket_options"}, item{&options, {}, i};
-      if (option.state() != core::SocketOption::STATE_PREBIND) {
-        wrong(FieldPath{&item, "state"}, "only STATE_PREBIND is implemented for listeners yet", "");
-      }
-      spec_->socket_options.push_back(read_option(option));
+      const bool bound = option.state() == core::SocketOption::STATE_BOUND;
+      const bool listening = option.state() == core::SocketOption::STATE_LISTENING;
+      (bound       ? spec_->bound_options
+       : listening ? spec_->listening_options
+                   : spec_->socket_options)
+          .push_back(read_option(option));
     }
     if (from_.has_tcp_fast_open_queue_length()) {
       spec_->socket_options.push_back(

@@ -54,7 +54,9 @@ struct ListenerSpec {
   RuntimeKey connection_limit;  // without a value there is none
   bool counts_globally = true;  // whether the limit of all listeners together holds for it, too
   bool follows_overload = true;
-  std::vector<upstream::SocketOption> socket_options;
+  std::vector<upstream::SocketOption> socket_options;  // set before the socket is bound
+  std::vector<upstream::SocketOption> bound_options;   // after that
+  std::vector<upstream::SocketOption> listening_options;
   upstream::TcpKeepalive keepalive;
 
   std::vector<FilterChain> chains;
