@@ -32,24 +32,23 @@ class AdmissionControl final : public Filter {
       stats_.rq_rejected.add();
       return Verdict::reply(503, "", "denied_by_admission_control");
     }
-    asked_ = true;
     return Verdict::proceed();
   }
 
   Verdict on_response(Exchange& exchange) override {
     if (!judging_) return Verdict::proceed();
     const http::HeaderMap& response = exchange.response;
-    if (!http::is_grpc(response)) {
+    const bool is_all = exchange.response_ends_with_head();
+    const http::Header* grpc_status = is_all ? response.find(http::HeaderId::kGrpcStatus) : nullptr;
+    if (grpc_status != nullptr) {
+      record(exchange, good_grpc(grpc_status->value));
+    } else if (!is_all && response.status() == 200 && http::is_grpc(response)) {
+      told_by_head(exchange);
+    } else {
       const int status = response.status();
       record(exchange, std::ranges::any_of(spec_.good_statuses, [status](const auto& range) {
                return range.first <= status && status < range.second;
              }));
-    } else if (const http::Header* status = response.find(http::HeaderId::kGrpcStatus)) {
-      record(exchange, good_grpc(status->value));
-    } else if (exchange.response_ends_with_head()) {
-      record(exchange, false);
-    } else {
-      want_response_body();  // the status is in the trailers
     }
     return Verdict::proceed();
   }
@@ -57,11 +56,6 @@ class AdmissionControl final : public Filter {
   void on_response_trailers(Exchange& exchange) override {
     if (judging_) record(exchange, good_grpc(exchange.trailers_of_response().get(http::HeaderId::kGrpcStatus)));
     exchange.pass_response_trailers(*this);
-  }
-
-  /// Who got no answer had no success.
-  void on_end(Exchange& exchange) override {
-    if (judging_ && asked_) record(exchange, false);
   }
 
  private:
@@ -74,6 +68,13 @@ class AdmissionControl final : public Filter {
     return kAccuracy * share > static_cast<double>(exchange.random.next() % kAccuracy);
   }
   static double percent(double number) { return std::min(number, 100.0) / 100; }
+
+  /// A gRPC answer that goes on: the status is in its head or, as a rule, in its trailers.
+  void told_by_head(Exchange& exchange) {
+    const http::Header* status = exchange.response.find(http::HeaderId::kGrpcStatus);
+    if (status != nullptr) return record(exchange, good_grpc(status->value));
+    want_response_body();
+  }
 
   bool good_grpc(std::string_view text) const {
     const auto status = parse_number<uint32_t>(text);
@@ -89,8 +90,7 @@ class AdmissionControl final : public Filter {
   const AdmissionControlSpec& spec_;
   AdmissionHistory& history_;
   AdmissionControlStats& stats_;
-  bool judging_ = true;  // also of answers that come before it was asked
-  bool asked_ = false;
+  bool judging_ = true;  // also of answers that come before it was asked; who gets no whole answer counts for nothing
 };
 
 class AdmissionControlFactory final : public FilterFactory {

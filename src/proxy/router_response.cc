@@ -120,7 +120,11 @@ void Router::on_failure(const UpstreamFailure& failure) {
     fail(503, "no healthy upstream", "no_healthy_upstream");
     return;
   }
-  if (retries_failure(failure)) return;
+  if (retries_failure(failure)) {
+    // Where codes do not count, only failures that others make good do.
+    if (!counts_codes_ && attempt_->host() != nullptr) attempt_->host()->stats.rq_error.add();
+    return;
+  }
   if (waits_for_others(describe(failure.reason).status)) return;
   Arena& arena = pipeline_.arena;
   format::StreamInfo& info = pipeline_.info;
