@@ -72,6 +72,23 @@ void count_subsets(ClusterState& cluster, const SubsetPlan& now) {
   cluster.membership.lb_subsets_single_host_per_subset_duplicate.set(static_cast<int64_t>(now.duplicates));
 }
 
+/// The gauges show the table that was built last.
+void count_tables(ClusterState& cluster, const BalancingPlan& plan) {
+  for (const BalancingPlan::Hashed& hashed : plan.hashed) {
+    if (hashed.table == nullptr) continue;
+    cluster.membership.hash_size.set(static_cast<int64_t>(hashed.table->size));
+    cluster.membership.hash_fewest.set(static_cast<int64_t>(hashed.table->fewest));
+    cluster.membership.hash_most.set(static_cast<int64_t>(hashed.table->most));
+  }
+  if (plan.subsets == nullptr) return;
+  for (const BalancingPlanPtr& fallback : {plan.subsets->any, plan.subsets->default_subset}) {
+    if (fallback != nullptr) count_tables(cluster, *fallback);
+  }
+  for (const auto& [key, subset] : plan.subsets->subsets) {
+    if (subset.plan != nullptr) count_tables(cluster, *subset.plan);
+  }
+}
+
 /// What all workers would work out alike is worked out here.
 void plan(ClusterState& cluster, EndpointSet& set) {
   const BalancingSpec& spec = cluster.spec->balancing;
@@ -79,12 +96,7 @@ void plan(ClusterState& cluster, EndpointSet& set) {
   if (!spec.shares_plan()) return;
   set.plan = make_whole_plan(spec, set, cluster.spec->own_locality.get());
   if (set.plan->subsets != nullptr) count_subsets(cluster, *set.plan->subsets);
-  for (const BalancingPlan::Hashed& hashed : set.plan->hashed) {
-    if (hashed.table == nullptr) continue;
-    cluster.membership.hash_size.set(static_cast<int64_t>(hashed.table->size));
-    cluster.membership.hash_fewest.set(static_cast<int64_t>(hashed.table->fewest));
-    cluster.membership.hash_most.set(static_cast<int64_t>(hashed.table->most));
-  }
+  count_tables(cluster, *set.plan);
 }
 
 /// What is known of an address stays known when its description changes; a new one has to prove itself first.
