@@ -79,9 +79,14 @@ class BandwidthLimit final : public Filter {
     }
     stats_.response_incoming_size.set(static_cast<int64_t>(bytes.size()));
     stats_.response_incoming_total_size.add(bytes.size());
-    response_->body(bytes, end_stream);
+    const bool tells = end_stream && spec_.trailers.has_value();
+    response_->body(bytes, end_stream && !tells);
+    if (tells) on_response_trailers(exchange);
   }
-  void on_response_trailers(Exchange&) override { response_->trailers(); }
+  void on_response_trailers(Exchange&) override {
+    response_has_trailers_ = true;
+    response_->trailers();
+  }
 
  private:
   void begin(const Exchange& exchange) {
@@ -91,21 +96,39 @@ class BandwidthLimit final : public Filter {
   uint64_t since_ms(MonotonicNs began) const { return static_cast<uint64_t>((exchange_->loop.now() - began) / kNsPerMs); }
   void request_done() {
     request_pending_ = {};
-    if (request_began_ != 0) stats_.request_transfer_duration.record(since_ms(request_began_));
+    if (request_began_ == 0) return;
+    request_took_ms_ = since_ms(request_began_);
+    stats_.request_transfer_duration.record(request_took_ms_);
   }
   void response_done() {
     response_pending_ = {};
-    if (response_began_ != 0) stats_.response_transfer_duration.record(since_ms(response_began_));
+    if (response_began_ == 0) return;
+    const uint64_t took_ms = since_ms(response_began_);
+    stats_.response_transfer_duration.record(took_ms);
+    if (response_has_trailers_ && spec_.trailers) tell(*spec_.trailers, took_ms);
+  }
+  void tell(const BandwidthTrailers& names, uint64_t response_took_ms) {
+    const auto add = [&](std::string_view name, uint64_t ms) {
+      if (ms != 0) exchange_->trailers_of_response().set(name, exchange_->arena.copy(std::to_string(ms)));
+    };
+    add(names.request_delay, request_took_ms_);
+    add(names.request_filter_delay, request_held_ms_);
+    add(names.response_delay, response_took_ms);
+    add(names.response_filter_delay, response_held_ms_);
   }
   void request_passed(size_t size, bool held) {
     stats_.request_allowed_size.set(static_cast<int64_t>(size));
     stats_.request_allowed_total_size.add(size);
-    if (held) stats_.request_enforced.add();
+    if (!held) return;
+    stats_.request_enforced.add();
+    request_held_ms_ += static_cast<uint64_t>(spec_.interval_ms);
   }
   void response_passed(size_t size, bool held) {
     stats_.response_allowed_size.set(static_cast<int64_t>(size));
     stats_.response_allowed_total_size.add(size);
-    if (held) stats_.response_enforced.add();
+    if (!held) return;
+    stats_.response_enforced.add();
+    response_held_ms_ += static_cast<uint64_t>(spec_.interval_ms);
   }
 
   const std::shared_ptr<const BandwidthLimitSpec> own_;  // keeps `spec_`, unless that is the route's
@@ -115,6 +138,8 @@ class BandwidthLimit final : public Filter {
   std::optional<Pacer> request_, response_;
   stats::GaugeHold request_pending_, response_pending_;
   MonotonicNs request_began_ = 0, response_began_ = 0;
+  uint64_t request_took_ms_ = 0, request_held_ms_ = 0, response_held_ms_ = 0;
+  bool response_has_trailers_ = false;
 };
 
 class BandwidthLimitFactory final : public FilterFactory {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/runtime.h"
@@ -21,11 +22,17 @@ struct BandwidthStats {
   stats::Histogram request_transfer_duration, response_transfer_duration;
 };
 
+/// What trailers of the answer tell, in milliseconds: how long bodies took, and how much of that was the filter's doing.
+struct BandwidthTrailers {
+  std::string request_delay, response_delay, request_filter_delay, response_filter_delay;  // names, in lower case
+};
+
 /// What the filter is told, by the connection manager or by a route.
 struct BandwidthLimitSpec : route::FilterSettings {
   std::shared_ptr<stats::Sharded<BandwidthStats>> stats;
   bool requests = false, responses = false;
   int64_t interval_ms = 50;
+  std::optional<BandwidthTrailers> trailers;
   RuntimeKey enabled_key;
   bool enabled = true;
   mutable std::unique_ptr<TokenBucket> bucket;  // bytes; begins with what one interval brings

@@ -70,6 +70,33 @@ TEST_F(BandwidthLimits, LimitRequestsWhereOnlyTheseAreMeant) {
   EXPECT_EQ(counted().response_enabled.value(), 0u);
 }
 
+TEST_F(BandwidthLimits, TellInTrailersHowLongABodyTook) {
+  spec_->responses = true;
+  spec_->trailers = BandwidthTrailers{"asked", "answered", "asked-held", "answered-held"};
+  make();
+  EXPECT_EQ(filter_->on_response(exchange_).kind, Verdict::Kind::kProceed);
+  filter_->on_response_body(exchange_, std::string(60, 'x'), true);
+  wait(150);
+  EXPECT_EQ(exchange_.response_body, std::string(60, 'x'));
+  EXPECT_FALSE(exchange_.response_body_ended) << "that is left to the trailers";
+  const http::HeaderMap& trailers = exchange_.trailers_of_response();
+  EXPECT_NE(trailers.find("answered"), nullptr);
+  EXPECT_NE(trailers.find("answered-held"), nullptr);
+  EXPECT_EQ(trailers.find("asked"), nullptr) << "requests are not limited";
+  EXPECT_EQ(counted().response_pending.value(), 0);
+}
+
+TEST_F(BandwidthLimits, EndWithTheTrailersOfABodyThatIsThrough) {
+  spec_->responses = true;
+  make();
+  EXPECT_EQ(filter_->on_response(exchange_).kind, Verdict::Kind::kProceed);
+  filter_->on_response_body(exchange_, "abc", false);
+  wait(30);
+  EXPECT_EQ(counted().response_pending.value(), 1);
+  filter_->on_response_trailers(exchange_);
+  EXPECT_EQ(counted().response_pending.value(), 0);
+}
+
 TEST_F(BandwidthLimits, CanBeSwitchedOff) {
   spec_->requests = spec_->responses = true;
   spec_->enabled = false;

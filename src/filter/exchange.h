@@ -85,8 +85,8 @@ class Exchange {
   virtual std::shared_ptr<void>& kept_for_connection(std::string_view name) = 0;
   /// Whether the operator had health checks fail.
   virtual bool fails_health_checks() const { return false; }
-  /// The trailers of the response, once they came.
-  virtual const http::HeaderMap& trailers_of_response() const { return response; }
+  /// The trailers of the response, once they came. A filter that ends a body with trailers of its own writes them here.
+  virtual http::HeaderMap& trailers_of_response() { return response; }
   /// The same for all questions of chance about this request.
   virtual uint64_t chance() const { return 0; }
 

@@ -36,8 +36,8 @@ class Pacer {
     if (!timer_.armed() && (!held_.empty() || ends_)) timer_.arm(0);
   }
   void trailers() {
-    if (held_.empty() && !timer_.armed()) return pass_trailers();
     trailers_ = true;
+    if (held_.empty() && !timer_.armed()) finish(false);
   }
   size_t held() const { return held_.size(); }
   /// Called once when everything is through.

@@ -74,7 +74,7 @@ class Pipeline final : public ListNode<Pipeline>, public http::StreamEvents, pub
   void tell(const filter::CallSpec& spec, std::string_view message) override;
   std::unique_ptr<filter::Call> call(const filter::CallSpec& spec, std::string_view message, filter::CallEvents& events) override;
   bool fails_health_checks() const override;
-  const http::HeaderMap& trailers_of_response() const override { return response_trailers_; }
+  http::HeaderMap& trailers_of_response() override { return response_trailers_; }
   uint64_t chance() const override { return random_value_; }
 
   // --- what the router says ---
