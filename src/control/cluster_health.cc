@@ -1,5 +1,6 @@
 #include "control/cluster_health.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::control {
@@ -11,10 +12,11 @@ void EventFiles::append(const std::string& path, std::string_view line) {
 }
 
 ClusterHealth::ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cluster, stats::Registry& registry,
-                             EventFiles& files, const std::string& outlier_log_path, std::function<void()> on_endpoints,
-                             std::function<void()> on_ready)
+                             ClusterManagerStats& counted, EventFiles& files, const std::string& outlier_log_path,
+                             std::function<void()> on_endpoints, std::function<void()> on_ready)
     : loop_(loop),
       cluster_(std::move(cluster)),
+      counted_(counted),
       on_endpoints_(std::move(on_endpoints)),
       on_ready_(std::move(on_ready)),
       window_timer_(loop::Timer::calling<&ClusterHealth::on_window_end>(loop.timers(), *this)),
@@ -89,6 +91,11 @@ void ClusterHealth::on_change() {
   const bool first_round = !ready();
   const bool alone = first_round || window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
   if (alone) {
+    if (!first_round) {
+      counted_.cluster_updated.add(priorities());
+      if (window_ms != 0) counted_.update_out_of_merge_window.add(priorities());
+      if (window_timer_.armed()) counted_.update_merge_cancelled.add(priorities());
+    }
     window_timer_.cancel();  // what waited is told, too
     publish();
     if (first_round) published_ = 0;
@@ -104,7 +111,18 @@ void ClusterHealth::drop_leftovers() {
   on_endpoints_();
 }
 
-void ClusterHealth::on_window_end() { publish(); }
+void ClusterHealth::on_window_end() {
+  counted_.cluster_updated_via_merge.add(priorities());
+  publish();
+}
+
+/// A change of health is told, and counted, of each of them.
+uint64_t ClusterHealth::priorities() const {
+  const upstream::EndpointSetPtr set = cluster_->endpoints.load();
+  uint32_t last = 0;
+  for (const upstream::EndpointPtr& endpoint : set->endpoints) last = std::max(last, endpoint->priority);
+  return last + 1;
+}
 
 void ClusterHealth::publish() {
   published_ = loop_.now();

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/stat_names.h"
 #include "loop/event_loop.h"
 #include "loop/timer.h"
 #include "stats/registry.h"
@@ -28,9 +29,11 @@ class EventFiles {
 /// Main thread. Begins with start().
 class ClusterHealth {
  public:
-  /// `on_endpoints`: the cluster has a new endpoint set. `on_ready`: every endpoint has been asked once.
-  ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cluster, stats::Registry& registry, EventFiles& files,
-                const std::string& outlier_log_path, std::function<void()> on_endpoints, std::function<void()> on_ready);
+  /// `on_endpoints`: the cluster has a new endpoint set. `on_ready`: every endpoint has been asked once. `counted` is told what
+  /// becomes of changes.
+  ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cluster, stats::Registry& registry, ClusterManagerStats& counted,
+                EventFiles& files, const std::string& outlier_log_path, std::function<void()> on_endpoints,
+                std::function<void()> on_ready);
   ~ClusterHealth();
 
   /// Whether there is anything to do for such a cluster.
@@ -45,9 +48,11 @@ class ClusterHealth {
   void drop_leftovers();
   void on_window_end();
   void publish();
+  uint64_t priorities() const;
 
   loop::EventLoop& loop_;
   const upstream::ClusterStatePtr cluster_;
+  ClusterManagerStats& counted_;
   std::function<void()> on_endpoints_, on_ready_;
   upstream::HealthCheckStats check_stats_;
   upstream::OutlierStats outlier_stats_;

@@ -123,7 +123,7 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   if (ClusterHealth::wanted(*spec)) {
     Entry& here = *entry;
     entry->health = std::make_unique<ClusterHealth>(
-        context_.loop, entry->state, context_.stats, event_files_, outlier_log_path_,
+        context_.loop, entry->state, context_.stats, stats_, event_files_, outlier_log_path_,
         [this, &here] { on_cluster_endpoints(here); },
         [this, &here] {
           if (here.found) on_cluster_warm(here);

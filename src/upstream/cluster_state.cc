@@ -89,11 +89,13 @@ void count_tables(ClusterState& cluster, const BalancingPlan& plan) {
   }
 }
 
-/// What all workers would work out alike is worked out here.
+/// What all workers would work out alike is worked out here. So is what they would see change later: those whose health is
+/// watched are known as they were when that was told, and not as they are when the next request comes.
 void plan(ClusterState& cluster, EndpointSet& set) {
   const BalancingSpec& spec = cluster.spec->balancing;
   set.plan = nullptr;
-  if (!spec.shares_plan()) return;
+  const bool watched = !cluster.spec->health_checks.empty() || cluster.spec->outlier;
+  if (!spec.shares_plan() && !watched) return;
   set.plan = make_whole_plan(spec, set, cluster.spec->own_locality.get());
   if (set.plan->subsets != nullptr) count_subsets(cluster, *set.plan->subsets);
   count_tables(cluster, *set.plan);
