@@ -327,6 +327,8 @@ class H2Upstream(Upstream):
             time.sleep(script['delay'])
         if script.get('hang'):
             return
+        if script.get('goaway'):  # with this stream as the last one
+            s.sendall(b'\0\0\x08\x07\0' + bytes(4) + sid.to_bytes(4, 'big') + bytes(4))
         if 'reset' in script:
             c.reset_stream(sid, script['reset'])
             return

@@ -166,7 +166,7 @@ class Connection : private KeepaliveUser {
   bool drained_meanwhile_ = false;
   bool dead_ = false;
   bool goaway_sent_ = false;
-  bool goaway_refused_ = false;  // the bytes being received hold a GOAWAY that names streams of ours as unseen
+  bool goaway_refused_ = false;  // in the bytes being received streams of ours end because of a GOAWAY, or after one
   bool reset_came_ = false;      // the last frame was the RST_STREAM of a stream whose user does not know it yet
   bool requests_begun_ = false;  // client
   uint32_t counted_frames_ = 0, counted_control_frames_ = 0;

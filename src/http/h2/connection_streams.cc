@@ -65,6 +65,7 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
     return;
   }
   if (stream.reset_signal_) return;
+  const bool going_away = !server() && nghttp2_session_check_request_allowed(session_) == 0;  // a GOAWAY came
   // An answer that was given before the request had ended leaves nothing to wait for, sent or not.
   const bool answered_early = stream.body_ended_ && !stream.remote_ended_ && stream.reset_by_peer_;
   const bool complete = server() ? stream.local_ended_ || answered_early
@@ -75,12 +76,13 @@ void Connection::closed_by_session(H2Stream& stream, uint32_t error_code) {
     stream.complete_signal_ = true;
     signal(stream);
   } else if (error_code == NGHTTP2_REFUSED_STREAM) {
-    goaway_refused_ |= receiving_ && !stream.reset_by_peer_;
+    goaway_refused_ |= receiving_ && (!stream.reset_by_peer_ || going_away);
     reset_later(stream, Reset::kRemoteRefused, "http2.remote_refuse");
   } else if (error_code == NGHTTP2_PROTOCOL_ERROR && !stream.reset_by_peer_ &&
              !server()) {  // nghttp2 found the answer to be wrong
     reset_later(stream, Reset::kProtocolError, kMessagingRule);
   } else {
+    goaway_refused_ |= receiving_ && stream.reset_by_peer_ && going_away;  // nor does such a reset end the connection itself
     reset_later(stream, Reset::kRemote, kRemoteReset);
   }
 }
