@@ -31,6 +31,9 @@ bool Router::retries_response() {
   attempt_->host()->stats.rq_error.add();  // another one may still bring a better answer
   attempt_->abort();
   pipeline_.response.clear();
+  try_timer_.reset();  // they were this one's
+  try_idle_timer_.reset();
+  stream_timer_.reset();
   phase_ = Phase::kWaitingForOthers;
   return true;
 }
