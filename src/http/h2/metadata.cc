@@ -20,12 +20,13 @@ struct Field {
   std::string name, value;
 };
 
-/// False if the block breaks a rule of RFC 7541.
+/// False if the block breaks a rule of RFC 7541, or unfolds to too much.
 bool read_fields(std::string_view block, std::vector<Field>& fields) {
   nghttp2_hd_inflater* made = nullptr;
   CHECK(nghttp2_hd_inflate_new(&made) == 0);
   const std::unique_ptr<nghttp2_hd_inflater, HpackDeleter> inflater(made);
   std::unordered_set<std::string> seen;
+  size_t unfolded = 0;
   while (true) {
     nghttp2_nv field;
     int flags = 0;
@@ -34,6 +35,8 @@ bool read_fields(std::string_view block, std::vector<Field>& fields) {
     if (taken < 0) return false;
     block.remove_prefix(static_cast<size_t>(taken));
     if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
+      unfolded += field.namelen + field.valuelen;
+      if (unfolded > kMostUnfolded) return false;
       std::string name(reinterpret_cast<const char*>(field.name), field.namelen);
       if (seen.insert(name).second) {
         fields.push_back({std::move(name), std::string(reinterpret_cast<const char*>(field.value), field.valuelen)});

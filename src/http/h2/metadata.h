@@ -14,9 +14,12 @@ namespace weir::http::h2 {
 constexpr uint8_t kMetadataFrame = 0x4d;
 constexpr uint8_t kEndMetadata = 0x04;              // the flag of a block's last frame
 constexpr size_t kMostMetadataInFrame = 16 * 1024;  // what every peer takes (RFC 9113 section 4.2)
+constexpr size_t kMostUnfolded = 16 * 1024 * 1024;  // a byte may stand for thousands, which cost time however often they come
+constexpr size_t kMostUnsent = 16 * 1024 * 1024;    // METADATA has no windows: a peer that does not read it is given up
 
 /// Reads one complete block and writes it again as one that needs no dynamic table, each name once (its first value counts).
-/// "" if it holds nothing; nothing if it cannot be read (also where a name or a value is longer than 64 KiB).
+/// "" if it holds nothing; nothing if it cannot be read (also where a name or a value is longer than 64 KiB, or where all of them
+/// together unfold to more than kMostUnfolded).
 std::optional<std::string> normalise_metadata(std::string_view block);
 
 /// What METADATA one stream has seen; most never see any.

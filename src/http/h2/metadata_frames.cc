@@ -22,6 +22,10 @@ void Connection::submit_metadata(H2Stream& stream, std::string_view block) {
 }
 
 void Connection::queue_metadata(int32_t id, std::string_view block) {
+  if (bytes_.unsent() > kMostUnsent) {
+    flood(Flood::kOutbound);
+    return want_flush();
+  }
   if (metadata_out_ == nullptr) metadata_out_ = std::make_unique<std::list<std::string>>();
   do {
     const std::string_view part = block.substr(0, kMostMetadataInFrame);

@@ -7,6 +7,7 @@
 namespace weir::http::h2 {
 namespace {
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 constexpr std::string_view kBlock = "\0\1k\1v"sv;  // k: v
@@ -36,10 +37,12 @@ TEST(Metadata, WhatIsNoHpackIsRefused) {
 TEST(Metadata, AShortBlockCannotBecomeALongOne) {
   std::string block("\x40\1k\x7f\x81\x17", 6);  // a value of 3,072 bytes, in the table
   block.append(3072, 'x');
-  block.append(500'000, '\xbe');
+  block.append(5'000, '\xbe');
   const auto result = normalise_metadata(block);
   ASSERT_TRUE(result);
   EXPECT_LT(result->size(), 4000u);
+  block.append(495'000, '\xbe');
+  EXPECT_EQ(normalise_metadata(block), std::nullopt) << "nor take the time of one";
 }
 
 class MetadataFrames : public testing::Test {
@@ -100,6 +103,20 @@ TEST_F(MetadataFrames, EmptyOnesAreCounted) {
   EXPECT_TRUE(server.streams[0]->metadata.empty());
   ours.stream->reset(Reset::kLocal);
   run();
+}
+
+TEST_F(MetadataFrames, WhoDoesNotReadThemIsGivenUp) {
+  TestStream& ours = client.post("", false);
+  run();
+  client.wire.set_blocked(true);
+  const std::string large = "\0\1k\x7f\xc1\xb7\2"s + std::string(40'000, '~');
+  for (int i = 0; i < 2000 && client.protocol_error.empty(); ++i) {
+    ours.stream->send_metadata(large);
+    loop.turn(0);
+  }
+  EXPECT_EQ(client.protocol_error, "Too many frames in the outbound queue.");
+  EXPECT_LE(client.wire.unsent(), kMostUnsent + 100'000);
+  EXPECT_TRUE(ours.was_reset);
 }
 
 TEST(MetadataLimit, MoreThanAStreamMayBringEndsTheConnection) {
