@@ -22,7 +22,7 @@ ClusterHealth::ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cl
       window_timer_(loop::Timer::calling<&ClusterHealth::on_window_end>(loop.timers(), *this)),
       self_(std::make_shared<ClusterHealth*>(this)) {
   const upstream::ClusterSpec& spec = *cluster_->spec;
-  registration_ = registry.add("cluster." + stats::sanitize(spec.stat_name) + ".", [this](stats::StatVisitor& visitor) {
+  registration_ = registry.add("cluster." + spec.stat_name + ".", [this](stats::StatVisitor& visitor) {
     if (!cluster_->spec->health_checks.empty()) upstream::visit(visitor, check_stats_);
     if (cluster_->spec->outlier) upstream::visit(visitor, outlier_stats_);
   });
@@ -92,9 +92,10 @@ void ClusterHealth::on_change() {
   const bool alone = first_round || window_ms == 0 || published_ == 0 || loop_.now() - published_ > window_ms * kNsPerMs;
   if (alone) {
     if (!first_round) {
-      counted_.cluster_updated.add(priorities());
-      if (window_ms != 0) counted_.update_out_of_merge_window.add(priorities());
-      if (window_timer_.armed()) counted_.update_merge_cancelled.add(priorities());
+      const uint64_t changes = priorities();
+      counted_.cluster_updated.add(changes);
+      if (window_ms != 0) counted_.update_out_of_merge_window.add(changes);
+      if (window_timer_.armed()) counted_.update_merge_cancelled.add(changes);
     }
     window_timer_.cancel();  // what waited is told, too
     publish();
