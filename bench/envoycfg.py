@@ -31,6 +31,9 @@ def cluster(name, m):
             ],
         },
     }
+    if m.guarded:
+        c['outlier_detection'] = {'split_external_local_origin_errors': True}
+        c['circuit_breakers']['thresholds'][0].update(max_retries=1000, track_remaining=True)
     if m.up == 'mtls':
         c['transport_socket'] = {
             'name': 'envoy.transport_sockets.tls',
@@ -80,6 +83,8 @@ def envoy(m, d):
     else:
         clusters = [cluster('b', m)]
         vhosts = [{'name': 'v', 'domains': ['*'], 'routes': [{'match': {'prefix': '/'}, 'route': {'cluster': 'b'}}]}]
+        if m.guarded:
+            vhosts[0]['retry_policy'] = {'retry_on': '5xx,reset,connect-failure', 'num_retries': 2}
     hcm = {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
         'stat_prefix': 'in',

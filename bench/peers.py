@@ -22,6 +22,7 @@ class Mode:
     up: str = 'h1'  # h1 | mtls | h2c
     routes: tuple = ()  # () | ('host'|'prefix', N, 'one'|'many'): N routes to one cluster, or to N clusters
     log: bool = False
+    guarded: bool = False  # retries, outlier detection and remaining limits shown (Envoy's configuration only)
 
 
 def host(i):

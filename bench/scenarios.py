@@ -18,6 +18,7 @@ MODES = {
         Mode('mtls_up', up='mtls'),
         Mode('h2_h2', down='h2c', up='h2c'),
         Mode('log', log=True),
+        Mode('guarded', guarded=True),
         Mode('host_one', routes=('host', 10000, 'one')),
         Mode('prefix_one', routes=('prefix', 10000, 'one')),
         Mode('host_many', routes=('host', 10000, 'many')),
@@ -56,6 +57,9 @@ SCENARIOS = {  # in the order of a full run
     'mid_64k': Scenario('plain', 'lg -c 64 -u /64k', without(ALL, 'fwd_uring'), '64 KiB bodies, HTTP/1.1, 64 connections'),
     'post_16k': Scenario('plain', 'lg -c 64 -u /128 -b 16384', HTTP, 'POST 16 KiB, 128 B answer, HTTP/1.1, 64 connections'),
     'log_64': Scenario('log', 'lg -c 64 -u /1k', PROXIES, 'as h1_64 with an access log to a file'),
+    'guarded_64': Scenario('guarded', 'lg -c 64 -u /1k', ['weir', 'envoy'], 'as h1_64 with retries, outlier detection and counted limits: what they cost beside h1_64'),
+    'prefix_none': Scenario('plain', 'lg -c 64 -f {prefixes}', HTTP, 'the requests of prefix_one to a single route: what the longer header costs'),
+    'host_none': Scenario('plain', 'lg -c 64 -f {hosts}', HTTP, 'the requests of host_one to a single route'),
     'tail': Scenario('plain', 'lg -c 64 -u /1k -r {rate}', ALL, 'open loop at a fixed rate, 64 connections (tail latency, counted from the due time)'),
     'tail_hi': Scenario('plain', 'lg -c 64 -u /1k -r {rate_hi}', without(ALL, 'caddy'), 'as tail at a higher rate'),
 }
