@@ -1,8 +1,11 @@
 // Boxed: a value that most owners do not have, or have as it is by default, kept apart so that it costs them one pointer.
 #pragma once
 
+#include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -19,6 +22,7 @@ class Boxed {
 
   bool has_value() const { return value_ != nullptr; }
   explicit operator bool() const { return has_value(); }
+  const T* get() const { return value_.get(); }
   T& operator*() { return *value_; }
   const T& operator*() const { return *value_; }
   T* operator->() { return value_.get(); }
@@ -49,6 +53,31 @@ class Rare {
  private:
   static inline const T kDefault{};
   Boxed<T> value_;
+};
+
+/// A list that mostly is empty.
+template <class T>
+class RareList {
+ public:
+  RareList() = default;
+  RareList(std::vector<T> items) {
+    if (!items.empty()) items_ = std::move(items);
+  }
+  RareList(std::initializer_list<T> items) : RareList(std::vector<T>(items)) {}
+
+  bool empty() const { return !items_; }
+  size_t size() const { return items_ ? items_->size() : 0; }
+  const T* begin() const { return items_ ? items_->data() : nullptr; }
+  const T* end() const { return begin() + size(); }
+  T* begin() { return items_ ? items_->data() : nullptr; }
+  T* end() { return begin() + size(); }
+  const T& operator[](size_t at) const { return (*items_)[at]; }
+  T& operator[](size_t at) { return (*items_)[at]; }
+
+  void push_back(T item) { (items_ ? *items_ : items_.emplace()).push_back(std::move(item)); }
+
+ private:
+  Boxed<std::vector<T>> items_;
 };
 
 }  // namespace weir

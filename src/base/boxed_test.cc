@@ -34,5 +34,21 @@ TEST(Rare, AValueThatNobodyEditedIsTheDefault) {
   EXPECT_EQ(sizeof(options), sizeof(void*));
 }
 
+TEST(RareList, AListThatMostlyIsEmptyTakesNoMoreThanAPointer) {
+  RareList<std::string> list;
+  EXPECT_EQ(sizeof(list), sizeof(void*));
+  EXPECT_TRUE(list.empty());
+  for (const std::string& item : list) FAIL() << item;
+  list.push_back("a");
+  list.push_back("b");
+  const RareList<std::string> copy = list;
+  for (std::string& item : list) item += "!";
+  EXPECT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[1], "b!");
+  EXPECT_EQ(copy[1], "b");
+  EXPECT_TRUE(RareList<std::string>(std::vector<std::string>()).empty());
+  EXPECT_EQ((RareList<std::string>{"c", "d"}).size(), 2u);
+}
+
 }  // namespace
 }  // namespace weir

@@ -123,7 +123,7 @@ std::optional<uint64_t> hits_of(const route::RateLimit& limit, Exchange& exchang
 
 }  // namespace
 
-void add_descriptors(const std::vector<route::RateLimit>& limits, const DescriptorRules& rules, Exchange& exchange,
+void add_descriptors(std::span<const route::RateLimit> limits, const DescriptorRules& rules, Exchange& exchange,
                      std::vector<Descriptor>& result) {
   for (const route::RateLimit& limit : limits) {
     if ((limit.stage && *limit.stage != rules.stage) || limit.applies_when_stream_is_done != rules.on_done) continue;

@@ -41,7 +41,7 @@ struct DescriptorRules {
 };
 
 /// Those of a list of limits, in its order.
-void add_descriptors(const std::vector<route::RateLimit>& limits, const DescriptorRules& rules, Exchange& exchange,
+void add_descriptors(std::span<const route::RateLimit> limits, const DescriptorRules& rules, Exchange& exchange,
                      std::vector<Descriptor>& result);
 /// Those of the exchange's route and its virtual host.
 void add_route_descriptors(VirtualHostLimits from_host, const DescriptorRules& rules, Exchange& exchange,

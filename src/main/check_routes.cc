@@ -44,7 +44,7 @@ void print_missing(const RouteTests& tests, const config::Positions& positions) 
     for (size_t j = 0; j < hosts[i].routes.size(); ++j) {
       const route::Route& route = hosts[i].routes[j];
       const route::Forward* forward = route.forward();
-      const auto* several = forward == nullptr ? nullptr : std::get_if<route::WeightedClusters>(&forward->cluster);
+      const auto* several = forward == nullptr ? nullptr : forward->weighted_clusters();
       bool reached = false;
       for (size_t k = 0; k < (several == nullptr ? 1 : several->entries.size()); ++k) {
         reached = reached || tests.coverage().has({i, j, k});

@@ -102,8 +102,10 @@ class Lint {
 
   void timeouts(const route::Route& route, bool streams_stay_forever, const DryRun::Place& place, const std::string& below) {
     const route::Forward* forward = route.forward();
-    if (forward == nullptr || forward->timeout_ms != 0 || forward->max_stream_duration_ms.value_or(0) != 0) return;
-    const bool stays_forever = forward->idle_timeout_ms ? *forward->idle_timeout_ms == 0 : streams_stay_forever;
+    if (forward == nullptr || forward->timeout_ms != 0) return;
+    const route::TimeLimits& limits = *forward->time_limits;
+    if (limits.max_stream_duration_ms.value_or(0) != 0) return;
+    const bool stays_forever = limits.idle_timeout_ms ? *limits.idle_timeout_ms == 0 : streams_stay_forever;
     if (!stays_forever) return;
     warn(place, below + ".route.timeout",
          "neither a timeout nor an idle timeout: a request whose upstream never answers stays for ever",
@@ -127,7 +129,7 @@ class Lint {
            near.empty() ? "" : "did you mean " + near + "?");
     };
     if (const auto* cluster = std::get_if<route::ClusterRef>(&forward->cluster)) ask(cluster->name, ".route.cluster");
-    if (const auto* several = std::get_if<route::WeightedClusters>(&forward->cluster)) {
+    if (const auto* several = forward->weighted_clusters()) {
       for (size_t i = 0; i < several->entries.size(); ++i) {
         ask(several->entries[i].cluster.name, ".route.weighted_clusters.clusters[" + std::to_string(i) + "].name");
       }

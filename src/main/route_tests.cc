@@ -189,7 +189,7 @@ class Trial {
     if (routes.empty() || match_.route < routes.data() || match_.route >= routes.data() + routes.size()) return;
     size_t cluster = 0;
     if (choice_.entry != nullptr) {
-      cluster = static_cast<size_t>(choice_.entry - std::get<route::WeightedClusters>(forward_->cluster).entries.data());
+      cluster = static_cast<size_t>(choice_.entry - forward_->weighted_clusters()->entries.data());
     }
     coverage_.mark(
         {static_cast<size_t>(match_.virtual_host - hosts.data()), static_cast<size_t>(match_.route - routes.data()), cluster},
@@ -219,7 +219,7 @@ double RouteCoverage::percent(const route::RouteConfig& config, bool comprehensi
   for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
     for (size_t j = 0; j < config.virtual_hosts[i].routes.size(); ++j) {
       const route::Forward* forward = config.virtual_hosts[i].routes[j].forward();
-      const auto* several = forward == nullptr ? nullptr : std::get_if<route::WeightedClusters>(&forward->cluster);
+      const auto* several = forward == nullptr ? nullptr : forward->weighted_clusters();
       const size_t count = several == nullptr ? 1 : several->entries.size();
       routes += static_cast<double>(count);
       for (size_t k = 0; k < count; ++k) {

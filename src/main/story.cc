@@ -338,7 +338,7 @@ class Teller {
       for (const std::string& step : (*plugin)->matcher.explain(route::match_data(request_, &info_)))
         story_.policies.emplace_back("Chosen as", step);
     }
-    if (const auto* several = std::get_if<route::WeightedClusters>(&forward.cluster)) weights(*several, choice);
+    if (const auto* several = forward.weighted_clusters()) weights(*several, choice);
     if (const auto* found = route::virtual_cluster(*match_.virtual_host, request_)) story_.virtual_cluster = found->name;
     policies(forward);
 
@@ -363,9 +363,10 @@ class Teller {
   void policies(const route::Forward& forward) {
     auto& list = story_.policies;
     list.emplace_back("Timeout", milliseconds(forward.timeout_ms));
-    const uint64_t idle = forward.idle_timeout_ms.value_or(static_cast<uint64_t>(http_->stream_idle_timeout_ms));
-    list.emplace_back("Idle timeout", milliseconds(idle) + (forward.idle_timeout_ms ? "" : " (the connection manager's)"));
-    if (forward.max_stream_duration_ms) list.emplace_back("Longest stream", milliseconds(*forward.max_stream_duration_ms));
+    const route::TimeLimits& limits = *forward.time_limits;
+    const uint64_t idle = limits.idle_timeout_ms.value_or(static_cast<uint64_t>(http_->stream_idle_timeout_ms));
+    list.emplace_back("Idle timeout", milliseconds(idle) + (limits.idle_timeout_ms ? "" : " (the connection manager's)"));
+    if (limits.max_stream_duration_ms) list.emplace_back("Longest stream", milliseconds(*limits.max_stream_duration_ms));
     if (forward.retry_policy != nullptr && forward.retry_policy->num_retries > 0) {
       std::string text = "up to " + std::to_string(forward.retry_policy->num_retries) + " on " + forward.retry_policy->retry_on;
       if (forward.retry_policy->per_try_timeout_ms) {
@@ -384,7 +385,9 @@ class Teller {
   /// Which part of the configuration changes a header of the request.
   std::string doer(const std::string& name, const route::Forward& forward, const route::WeightedCluster* entry) const {
     if (name == ":path" || name == "x-envoy-original-path") {
-      return !forward.prefix_rewrite.empty() ? "prefix_rewrite" : forward.regex_rewrite ? "regex_rewrite" : "path_rewrite_policy";
+      return !forward.prefix_rewrite->empty() ? "prefix_rewrite"
+             : forward.regex_rewrite          ? "regex_rewrite"
+                                              : "path_rewrite_policy";
     }
     if (name == "x-envoy-original-host" || name == "x-forwarded-host") return "host rewrite";
     if (name == ":authority") {

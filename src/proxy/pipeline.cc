@@ -230,9 +230,9 @@ void Pipeline::trace() {
   const bool own = route != nullptr && route->tracing;
   trace_reason_ = decide_trace(request_headers_, spec, own ? *route->tracing : spec.shares, random);
   info.trace_forced = trace_reason_ == TraceReason::kServiceForced;
-  const bool named = route != nullptr && !route->decorator_operation.empty() && route->decorator_propagate;
+  const bool named = route != nullptr && !route->decorator_operation->empty() && route->decorator_propagate;
   if (connection_->listener().spec().outbound) {  // the next one is told
-    if (named) request_headers_.set(HeaderId::kEnvoyDecoratorOperation, route->decorator_operation);
+    if (named) request_headers_.set(HeaderId::kEnvoyDecoratorOperation, *route->decorator_operation);
     return;
   }
   tells_operation_ = named && request_headers_.get(HeaderId::kEnvoyDecoratorOperation).empty();  // or else the client told us
@@ -303,7 +303,7 @@ Pipeline::Next Pipeline::deliver() {
   response_started_ = true;
   info.response_start = worker_.loop().now();
   prepare_response(response_headers_, request_headers_, connection_->spec(), worker_.date(), upgrade_);
-  if (tells_operation_) response_headers_.set(HeaderId::kEnvoyDecoratorOperation, route->decorator_operation);
+  if (tells_operation_) response_headers_.set(HeaderId::kEnvoyDecoratorOperation, *route->decorator_operation);
   if (connection_->spec().tracing != nullptr && connection_->listener().spec().outbound) {
     response_headers_.remove(HeaderId::kEnvoyDecoratorOperation);
   }

@@ -18,8 +18,8 @@ using http::HeaderId;
 
 /// The route's and the request's own limits take the place of the connection manager's.
 void Pipeline::set_stream_limits(const route::Forward& forward, const RequestTimeouts& limits) {
-  if (forward.idle_timeout_ms) {
-    idle_limit_ms_ = static_cast<int64_t>(*forward.idle_timeout_ms);
+  if (const auto& limit = forward.time_limits->idle_timeout_ms) {
+    idle_limit_ms_ = static_cast<int64_t>(*limit);
     idle_timer_.cancel();
     if (idle_limit_ms_ > 0) idle_timer_.arm(idle_limit_ms_);
   }
@@ -41,7 +41,7 @@ void Pipeline::await_flush() {
   touch();
   int64_t limit_ms = connection_->spec().stream_flush_timeout_ms;
   const route::Forward* forward = route == nullptr ? nullptr : route->forward();
-  if (forward != nullptr && forward->flush_timeout_ms) limit_ms = static_cast<int64_t>(*forward->flush_timeout_ms);
+  if (forward != nullptr) limit_ms = static_cast<int64_t>(forward->time_limits->flush_timeout_ms.value_or(limit_ms));
   if (limit_ms == idle_limit_ms_) return;  // the timer that runs looks again when it fires
   idle_limit_ms_ = limit_ms;
   idle_timer_.cancel();

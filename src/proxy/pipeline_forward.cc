@@ -78,10 +78,11 @@ RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedg
   if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   const RequestTimeouts limits = request_timeouts(forward, hedges, router_options_->respects_expected_timeout, request_headers_);
   set_stream_limits(forward, limits);
-  if (forward.grpc_timeout_header_max_ms && grpc_ && !parse_grpc_timeout(request_headers_.get(HeaderId::kGrpcTimeout))) {
+  const route::TimeLimits& configured = *forward.time_limits;
+  if (configured.grpc_timeout_header_max_ms && grpc_ && !parse_grpc_timeout(request_headers_.get(HeaderId::kGrpcTimeout))) {
     // There is no deadline to pass on, but how long the stream may last is one.
-    const int64_t stream_ms = forward.max_stream_duration_ms ? static_cast<int64_t>(*forward.max_stream_duration_ms)
-                                                             : connection_->spec().max_stream_duration_ms;
+    const int64_t stream_ms = configured.max_stream_duration_ms ? static_cast<int64_t>(*configured.max_stream_duration_ms)
+                                                                : connection_->spec().max_stream_duration_ms;
     if (stream_ms > 0) request_headers_.set(HeaderId::kGrpcTimeout, memory_.join(memory_.decimal(stream_ms), "m"));
   }
   if (limits.expected_ms > 0 && envoy_headers()) {
@@ -133,7 +134,7 @@ std::string_view Pipeline::scheme_for(const upstream::Cluster& cluster, const up
 
 size_t Pipeline::replay_limit() const {
   // As in Envoy: of the newer field the route's comes first, of the older one the virtual host's.
-  const route::BodyLimits &own = route->body_limits, &shared = selection_.match.virtual_host->body_limits;
+  const route::BodyLimits &own = *route->body_limits, &shared = *selection_.match.virtual_host->body_limits;
   if (own.beyond_connection) return *own.beyond_connection;
   if (shared.beyond_connection) return *shared.beyond_connection;
   const auto within = shared.within_connection ? shared.within_connection : own.within_connection;

@@ -223,7 +223,7 @@ const route::UpgradeConfig* terminates_connect(const HeaderMap& request, const r
 
 bool may_upgrade(const HeaderMap& request, const HttpConnectionSpec& spec, const route::Route* route) {
   const std::string_view type = upgrade_type(request);
-  const auto listed = [type](const std::vector<route::UpgradeConfig>& upgrades) -> std::optional<bool> {
+  const auto listed = [type](std::span<const route::UpgradeConfig> upgrades) -> std::optional<bool> {
     for (const route::UpgradeConfig& upgrade : upgrades) {
       if (iequals(upgrade.type, type)) return upgrade.enabled;
     }

@@ -54,17 +54,19 @@ std::optional<int64_t> parse_grpc_timeout(std::string_view text) {
 namespace {
 
 /// As in Envoy, an upstream of gRPC is told how long its stream may last, whatever the client said.
-void tell_stream_limit(const route::Forward& forward, http::HeaderMap& request) {
-  if (forward.max_stream_duration_ms.value_or(0) == 0 || !http::is_grpc(request)) return;
-  request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(*forward.max_stream_duration_ms), "m"));
+void tell_stream_limit(const route::TimeLimits& configured, http::HeaderMap& request) {
+  const uint64_t limit_ms = configured.max_stream_duration_ms.value_or(0);
+  if (limit_ms == 0 || !http::is_grpc(request)) return;
+  request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(limit_ms), "m"));
 }
 
 }  // namespace
 
 RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, bool heeds_expected, http::HeaderMap& request) {
+  const route::TimeLimits& configured = *forward.time_limits;
   RequestTimeouts limits;
   limits.response_ms = static_cast<int64_t>(forward.timeout_ms);
-  if (forward.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*forward.max_stream_duration_ms);
+  if (configured.max_stream_duration_ms) limits.stream_ms = static_cast<int64_t>(*configured.max_stream_duration_ms);
   if (forward.retry_policy != nullptr) {
     limits.try_ms = static_cast<int64_t>(forward.retry_policy->per_try_timeout_ms.value_or(0));
     limits.try_idle_ms = static_cast<int64_t>(forward.retry_policy->per_try_idle_timeout_ms.value_or(0));
@@ -78,22 +80,22 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   const auto grpc_timeout = parse_grpc_timeout(request.get(HeaderId::kGrpcTimeout));
 
   // The newer way: the deadline bounds the stream, whoever sets it, and an upstream of gRPC is told what is left of it.
-  const bool bounds_stream = forward.grpc_timeout_header_max_ms && http::is_grpc(request);
+  const bool bounds_stream = configured.grpc_timeout_header_max_ms && http::is_grpc(request);
   if (bounds_stream) limits.response_ms = 0;
-  if (forward.grpc_timeout_header_max_ms && grpc_timeout) {
+  if (configured.grpc_timeout_header_max_ms && grpc_timeout) {
     const int64_t stream =
-        left_of(*grpc_timeout, *forward.grpc_timeout_header_max_ms, forward.grpc_timeout_header_offset_ms.value_or(0));
+        left_of(*grpc_timeout, *configured.grpc_timeout_header_max_ms, configured.grpc_timeout_header_offset_ms.value_or(0));
     limits.stream_ms = stream > 0 ? stream : -1;
     if (bounds_stream && stream != *grpc_timeout) {
       request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(stream), "m"));
     }
   }
-  if (!bounds_stream || !grpc_timeout) tell_stream_limit(forward, request);
+  if (!bounds_stream || !grpc_timeout) tell_stream_limit(configured, request);
   // The older one: it replaces the route's timeout.
-  if (!bounds_stream && forward.max_grpc_timeout_ms && http::is_grpc(request)) {
-    limits.response_ms = grpc_timeout.value_or(0) > 0
-                             ? capped(*grpc_timeout, *forward.max_grpc_timeout_ms, forward.grpc_timeout_offset_ms.value_or(0))
-                             : static_cast<int64_t>(*forward.max_grpc_timeout_ms);
+  if (!bounds_stream && configured.max_grpc_timeout_ms && http::is_grpc(request)) {
+    limits.response_ms = grpc_timeout.value_or(0) > 0 ? capped(*grpc_timeout, *configured.max_grpc_timeout_ms,
+                                                               configured.grpc_timeout_offset_ms.value_or(0))
+                                                      : static_cast<int64_t>(*configured.max_grpc_timeout_ms);
   }
   const bool expects = heeds_expected && request.has(HeaderId::kEnvoyExpectedTimeoutMs);
   const HeaderId timeout = expects ? HeaderId::kEnvoyExpectedTimeoutMs : HeaderId::kEnvoyUpstreamTimeoutMs;
@@ -104,7 +106,7 @@ RequestTimeouts request_timeouts(const route::Forward& forward, bool hedges, boo
   if (limits.response_ms != 0 && limits.try_ms >= limits.response_ms) limits.try_ms = 0;
   // A try whose time is up is still waited for, where tries are hedged.
   limits.expected_ms = limits.try_ms > 0 && !hedges ? limits.try_ms : limits.response_ms;
-  if (!bounds_stream && forward.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
+  if (!bounds_stream && configured.max_grpc_timeout_ms && limits.expected_ms > 0 && http::is_grpc(request)) {
     request.set(HeaderId::kGrpcTimeout, request.arena().join(std::to_string(limits.expected_ms), "m"));
   }
   return limits;

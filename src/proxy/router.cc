@@ -113,7 +113,8 @@ upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   if (host == nullptr) return host;  // then the log shows what the request said about tries and time
   if (tries_ == 1) {
     retry_.begin(forward_->retry_policy.get(), forward_->hedge_policy.get(), pipeline_.request);
-    keeps_body_ = retry_.enabled() || forward_->internal_redirects;
+    follows_redirects_ = forward_->internal_redirects.has_value();
+    keeps_body_ = retry_.enabled() || follows_redirects_;
   }
   if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   if (tries_ == 1) {
@@ -303,7 +304,7 @@ void Router::begin_again() {
   groups_ = {};
   phase_ = Phase::kIdle;
   tries_ = 0;
-  keeps_body_ = body_lost_ = try_was_late_ = response_begun_ = interim_seen_ = false;
+  follows_redirects_ = keeps_body_ = body_lost_ = try_was_late_ = response_begun_ = interim_seen_ = false;
 }
 
 }  // namespace weir::proxy

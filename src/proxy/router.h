@@ -167,6 +167,7 @@ class Router final : private AttemptEvents, private upstream::PickContext {
   /// Of the request: what waits for a connection or, while a retry is possible, all that came.
   ByteQueue body_;
   size_t buffer_limit_ = 0;
+  bool follows_redirects_ = false;  // the route has an internal_redirect_policy
   bool keeps_body_ = false;
   bool body_lost_ = false;  // it was too large to be kept for redirects: a failure is answered with that
 

@@ -148,8 +148,7 @@ void Router::on_failure(const UpstreamFailure& failure) {
 }
 
 void Router::tell_tries(http::HeaderMap& response) const {
-  const route::VirtualHost* host = pipeline_.selection().match.virtual_host;
-  if (tries_ == 0 || host == nullptr || !host->include_attempt_count_in_response) return;
+  if (tries_ == 0 || !pipeline_.selection().match.tells_attempts) return;
   response.set(HeaderId::kEnvoyAttemptCount, pipeline_.arena.decimal(tries_));
 }
 

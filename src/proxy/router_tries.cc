@@ -93,13 +93,13 @@ void Router::mark_retry(http::HeaderMap& request) {
   const int64_t left = std::max<int64_t>(limits_.response_ms - (pipeline_.loop.now() - since) / kNsPerMs, 1);
   const int64_t expected = limits_.try_ms > 0 && !retry_.hedges() ? std::min(limits_.try_ms, left) : left;
   request.set(HeaderId::kEnvoyExpectedTimeoutMs, pipeline_.arena.decimal(expected));
-  if (forward_->max_grpc_timeout_ms && http::is_grpc(request)) {
+  if (forward_->time_limits->max_grpc_timeout_ms && http::is_grpc(request)) {
     request.set(HeaderId::kGrpcTimeout, pipeline_.arena.join(pipeline_.arena.decimal(expected), "m"));
   }
 }
 
 bool Router::follows_redirect() {
-  if (!forward_->internal_redirects) return false;
+  if (!follows_redirects_) return false;
   const std::vector<uint32_t>& statuses = forward_->internal_redirects->response_codes;
   const auto status = static_cast<uint32_t>(pipeline_.response.status());
   if (std::ranges::find(statuses, status) == statuses.end()) return false;

@@ -101,9 +101,9 @@ void read_criteria(const v3::RouteAction& config, Forward& forward) {
   format::LbCriteria criteria = format::read_lb_criteria(config.metadata_match());
   if (criteria.empty()) return;
   forward.criteria = std::make_shared<const format::LbCriteria>(std::move(criteria));
-  auto* clusters = std::get_if<WeightedClusters>(&forward.cluster);
+  auto* clusters = std::get_if<Boxed<WeightedClusters>>(&forward.cluster);
   if (clusters == nullptr) return;
-  for (WeightedCluster& entry : clusters->entries) {
+  for (WeightedCluster& entry : (*clusters)->entries) {
     entry.criteria = entry.criteria == nullptr
                          ? forward.criteria
                          : std::make_shared<const format::LbCriteria>(merged(*forward.criteria, *entry.criteria));
@@ -142,7 +142,7 @@ void read_path_rewrites(ConfigReader& reader, const v3::RouteAction& config, con
   if (!config.prefix_rewrite().empty() && match.kind == PathMatch::Kind::kTemplate) {
     reader.error({&at, "prefix_rewrite"}, "does not go with path_match_policy", "use path_rewrite_policy or regex_rewrite");
   }
-  forward.prefix_rewrite = config.prefix_rewrite();
+  if (!config.prefix_rewrite().empty()) forward.prefix_rewrite = config.prefix_rewrite();
   if (config.has_regex_rewrite()) forward.regex_rewrite = reader.regex_rewrite(config.regex_rewrite(), {&at, "regex_rewrite"});
   if (!config.has_path_rewrite_policy()) return;
   const Path policy{&at, "path_rewrite_policy"};
@@ -158,28 +158,30 @@ void read_path_rewrites(ConfigReader& reader, const v3::RouteAction& config, con
 }
 
 void read_timeouts(ConfigReader& reader, const v3::RouteAction& config, const Path& at, Forward& forward) {
+  TimeLimits limits;
   auto set = [&](bool given, const google::protobuf::Duration& duration, const Path& where, std::optional<uint64_t>& to) {
     if (given) to = reader.milliseconds(duration, where);
   };
   if (config.has_timeout()) forward.timeout_ms = reader.milliseconds(config.timeout(), {&at, "timeout"});
-  set(config.has_idle_timeout(), config.idle_timeout(), {&at, "idle_timeout"}, forward.idle_timeout_ms);
-  set(config.has_flush_timeout(), config.flush_timeout(), {&at, "flush_timeout"}, forward.flush_timeout_ms);
-  set(config.has_max_grpc_timeout(), config.max_grpc_timeout(), {&at, "max_grpc_timeout"}, forward.max_grpc_timeout_ms);
+  set(config.has_idle_timeout(), config.idle_timeout(), {&at, "idle_timeout"}, limits.idle_timeout_ms);
+  set(config.has_flush_timeout(), config.flush_timeout(), {&at, "flush_timeout"}, limits.flush_timeout_ms);
+  set(config.has_max_grpc_timeout(), config.max_grpc_timeout(), {&at, "max_grpc_timeout"}, limits.max_grpc_timeout_ms);
   set(config.has_grpc_timeout_offset(), config.grpc_timeout_offset(), {&at, "grpc_timeout_offset"},
-      forward.grpc_timeout_offset_ms);
+      limits.grpc_timeout_offset_ms);
   const auto& stream = config.max_stream_duration();
   const Path here{&at, "max_stream_duration"};
   set(stream.has_max_stream_duration(), stream.max_stream_duration(), {&here, "max_stream_duration"},
-      forward.max_stream_duration_ms);
+      limits.max_stream_duration_ms);
   set(stream.has_grpc_timeout_header_max(), stream.grpc_timeout_header_max(), {&here, "grpc_timeout_header_max"},
-      forward.grpc_timeout_header_max_ms);
+      limits.grpc_timeout_header_max_ms);
   set(stream.has_grpc_timeout_header_offset(), stream.grpc_timeout_header_offset(), {&here, "grpc_timeout_header_offset"},
-      forward.grpc_timeout_header_offset_ms);
+      limits.grpc_timeout_header_offset_ms);
   // Where the stream's duration is limited, the older limits are not even looked at.
   if (config.has_max_stream_duration()) {
     forward.timeout_ms = 0;
-    forward.max_grpc_timeout_ms.reset();
+    limits.max_grpc_timeout_ms.reset();
   }
+  if (limits != TimeLimits()) forward.time_limits = limits;
 }
 
 Forward forward(ConfigReader& reader, const v3::RouteAction& config, const InheritedPolicies& inherited, const PathMatch& match,

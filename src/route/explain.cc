@@ -67,9 +67,9 @@ bool path_holds(const PathMatch& match, std::string_view path, const HeaderMap& 
 /// The domain of `host` that an authority belongs to, by the same precedence as HostIndex.
 std::string matching_domain(const VirtualHost& host, std::string_view authority) {
   HostIndex index;
-  for (uint32_t i = 0; i < host.domains.size(); ++i) index.add(host.domains[i], i);
-  const uint32_t found = index.find(authority);
-  return found == HostIndex::kNone ? "" : host.domains[found];
+  for (uint32_t i = 0; i < host.domains.size(); ++i) index.add(host.domains[i], {i});
+  const DomainTarget target = index.find(authority);
+  return target.found() ? host.domains[target.virtual_host] : "";
 }
 
 }  // namespace
@@ -83,7 +83,7 @@ std::string Miss::text() const {
 std::optional<Miss> first_miss(const RouteMatch& match, std::string_view path, const HeaderMap& request,
                                const MatchContext& context) {
   // The names of all members: whoever adds one must say here what it misses.
-  const auto& [path_match, headers, parameters, grpc, fraction, presented, validated, metadata, state] = match;
+  const auto& [path_match, headers, parameters, grpc, presented, validated, fraction, metadata, state] = match;
   if (!path_holds(path_match, path, request)) {
     if (path_match.kind == PathMatch::Kind::kConnect) return Miss{"method", "CONNECT", std::string(request.method())};
     return Miss{"path", describe(path_match), text_of(path)};

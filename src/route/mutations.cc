@@ -168,15 +168,14 @@ void finalize_request(const RouteConfig& config, const Match& match, const Weigh
   for_each_level(config, match, [&](const Mutations& level) { apply(level.request, request, context); });
   rewrite_host(request, forward, envoy_headers);
   rewrite_path(request, match.route->match,
-               {forward.prefix_rewrite, forward.regex_rewrite ? &*forward.regex_rewrite : nullptr,
-                forward.template_rewrite ? &*forward.template_rewrite : nullptr},
-               envoy_headers);
+               {*forward.prefix_rewrite, forward.regex_rewrite.get(), forward.template_rewrite.get()}, envoy_headers);
 }
 
 void finalize_response(const RouteConfig& config, const Match& match, const WeightedCluster* entry, HeaderMap& response,
                        const format::FormatContext& context) {
   if (match.tls_required) return;  // Envoy's redirect to https carries no configured headers
   if (entry != nullptr) apply(entry->mutations.response, response, context);
+  if (!match.changes_responses) return;
   for_each_level(config, match, [&](const Mutations& level) { apply(level.response, response, context); });
 }
 
@@ -188,8 +187,7 @@ void set_host(HeaderMap& request, std::string_view host, bool append_x_forwarded
 }
 
 std::string_view redirect_location(const Redirect& redirect, const RouteMatch& match, HeaderMap& request, bool envoy_headers) {
-  rewrite_path(request, match, {redirect.prefix_rewrite, redirect.regex_rewrite ? &*redirect.regex_rewrite : nullptr, nullptr},
-               envoy_headers);
+  rewrite_path(request, match, {redirect.prefix_rewrite, redirect.regex_rewrite.get(), nullptr}, envoy_headers);
   const std::string_view scheme = !redirect.scheme.empty() ? std::string_view(redirect.scheme)
                                   : redirect.https         ? "https"
                                                            : request.scheme();

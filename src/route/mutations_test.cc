@@ -91,7 +91,7 @@ TEST(Mutations, TheRouteConfigurationHasTheLastWordUnlessTheMostSpecificShallWin
 
 TEST(Rewrites, APrefixIsReplacedAndTheFirstPathIsKept) {
   Fixture f;
-  f.forward().prefix_rewrite = "/new";
+  f.forward().prefix_rewrite = std::string("/new");
   f.finalize();
   EXPECT_EQ(f.request.path(), "/new/b?x=1");
   EXPECT_EQ(f.get("x-envoy-original-path"), "/a/b?x=1");

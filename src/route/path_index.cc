@@ -51,9 +51,13 @@ void PathTrie::finish(bool ignore_case) {
 void PathTrie::build(uint32_t node, std::span<Entry> entries, size_t depth) {
   const auto ends_here = static_cast<size_t>(
       std::ranges::find_if(entries, [&](const Entry& entry) { return entry.key.size() > depth; }) - entries.begin());
-  nodes_[node].first_route = static_cast<uint32_t>(routes_.size());
   nodes_[node].route_count = static_cast<uint32_t>(ends_here);
-  for (const Entry& entry : entries.first(ends_here)) routes_.push_back(entry.route);
+  if (ends_here == 1) {
+    nodes_[node].first_route = entries.front().route;
+  } else {
+    nodes_[node].first_route = static_cast<uint32_t>(routes_.size());
+    for (const Entry& entry : entries.first(ends_here)) routes_.push_back(entry.route);
+  }
   entries = entries.subspan(ends_here);
 
   std::vector<std::span<Entry>> groups;  // by the next character
@@ -67,52 +71,59 @@ void PathTrie::build(uint32_t node, std::span<Entry> entries, size_t depth) {
   }
   const auto first_child = static_cast<uint32_t>(nodes_.size());
   nodes_[node].first_child = first_child;
-  nodes_[node].child_count = static_cast<uint32_t>(groups.size());
+  nodes_[node].child_count = static_cast<uint16_t>(groups.size());
   std::vector<size_t> depths;
   for (std::span<Entry> group : groups) {
     const std::string_view first = group.front().key;
     const std::string_view last = group.back().key;  // sorted: what these two share, all share
     const size_t end = static_cast<size_t>(std::ranges::mismatch(first, last).in1 - first.begin());
-    Node child;
-    child.label = static_cast<uint32_t>(labels_.size());
-    child.label_size = static_cast<uint32_t>(end - depth);
-    labels_.append(first.substr(depth, end - depth));
-    nodes_.push_back(child);
+    Node& child = nodes_.emplace_back();
+    const std::string_view label = first.substr(depth, end - depth);
+    child.label_size = static_cast<uint32_t>(label.size());
+    if (label.size() <= Node::kRoom) {
+      std::ranges::copy(label, child.label);
+    } else {
+      child.label_at = static_cast<uint32_t>(labels_.size());
+      labels_.append(label);
+    }
     first_bytes_.push_back(first[depth]);
     depths.push_back(end);
   }
   for (size_t i = 0; i < groups.size(); ++i) build(first_child + static_cast<uint32_t>(i), groups[i], depths[i]);
 }
 
-void PathIndex::regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const {
+void PathIndex::Tries::regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const {
   std::vector<int> positions;
-  if (!unrooted_set_->find(path, positions)) {
-    candidates = unrooted_;
+  if (!unrooted_set->find(path, positions)) {
+    candidates = unrooted;
     return;
   }
   candidates.reserve(positions.size());
-  for (const int position : positions) candidates.push_back(unrooted_[static_cast<size_t>(position)]);
+  for (const int position : positions) candidates.push_back(unrooted[static_cast<size_t>(position)]);
 }
 
-PathIndex::PathIndex(std::span<const Route> routes) : routes_(routes) {
-  if (routes.size() < kFewRoutes) return;
-  const auto unrooted = [](const PathMatch& path) {
+PathIndex::Tries::Tries(std::span<const Route> routes) {
+  const auto is_unrooted = [](const PathMatch& path) {
     return path.kind == PathMatch::Kind::kRegex && path.regex.literal_prefix().size() <= 1;  // "" or "/"
   };
   std::vector<Regex> regexes;
   for (uint32_t i = 0; i < routes.size(); ++i) {
-    if (!unrooted(routes[i].match.path)) continue;
-    unrooted_.push_back(i);
+    if (!is_unrooted(routes[i].match.path)) continue;
+    unrooted.push_back(i);
     regexes.push_back(routes[i].match.path.regex);
   }
-  if (regexes.size() >= kManyRegexes) unrooted_set_ = format::RegexSet::build(regexes);
+  if (regexes.size() >= kManyRegexes) unrooted_set = format::RegexSet::build(regexes);
   for (uint32_t i = 0; i < routes.size(); ++i) {
     const PathMatch& path = routes[i].match.path;
-    if (unrooted_set_ != nullptr && unrooted(path)) continue;
-    (ignores_case(path) ? any_case_ : exact_case_).add(key_of(path), i);
+    if (unrooted_set != nullptr && is_unrooted(path)) continue;
+    (ignores_case(path) ? any_case : exact_case).add(key_of(path), i);
   }
-  exact_case_.finish(false);
-  any_case_.finish(true);
+  exact_case.finish(false);
+  any_case.finish(true);
+}
+
+PathIndex::PathIndex(std::span<const Route> routes) : routes_(routes) {
+  if (routes.size() >= kFewRoutes) tries_ = std::make_unique<const Tries>(routes);
 }
 
 }  // namespace weir::route

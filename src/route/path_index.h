@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "base/text.h"
 #include "format/regex_set.h"
 #include "route/spec.h"
@@ -31,13 +32,18 @@ class PathTrie {
   void walk(std::string_view path, F&& take) const;
 
  private:
-  struct Node {
-    uint32_t label = 0;  // the piece of text that leads here, in labels_
-    uint32_t label_size = 0;
+  /// Half a cache line, with all that most nodes have to say.
+  struct alignas(32) Node {
+    static constexpr size_t kRoom = 12;
     uint32_t first_child = 0;
-    uint32_t child_count = 0;
-    uint32_t first_route = 0;
     uint32_t route_count = 0;
+    uint32_t first_route = 0;  // in routes_; the route itself if it is the only one
+    uint32_t label_size = 0;
+    union {  // the piece of text that leads here
+      char label[kRoom] = {};
+      uint32_t label_at;  // where a longer one begins in labels_
+    };
+    uint16_t child_count = 0;
   };
   struct Entry {
     std::string key;
@@ -45,6 +51,12 @@ class PathTrie {
   };
 
   void build(uint32_t node, std::span<Entry> entries, size_t depth);
+  std::span<const uint32_t> routes_of(const Node& node) const {
+    return {node.route_count == 1 ? &node.first_route : routes_.data() + node.first_route, node.route_count};
+  }
+  std::string_view label_of(const Node& node) const {
+    return {node.label_size <= Node::kRoom ? node.label : labels_.data() + node.label_at, node.label_size};
+  }
 
   std::vector<Entry> entries_;  // until finish()
   std::vector<Node> nodes_;     // children of a node side by side, sorted by first_bytes_
@@ -56,6 +68,9 @@ class PathTrie {
 
 class PathIndex {
  public:
+  /// Below this many routes asking each is cheaper than finding out whom to ask.
+  static constexpr size_t kFewRoutes = 8;
+
   explicit PathIndex(std::span<const Route> routes);
 
   /// The first route, in order, for which `accepts(const Route&)` holds; null if there is none. Routes that cannot match `path`
@@ -64,21 +79,25 @@ class PathIndex {
   const Route* first(std::string_view path, F&& accepts) const;
 
  private:
-  /// Below this many routes asking each is cheaper than finding out whom to ask.
-  static constexpr size_t kFewRoutes = 8;
   /// More lists than this on one path's way mean that so many prefixes are nested; then all routes are asked.
   static constexpr size_t kMaxLists = 48;
   /// So many regexes without a beginning cost more one by one than all at once.
   static constexpr size_t kManyRegexes = 16;
 
-  /// Those of `unrooted_` whose regexes match, or all of them if that cannot be told.
-  void regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const;
+  /// What many routes are found by.
+  struct Tries {
+    PathTrie exact_case;
+    PathTrie any_case;
+    std::vector<uint32_t> unrooted;  // routes whose regexes begin with nothing that a trie could use
+    std::unique_ptr<const format::RegexSet> unrooted_set;
+
+    explicit Tries(std::span<const Route> routes);
+    /// Those of `unrooted` whose regexes match, or all of them if that cannot be told.
+    void regex_candidates(std::string_view path, std::vector<uint32_t>& candidates) const;
+  };
 
   std::span<const Route> routes_;
-  PathTrie exact_case_;
-  PathTrie any_case_;
-  std::vector<uint32_t> unrooted_;  // routes whose regexes begin with nothing that the trie could use
-  std::unique_ptr<const format::RegexSet> unrooted_set_;
+  std::unique_ptr<const Tries> tries_;  // null: there are few routes
 };
 
 template <class F>
@@ -86,14 +105,14 @@ void PathTrie::walk(std::string_view path, F&& take) const {
   if (nodes_.empty()) return;
   const Node* node = &nodes_[0];
   while (true) {
-    if (node->route_count != 0) take(std::span(routes_).subspan(node->first_route, node->route_count));
+    if (node->route_count != 0) take(routes_of(*node));
     if (path.empty() || node->child_count == 0) return;
     const char first = ignore_case_ ? to_lower(path[0]) : path[0];
     const char* children = first_bytes_.data() + node->first_child;
     const void* found = std::memchr(children, first, node->child_count);
     if (found == nullptr) return;
     node = &nodes_[node->first_child + static_cast<size_t>(static_cast<const char*>(found) - children)];
-    const std::string_view label(labels_.data() + node->label, node->label_size);
+    const std::string_view label = label_of(*node);
     if (ignore_case_ ? !starts_ignoring_case(path, label) : !path.starts_with(label)) return;
     path.remove_prefix(label.size());
   }
@@ -107,36 +126,40 @@ const Route* PathIndex::first(std::string_view path, F&& accepts) const {
     }
     return nullptr;
   };
-  if (routes_.size() < kFewRoutes) return scan();
+  if (tries_ == nullptr) return scan();
 
-  std::span<const uint32_t> lists[kMaxLists];
+  struct List {  // what is left of one
+    const uint32_t* first;
+    const uint32_t* end;
+  };
+  List lists[kMaxLists];
   size_t count = 0;
   bool overflow = false;
   auto take = [&](std::span<const uint32_t> list) {
     if (count == kMaxLists) {
       overflow = true;
     } else {
-      lists[count++] = list;
+      lists[count++] = {list.data(), list.data() + list.size()};
     }
   };
-  exact_case_.walk(path, take);
-  any_case_.walk(path, take);
+  tries_->exact_case.walk(path, take);
+  tries_->any_case.walk(path, take);
   std::vector<uint32_t> by_regex;
-  if (unrooted_set_ != nullptr) [[unlikely]] {
-    regex_candidates(path, by_regex);
+  if (tries_->unrooted_set != nullptr) [[unlikely]] {
+    tries_->regex_candidates(path, by_regex);
     if (!by_regex.empty()) take(by_regex);
   }
   if (overflow) return scan();
 
   while (count != 0) {
-    size_t lowest = 0;
-    for (size_t i = 1; i < count; ++i) {
-      if (lists[i].front() < lists[lowest].front()) lowest = i;
+    List* lowest = lists;
+    for (List* list = lists + 1; list != lists + count; ++list) {
+      if (*list->first < *lowest->first) lowest = list;
     }
-    const Route& route = routes_[lists[lowest].front()];
+    const Route& route = routes_[*lowest->first];
+    prefetch(route);
     if (accepts(route)) return &route;
-    lists[lowest] = lists[lowest].subspan(1);
-    if (lists[lowest].empty()) lists[lowest] = lists[--count];
+    if (++lowest->first == lowest->end) *lowest = lists[--count];
   }
   return nullptr;
 }

@@ -26,11 +26,11 @@ std::vector<MirrorPolicy> mirror_policies(
 
 /// How much of a request's body may be kept, as a virtual host or a route says it.
 template <class M>
-BodyLimits body_limits(const M& config) {
+Rare<BodyLimits> body_limits(const M& config) {
   BodyLimits result;
   if (config.has_request_body_buffer_limit()) result.beyond_connection = config.request_body_buffer_limit().value();
   if (config.has_per_request_buffer_limit_bytes()) result.within_connection = config.per_request_buffer_limit_bytes().value();
-  return result;
+  return result == BodyLimits() ? Rare<BodyLimits>() : Rare(result);
 }
 
 /// Says which policies are implemented.

@@ -92,7 +92,7 @@ std::optional<uint64_t> hash(const HashPolicy& policy, const HeaderMap& request,
 
 }  // namespace
 
-std::optional<uint64_t> request_hash(const std::vector<HashPolicy>& policies, const HeaderMap& request,
+std::optional<uint64_t> request_hash(std::span<const HashPolicy> policies, const HeaderMap& request,
                                      const format::StreamInfo& info, std::vector<std::string_view>* set_cookies) {
   std::optional<uint64_t> result;
   for (const HashPolicy& policy : policies) {

@@ -15,7 +15,7 @@ namespace weir::route {
 /// All policies combined, up to a terminal one that applies; nothing if none of them applies. As Envoy's: the order counts,
 /// that of repeated header lines does not. A cookie that is not there and has a ttl is made if there is `set_cookies`: its
 /// Set-Cookie value is added there, in the request's arena.
-std::optional<uint64_t> request_hash(const std::vector<HashPolicy>& policies, const http::HeaderMap& request,
+std::optional<uint64_t> request_hash(std::span<const HashPolicy> policies, const http::HeaderMap& request,
                                      const format::StreamInfo& info, std::vector<std::string_view>* set_cookies = nullptr);
 
 /// The value of the first cookie of that name, without quotes around it; its data() is null if there is none.

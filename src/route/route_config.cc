@@ -51,7 +51,7 @@ Route route(ConfigReader& reader, const v3::Route& config, const std::string& vi
   result.metadata = format::read_static_metadata(config.metadata());
   if (RouteStats* stats = reader.context().stats; stats != nullptr && !config.stat_prefix().empty())
     result.stats = stats->route(virtual_host, config.stat_prefix());
-  result.decorator_operation = config.decorator().operation();
+  if (!config.decorator().operation().empty()) result.decorator_operation = config.decorator().operation();
   result.decorator_propagate = !config.decorator().has_propagate() || config.decorator().propagate().value();
   if (config.has_tracing()) result.tracing = read_trace_shares(config.tracing(), reader.context().runtime);
   result.body_limits = body_limits(config);

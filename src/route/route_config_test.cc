@@ -197,10 +197,10 @@ TEST(RouteConfiguration, EverythingARouteSaysArrivesInItsValue) {
   EXPECT_EQ(route.match.path.text, "/api");
   const Forward& forward = *route.forward();
   EXPECT_EQ(forward.timeout_ms, 2500u);
-  EXPECT_EQ(forward.idle_timeout_ms, 0u);
+  EXPECT_EQ(forward.time_limits->idle_timeout_ms, 0u);
   EXPECT_EQ(forward.cluster_not_found_status, 404);
   EXPECT_EQ(forward.priority, Priority::kHigh);
-  const auto& clusters = std::get<WeightedClusters>(forward.cluster);
+  const WeightedClusters& clusters = *forward.weighted_clusters();
   EXPECT_EQ(clusters.total_weight, 4u);
   EXPECT_EQ(clusters.entries[1].cluster.id, 1u);
 }

@@ -121,7 +121,7 @@ bool fraction_covers(const Boxed<Fraction>& outer, const Boxed<Fraction>& inner)
 
 bool covers(const RouteMatch& outer, const RouteMatch& inner) {
   // The names of all members: whoever adds one must decide here what it means.
-  const auto& [path, headers, parameters, grpc, fraction, presented, validated, metadata, state] = outer;
+  const auto& [path, headers, parameters, grpc, presented, validated, fraction, metadata, state] = outer;
   if (!metadata.empty() || !state.empty()) return false;  // it cannot be told what they find
   if (!path_covers(path, inner.path) || !fraction_covers(fraction, inner.runtime_fraction)) return false;
   if (grpc && !inner.grpc) return false;

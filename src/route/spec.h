@@ -45,14 +45,14 @@ struct PathMatch {
 
 struct RouteMatch {
   PathMatch path;
-  std::vector<HeaderMatcher> headers;
-  std::vector<QueryMatcher> query_parameters;
+  RareList<HeaderMatcher> headers;
+  RareList<QueryMatcher> query_parameters;
   bool grpc = false;
-  Boxed<Fraction> runtime_fraction;
   std::optional<bool> tls_presented;  // whether the client showed a certificate
   std::optional<bool> tls_validated;  // whether it was verified
-  std::vector<MetadataMatcher> dynamic_metadata;
-  std::vector<FilterStateMatcher> filter_state;
+  Boxed<Fraction> runtime_fraction;
+  RareList<MetadataMatcher> dynamic_metadata;
+  RareList<FilterStateMatcher> filter_state;
 };
 
 // --- what to do with headers ---
@@ -95,7 +95,7 @@ struct FilterOverride {
   FilterSettingsPtr settings;
   bool disabled = false;
 };
-using FilterOverrides = std::vector<FilterOverride>;
+using FilterOverrides = RareList<FilterOverride>;
 
 // --- where a request goes ---
 
@@ -131,7 +131,8 @@ struct MatchedCluster {
 };
 
 /// Which cluster: named, named by the request, one of several by weight, or what a matcher says.
-using ClusterSpecifier = std::variant<ClusterRef, http::HeaderName, WeightedClusters, std::shared_ptr<const MatchedCluster>>;
+using ClusterSpecifier =
+    std::variant<ClusterRef, http::HeaderName, Boxed<WeightedClusters>, std::shared_ptr<const MatchedCluster>>;
 
 struct RetryPolicy {
   std::string retry_on;     // as written
@@ -166,6 +167,8 @@ struct RetryPolicy {
 struct BodyLimits {
   std::optional<uint64_t> beyond_connection;  // request_body_buffer_limit: takes the place of the connection's buffer limit
   std::optional<uint64_t> within_connection;  // per_request_buffer_limit_bytes: the smaller of both counts
+
+  bool operator==(const BodyLimits&) const = default;
 };
 
 struct HashPolicy {
@@ -228,18 +231,9 @@ struct HostRewrite {
   RegexRewrite path_regex;
 };
 
-struct Forward {
-  ClusterSpecifier cluster;
-  int cluster_not_found_status = 503;
-
-  std::string prefix_rewrite;  // "": none
-  std::optional<RegexRewrite> regex_rewrite;
-  std::optional<TemplateRewrite> template_rewrite;
-  Rare<HostRewrite> host_rewrite;
-  bool append_x_forwarded_host = false;
-
-  uint64_t timeout_ms = 15'000;              // 0: off
-  std::optional<uint64_t> idle_timeout_ms;   // 0: off; absent: the connection manager's
+/// How long a request may take beside its timeout, in milliseconds. 0: however long.
+struct TimeLimits {
+  std::optional<uint64_t> idle_timeout_ms;   // absent: the connection manager's
   std::optional<uint64_t> flush_timeout_ms;  // the same
   std::optional<uint64_t> max_stream_duration_ms;
   std::optional<uint64_t> grpc_timeout_header_max_ms;     // max_stream_duration's; 0: whatever the client asks
@@ -247,16 +241,38 @@ struct Forward {
   std::optional<uint64_t> max_grpc_timeout_ms;            // the older way
   std::optional<uint64_t> grpc_timeout_offset_ms;
 
+  bool operator==(const TimeLimits&) const = default;
+};
+
+struct Forward {
+  ClusterSpecifier cluster;
+  int cluster_not_found_status = 503;
+
+  Rare<std::string> prefix_rewrite;  // "": none
+  Boxed<RegexRewrite> regex_rewrite;
+  Boxed<TemplateRewrite> template_rewrite;
+  Rare<HostRewrite> host_rewrite;
+  bool append_x_forwarded_host = false;
+
+  uint64_t timeout_ms = 15'000;  // 0: off
+  Rare<TimeLimits> time_limits;
+
   Priority priority = Priority::kDefault;
   std::shared_ptr<const RetryPolicy> retry_policy;  // the route's, else its virtual host's; null: none
   std::shared_ptr<const HedgePolicy> hedge_policy;
-  std::vector<HashPolicy> hash_policies;
+  RareList<HashPolicy> hash_policies;
   std::shared_ptr<const format::LbCriteria> criteria;  // metadata_match; null: none
-  std::vector<MirrorPolicy> mirror_policies;           // the route's, else the virtual host's, else the configuration's
-  std::vector<UpgradeConfig> upgrades;
+  RareList<MirrorPolicy> mirror_policies;              // the route's, else the virtual host's, else the configuration's
+  RareList<UpgradeConfig> upgrades;
   Boxed<InternalRedirectPolicy> internal_redirects;
-  std::vector<RateLimit> rate_limits;   // what filters of rate limits ask for
+  RareList<RateLimit> rate_limits;      // what filters of rate limits ask for
   bool include_vh_rate_limits = false;  // the virtual host's, too, though there are some here
+
+  /// Null if the cluster is not chosen by weight.
+  const WeightedClusters* weighted_clusters() const {
+    const auto* boxed = std::get_if<Boxed<WeightedClusters>>(&cluster);
+    return boxed == nullptr ? nullptr : &**boxed;
+  }
 };
 
 struct Redirect {
@@ -268,7 +284,7 @@ struct Redirect {
   bool keep_port = false;  // even a default port that fits the new scheme no more
   std::string path;
   std::string prefix_rewrite;
-  std::optional<RegexRewrite> regex_rewrite;
+  Boxed<RegexRewrite> regex_rewrite;
   bool strip_query = false;
 };
 
@@ -282,6 +298,8 @@ struct NonForwarding {};
 
 using Action = std::variant<Forward, Redirect, DirectResponse, NonForwarding>;
 
+/// There may be ten thousand of them, and a request touches all of one: it is kept small, and what few routes have lies
+/// elsewhere.
 struct Route {
   std::string name;
   format::StaticMetadataPtr metadata;  // null: none
@@ -289,11 +307,11 @@ struct Route {
   Action action;
   Rare<Mutations> mutations;
   FilterOverrides filters;
-  GroupCells stats;  // of its stat_prefix; null: none
-  std::string decorator_operation;
-  bool decorator_propagate = true;
+  GroupCells stats;            // of its stat_prefix; null: none
   Boxed<TraceShares> tracing;  // null: as the connection manager says
-  BodyLimits body_limits;
+  Rare<std::string> decorator_operation;
+  bool decorator_propagate = true;
+  Rare<BodyLimits> body_limits;
 
   const Forward* forward() const { return std::get_if<Forward>(&action); }
 };
@@ -319,9 +337,9 @@ struct VirtualHost {
   format::StaticMetadataPtr metadata;  // null: none
   std::vector<std::string> domains;
   std::vector<Route> routes;
-  format::MatcherTree matcher;                // if there is one, it leads to the routes; its actions are numbers of
-  std::vector<MatcherRoutes> matcher_routes;  // these
-  std::vector<VirtualCluster> virtual_clusters;
+  format::MatcherTree matcher;             // if there is one, it leads to the routes; its actions are numbers of
+  RareList<MatcherRoutes> matcher_routes;  // these
+  RareList<VirtualCluster> virtual_clusters;
   Rare<VirtualCluster> other_virtual_cluster;  // for requests that fit none of them, if there are any
   TlsRequirement require_tls = TlsRequirement::kNone;
   Rare<Mutations> mutations;
@@ -329,8 +347,8 @@ struct VirtualHost {
   bool include_request_attempt_count = false;
   bool include_attempt_count_in_response = false;
   bool include_is_timeout_retry_header = false;
-  BodyLimits body_limits;
-  std::vector<RateLimit> rate_limits;
+  Rare<BodyLimits> body_limits;
+  RareList<RateLimit> rate_limits;
 };
 
 /// Where a route stands in its virtual host: `routes[3]`, or somewhere below `matcher`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/prefetch.h"
 #include "base/text.h"
 #include "route/request_hash.h"
 
@@ -103,8 +104,10 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteConfig config) 
   const std::vector<VirtualHost>& hosts = table->config_.virtual_hosts;
   table->paths_.reserve(hosts.size());
   for (uint32_t i = 0; i < hosts.size(); ++i) {
+    const size_t count = hosts[i].routes.size();
+    const Route* first_route = count > 0 && count < PathIndex::kFewRoutes ? hosts[i].routes.data() : nullptr;
     for (const std::string& domain : hosts[i].domains) {
-      if (!table->hosts_.add(domain, i)) {
+      if (!table->hosts_.add(domain, {i, first_route})) {
         return failure("virtual host '" + hosts[i].name + "': the domain '" + domain +
                        "' is claimed twice in this route configuration");
       }
@@ -124,23 +127,36 @@ const VirtualHost* RouteTable::virtual_host(const HeaderMap& request) const {
   if (!request.has_pseudo(HeaderId::kAuthority) && names_hosts(config_))
     return nullptr;  // refused: only its answer is looked for
   if (config_.ignore_port_in_host_matching) authority = authority.substr(0, port_position(authority));
-  const uint32_t index = hosts_.find(authority);
-  return index == HostIndex::kNone ? nullptr : &config_.virtual_hosts[index];
+  const DomainTarget target = hosts_.find(authority);
+  if (!target.found()) return nullptr;
+  const VirtualHost& host = config_.virtual_hosts[target.virtual_host];
+  prefetch(host);
+  if (target.first_route != nullptr) prefetch(*target.first_route);
+  return &host;
 }
 
 Match RouteTable::find(const HeaderMap& request, const MatchContext& context) const {
   Match match{virtual_host(request), nullptr};
-  if (match.virtual_host == nullptr) return match;
-  if (const http::Header* scheme = request.find(HeaderId::kForwardedProto); scheme != nullptr && scheme->value.empty())
-    return match;
+  if (match.virtual_host != nullptr) choose_route(match, request, context);
+  const auto changes = [](const Mutations& level) { return !level.response.empty(); };
+  match.changes_responses = changes(config_.mutations);
+  if (match.virtual_host != nullptr) {
+    match.changes_responses |= changes(*match.virtual_host->mutations);
+    match.tells_attempts = match.virtual_host->include_attempt_count_in_response;
+  }
+  if (match.route != nullptr) match.changes_responses |= changes(*match.route->mutations);
+  return match;
+}
+
+void RouteTable::choose_route(Match& match, const HeaderMap& request, const MatchContext& context) const {
+  if (const http::Header* scheme = request.find(HeaderId::kForwardedProto); scheme != nullptr && scheme->value.empty()) return;
   if (tls_required(*match.virtual_host, request, context)) {
     match.route = &https_redirect_;
     match.tls_required = true;
-    return match;
+    return;
   }
   const auto index = static_cast<uint32_t>(match.virtual_host - config_.virtual_hosts.data());
   match.route = matched_route(index, matched_path(config_, request.path()), request, context);
-  return match;
 }
 
 const Route* RouteTable::matched_route(uint32_t host, std::string_view path, const HeaderMap& request,
@@ -200,7 +216,7 @@ ClusterChoice choose_cluster(const Forward& forward, const HeaderMap& request, u
     const ClusterRef& cluster = (*plugin)->clusters[outcome.action];
     return {&cluster, cluster.name, nullptr};
   }
-  const auto& clusters = std::get<WeightedClusters>(forward.cluster);
+  const WeightedClusters& clusters = *forward.weighted_clusters();
   if (clusters.use_hash_policy) random = request_hash(forward.hash_policies, request, info).value_or(random);
   const WeightedCluster& entry = by_weight(clusters, request, random);
   if (entry.header) return {nullptr, http::first_value(request, *entry.header), &entry};

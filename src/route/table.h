@@ -28,6 +28,10 @@ struct Match {
   const VirtualHost* virtual_host = nullptr;  // null: no domain matches
   const Route* route = nullptr;               // null: no route of the virtual host matches
   bool tls_required = false;                  // the route is the redirect to https that require_tls stands for
+
+  // What the answer will ask of both: by then they would have to be fetched from cold memory again.
+  bool changes_responses = true;  // headers of responses are changed at some level
+  bool tells_attempts = false;    // include_attempt_count_in_response
 };
 
 /// Where a forwarded request goes.
@@ -55,6 +59,7 @@ class RouteTable {
   RouteTable(RouteConfig config) : config_(std::move(config)) {}
 
   RouteConfig config_;
+  void choose_route(Match& match, const http::HeaderMap& request, const MatchContext& context) const;
   const Route* matched_route(uint32_t host, std::string_view path, const http::HeaderMap& request,
                              const MatchContext& context) const;
 
