@@ -22,7 +22,7 @@ ClusterHealth::ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cl
       window_timer_(loop::Timer::calling<&ClusterHealth::on_window_end>(loop.timers(), *this)),
       self_(std::make_shared<ClusterHealth*>(this)) {
   const upstream::ClusterSpec& spec = *cluster_->spec;
-  registration_ = registry.add("cluster." + spec.stat_name + ".", [this](stats::StatVisitor& visitor) {
+  registration_ = registry.add("cluster." + stats::sanitize(spec.stat_name) + ".", [this](stats::StatVisitor& visitor) {
     if (!cluster_->spec->health_checks.empty()) upstream::visit(visitor, check_stats_);
     if (cluster_->spec->outlier) upstream::visit(visitor, outlier_stats_);
   });

@@ -170,9 +170,9 @@ void Clusters::start(Entry& entry) {
 void Clusters::start_eds(Entry& entry) {
   const upstream::ClusterSpec& spec = *entry.state->spec;
   entry.eds_stats = std::make_unique<SubscriptionStats>();
-  entry.eds_registration = context_.stats.add("cluster." + spec.stat_name + ".", [stats = entry.eds_stats.get()](auto& visitor) {
-    visit(visitor, *stats, DiscoveryKind::kEndpoints);
-  });
+  entry.eds_registration =
+      context_.stats.add("cluster." + stats::sanitize(spec.stat_name) + ".",
+                         [stats = entry.eds_stats.get()](auto& visitor) { visit(visitor, *stats, DiscoveryKind::kEndpoints); });
   entry.eds = std::make_unique<FileSubscription>(
       context_, files_, FileSource{spec.eds_path, spec.eds_watched_directory}, *entry.eds_stats,
       [this, &entry](const Update& found, config::Diagnostics& diagnostics) { on_eds(entry, found, diagnostics); });

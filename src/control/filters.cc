@@ -78,10 +78,11 @@ filter::FilterFactoryPtr Filters::find(const ExtensionConfigSource& config, cons
   entry.filter = made;
   entry.name = name;
   entry.types = std::move(types);
-  entry.registration = context_.stats.add("extension_config_discovery.http_filter." + name + ".", [&entry](auto& visitor) {
-    stats::visit(visitor, kStats, entry.own_stats);
-    visit(visitor, entry.stats, DiscoveryKind::kFilters);
-  });
+  entry.registration =
+      context_.stats.add("extension_config_discovery.http_filter." + stats::sanitize(name) + ".", [&entry](auto& visitor) {
+        stats::visit(visitor, kStats, entry.own_stats);
+        visit(visitor, entry.stats, DiscoveryKind::kFilters);
+      });
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,
       [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });

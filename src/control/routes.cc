@@ -25,7 +25,7 @@ std::shared_ptr<route::TableSource> Routes::find(const Rds& rds, const std::stri
   auto source = std::make_shared<route::TableSource>(rds.route_config_name(), nullptr);
   entry.source = source;
   entry.name = rds.route_config_name();
-  entry.registration = context_.stats.add("http." + stat_prefix + ".rds." + entry.name + ".",
+  entry.registration = context_.stats.add(stats::sanitize("http." + stat_prefix + ".rds." + entry.name + "."),
                                           [&entry](auto& visitor) { visit(visitor, entry.stats, DiscoveryKind::kRoutes); });
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,

@@ -58,10 +58,11 @@ std::shared_ptr<route::ScopeSource> ScopedRoutes::find(const hcm::ScopedRoutes& 
   for (stats::Gauge* gauge : {&entry.own_stats.active_scopes, &entry.own_stats.all_scopes, &entry.own_stats.on_demand_scopes}) {
     gauge->set(0);
   }
-  entry.registration = context_.stats.add("http." + stat_prefix + ".scoped_rds." + entry.name + ".", [&entry](auto& visitor) {
-    stats::visit(visitor, kStats, entry.own_stats);
-    visit(visitor, entry.stats, DiscoveryKind::kRoutes);
-  });
+  entry.registration =
+      context_.stats.add(stats::sanitize("http." + stat_prefix + ".scoped_rds." + entry.name + "."), [&entry](auto& visitor) {
+        stats::visit(visitor, kStats, entry.own_stats);
+        visit(visitor, entry.stats, DiscoveryKind::kRoutes);
+      });
   entry.subscription = std::make_unique<FileSubscription>(
       context_, files_, *file, entry.stats,
       [this, &entry](const Update& found, config::Diagnostics& errors) { update(entry, found, errors); });

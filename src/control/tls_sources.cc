@@ -98,7 +98,7 @@ TlsSources::Entry* TlsSources::find(const SecretConfig& config, const FieldPath&
   Entry& entry = *made;
   entry.name = config.name();
   if (!subscribe(entry, config, at, diagnostics)) return nullptr;
-  entry.registration = context_.stats.add("sds." + entry.name + ".", [&entry](stats::StatVisitor& visitor) {
+  entry.registration = context_.stats.add("sds." + stats::sanitize(entry.name) + ".", [&entry](stats::StatVisitor& visitor) {
     visit(visitor, entry.stats, DiscoveryKind::kListeners);
     if (entry.plane != nullptr) visit(visitor, *entry.plane);
     if (!visitor.resets_counters()) visitor.counter("key_rotation_failed", entry.rotation_failures);

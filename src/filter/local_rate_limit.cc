@@ -68,7 +68,8 @@ class LocalRateLimit final : public Filter {
   Verdict on_response(Exchange& exchange) override {
     if (!spec_.tells_limits || bucket_ == nullptr) return Verdict::proceed();
     const MonotonicNs now = exchange.loop.now();
-    const int64_t reset_s = (bucket_->until_next(now) + kNsPerSecond - 1) / kNsPerSecond;
+    // As in Envoy whole seconds, of which a part is over by the time that anybody asks.
+    const int64_t reset_s = std::max<int64_t>(bucket_->until_next(now) - 1, 0) / kNsPerSecond;
     Arena& arena = exchange.arena;
     exchange.response.add("x-ratelimit-limit", arena.decimal(static_cast<int64_t>(bucket_->most())));
     exchange.response.add("x-ratelimit-remaining", arena.decimal(static_cast<int64_t>(bucket_->available(now))));

@@ -59,7 +59,7 @@ std::shared_ptr<stats::Sharded<TcpProxyStats>> StatScopes::tcp(const std::string
   return find_or_make(tcp_, prefix, workers_, [&](Shown<TcpProxyStats>& shown) {
     stats::Sharded<TcpProxyStats>& stats = shown.stats;
     shown.registrations.push_back(
-        registry_.add("tcp." + prefix + ".", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats); }));
+        registry_.add("tcp." + stats::sanitize(prefix) + ".", [&stats](stats::StatVisitor& visitor) { visit(visitor, stats); }));
   });
 }
 

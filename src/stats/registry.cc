@@ -32,7 +32,7 @@ Registry::Registration::~Registration() {
 
 Registry::Registration Registry::add(std::string_view prefix, Source source) {
   CHECK(!prefix.empty());
-  return Registration(*this, sources_.emplace(sanitize(prefix), std::move(source)));
+  return Registration(*this, sources_.emplace(std::string(prefix), std::move(source)));
 }
 
 bool Registry::visit_next(std::string& cursor, StatVisitor& visitor) {

@@ -46,7 +46,7 @@ class Registry {
     Sources::iterator at_;
   };
 
-  /// All names of the source begin with `prefix`, e.g. "cluster.web." (sanitized here; not empty). Two sources may show the same
+  /// All names of the source begin with `prefix`, e.g. "cluster.web." (as it is; not empty). Two sources may show the same
   /// name; the sum is shown.
   Registration add(std::string_view prefix, Source source);
 

@@ -161,7 +161,7 @@ TEST_F(StatsTest, NamesOfDifferentSourcesAreSortedTogether) {
   const auto d = registry_.add("aaa:b.", show("x"));
   const auto e = registry_.add("aaa:b.", show("x"));
   EXPECT_EQ(text(only(StatKind::kCounter)),
-            "aaa_b.x: 2\ncluster.web-2.x: 1\ncluster.web.b.x: 1\ncluster.web.closed: 0\n"
+            "aaa:b.x: 2\ncluster.web-2.x: 1\ncluster.web.b.x: 1\ncluster.web.closed: 0\n"
             "cluster.web.http1.flood: 0\ncluster.web.opened: 0\ncluster.web.zzz: 1\n");
 }
 
