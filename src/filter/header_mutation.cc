@@ -43,10 +43,12 @@ void change(const HeaderChange& change, HeaderMap& headers, const format::Format
     case AppendAction::kAddIfAbsent:
       if (!exists) set_lines(headers, change.name, value);
       return;
-    case AppendAction::kOverwriteIfExistsOrAdd:
-      return set_lines(headers, change.name, value);
     case AppendAction::kOverwriteIfExists:
-      if (exists) set_lines(headers, change.name, value);
+      if (!exists) return;
+      [[fallthrough]];
+    case AppendAction::kOverwriteIfExistsOrAdd:  // as in Envoy the new line comes last
+      remove_lines(headers, change.name);
+      headers.add(http::Header{change.name.text, value, change.name.id});
       return;
   }
 }

@@ -64,7 +64,7 @@ Pipeline::Next Pipeline::refuse(const LocalReply& refusal) {
                               : stats.downstream_rq_redirected_with_normalized_path)
         .add();
   }
-  close_connection_ = refusal.closes || (refusal.status == 400 && !connection_->spec().http1.keep_open_after_refusal);
+  if (refusal.closes || (refusal.status == 400 && !connection_->spec().http1.keep_open_after_refusal)) close_connection_ = true;
   if (refusal.protocol_error) {  // as if the head had never been read in full
     stats.downstream_cx_protocol_error.add();
     protocol_error_ = true;
@@ -130,12 +130,12 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
   CHECK(!response_started_);
   response_headers_.clear();
   response_headers_.set_status(reply.status);
-  if (overloaded_ && envoy_headers()) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   info.response_code_details = reply.details;
   if (route != nullptr && forwards(*route)) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
                              format_context());
   }
+  if (overloaded_ && envoy_headers()) response_headers_.add(HeaderId::kEnvoyOverloaded, "true");
   if (answerer == Answerer::kRouter) router_.tell_tries(response_headers_);
   if (answerer == Answerer::kTry) router_.give_kept_answer(response_headers_);
   if (from != nullptr) from->on_reply(*this);

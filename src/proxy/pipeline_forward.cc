@@ -75,7 +75,6 @@ Pipeline::Next Pipeline::refuse_header(const http::Header& bad) {
 
 /// After the changes of the configuration, which may speak of tries and timeouts.
 RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedges) {
-  if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   const RequestTimeouts limits = request_timeouts(forward, hedges, router_options_->respects_expected_timeout, request_headers_);
   set_stream_limits(forward, limits);
   const route::TimeLimits& configured = *forward.time_limits;
@@ -88,6 +87,7 @@ RequestTimeouts Pipeline::settle_limits(const route::Forward& forward, bool hedg
   if (limits.expected_ms > 0 && envoy_headers()) {
     request_headers_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(limits.expected_ms));
   }
+  if (selection_.match.virtual_host->include_request_attempt_count) request_headers_.set(HeaderId::kEnvoyAttemptCount, "1");
   return limits;
 }
 

@@ -260,9 +260,6 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
   response.remove(HeaderId::kTransferEncoding);
   response.remove(HeaderId::kKeepAlive);
   response.remove(HeaderId::kProxyConnection);
-  if ((spec.always_set_request_id_in_response || request.has(HeaderId::kEnvoyForceTrace)) && request.has(HeaderId::kRequestId)) {
-    response.set(HeaderId::kRequestId, request.get_joined("x-request-id"));
-  }
   if (!response.has(HeaderId::kDate)) response.add(HeaderId::kDate, response.arena().copy(date));
   switch (spec.server_header) {
     case ServerHeader::kOverwrite:
@@ -273,6 +270,9 @@ void prepare_response(HeaderMap& response, const HeaderMap& request, const HttpC
       break;
     case ServerHeader::kPassThrough:
       break;
+  }
+  if ((spec.always_set_request_id_in_response || request.has(HeaderId::kEnvoyForceTrace)) && request.has(HeaderId::kRequestId)) {
+    response.set(HeaderId::kRequestId, request.get_joined("x-request-id"));
   }
   if (!spec.via.empty()) append_via(response, spec.via);
 }

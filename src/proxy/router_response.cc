@@ -49,9 +49,9 @@ void Router::accept(bool end_stream) {
     const int64_t service_time_ms = (info.upstream_response_start - info.request_complete) / kNsPerMs;
     response.set(HeaderId::kEnvoyUpstreamServiceTime, pipeline_.arena.decimal(service_time_ms));
   }
-  tell_tries(response);
   for (const std::string_view cookie : set_cookies_) response.add(HeaderId::kSetCookie, cookie);
   route::finalize_response(table->config(), match, choice.entry, response, pipeline_.format_context());
+  tell_tries(response);  // whatever the configuration says about it
   pipeline_.relay_headers(end_stream);
 }
 

@@ -28,6 +28,20 @@ void set_line(HeaderMap& headers, const http::HeaderName& name, std::string_view
   }
 }
 
+void remove_lines(HeaderMap& headers, const http::HeaderName& name) {
+  if (name.id != HeaderId::kOther) {
+    headers.remove(name.id);
+  } else {
+    headers.remove(name.text);
+  }
+}
+
+/// As in Envoy the new line comes last.
+void replace_line(HeaderMap& headers, const http::HeaderName& name, std::string_view value) {
+  remove_lines(headers, name);
+  headers.add(http::Header{name.text, value, name.id});
+}
+
 void add_line(HeaderMap& headers, const HeaderAddition& addition, std::string_view value) {
   if (addition.joins_lines) {
     if (const std::string_view before = http::joined_value(headers, addition.name); before.data() != nullptr) {
@@ -119,13 +133,7 @@ void rewrite_host(HeaderMap& request, const Forward& forward, bool envoy_headers
 }  // namespace
 
 void apply(const HeaderMutations& mutations, HeaderMap& headers, const format::FormatContext& context) {
-  for (const http::HeaderName& name : mutations.remove) {
-    if (name.id != HeaderId::kOther) {
-      headers.remove(name.id);
-    } else {
-      headers.remove(name.text);
-    }
-  }
+  for (const http::HeaderName& name : mutations.remove) remove_lines(headers, name);
   if (mutations.add.empty()) return;
 
   Write* writes = headers.arena().allocate_array<Write>(mutations.add.size());
@@ -151,7 +159,7 @@ void apply(const HeaderMutations& mutations, HeaderMap& headers, const format::F
     writes[count++] = {&addition, value, overwrite};
   }
   for (size_t i = 0; i < count; ++i) {
-    if (writes[i].overwrite) set_line(headers, writes[i].addition->name, writes[i].value);
+    if (writes[i].overwrite) replace_line(headers, writes[i].addition->name, writes[i].value);
   }
   for (size_t i = 0; i < count; ++i) {
     if (!writes[i].overwrite) add_line(headers, *writes[i].addition, writes[i].value);
@@ -181,8 +189,8 @@ void finalize_response(const RouteConfig& config, const Match& match, const Weig
 
 void set_host(HeaderMap& request, std::string_view host, bool append_x_forwarded_host, bool envoy_headers) {
   const std::string_view old = request.authority();
-  if (append_x_forwarded_host && !old.empty()) append_forwarded_host(request, old);
   if (envoy_headers && !old.empty()) request.set(HeaderId::kEnvoyOriginalHost, old);
+  if (append_x_forwarded_host && !old.empty()) append_forwarded_host(request, old);
   request.set_pseudo(HeaderId::kAuthority, host);
 }
 

@@ -10,6 +10,31 @@
 
 namespace weir::http::h2 {
 
+namespace {
+
+/// RFC 9113 §8.2.3: the lines of a cookie as one.
+std::string_view joined_cookies(const HeaderMap& headers) {
+  size_t size = 0, count = 0;
+  std::string_view last;
+  for (const Header& line : headers) {
+    if (line.id != HeaderId::kCookie) continue;
+    last = line.value;
+    size += last.size() + 2;
+    ++count;
+  }
+  if (count < 2) return last;
+  char* const joined = headers.arena().allocate_chars(size);
+  char* at = joined;
+  for (const Header& line : headers) {
+    if (line.id != HeaderId::kCookie) continue;
+    if (at != joined) at = put(at, "; ");
+    at = put(at, line.value);
+  }
+  return {joined, static_cast<size_t>(at - joined)};
+}
+
+}  // namespace
+
 void BlockReader::begin(HeaderMap& map, Block block, BodyLength& body) {
   map_ = &map;
   body_ = &body;
@@ -165,7 +190,7 @@ BlockReader::Verdict BlockReader::finish(bool end_stream) {
     case Block::kResponseTrailers:
       if (!end_stream) return Verdict::kUnfinished;
   }
-  if (cookies_ > 1) join_cookies();
+  if (cookies_ > 0) join_cookies();
   if (!end_stream || body_->complete()) return Verdict::kOk;
   return block_ == Block::kRequest || block_ == Block::kRequestTrailers ? Verdict::kBodyMissing : Verdict::kBadMessage;
 }
@@ -199,19 +224,11 @@ bool BlockReader::is_whole_response() {
   return true;
 }
 
+/// As in Envoy the cookie comes last.
 void BlockReader::join_cookies() {
-  size_t size = 0;
-  for (const Header& line : *map_) {
-    if (line.id == HeaderId::kCookie) size += line.value.size() + 2;
-  }
-  char* const joined = map_->arena().allocate_chars(size);
-  char* at = joined;
-  for (const Header& line : *map_) {
-    if (line.id != HeaderId::kCookie) continue;
-    if (at != joined) at = put(at, "; ");
-    at = put(at, line.value);
-  }
-  map_->set(HeaderId::kCookie, {joined, static_cast<size_t>(at - joined)});
+  const std::string_view joined = joined_cookies(*map_);
+  map_->remove(HeaderId::kCookie);
+  map_->add(HeaderId::kCookie, joined);
 }
 
 void FieldList::make_room(const HeaderMap& headers) {
@@ -244,18 +261,17 @@ void FieldList::add_request(const HeaderMap& headers, bool first) {
                       (upgrade != nullptr && list_has_token(headers.get(HeaderId::kConnection), "upgrade"));
   const bool plain_connect = !extended_connect_ && headers.method() == "CONNECT";
 
-  add(":method", extended_connect_ ? std::string_view("CONNECT") : headers.method());
-  if (!plain_connect) {
-    add_pseudo(headers, HeaderId::kScheme);
-    add_pseudo(headers, HeaderId::kPath);
-  }
-  if (extended_connect_) {
-    add(":protocol", headers.has_pseudo(HeaderId::kProtocol) ? headers.protocol() : upgrade->value);
-  }
+  // In the order in which Envoy sends them.
   if (headers.has_pseudo(HeaderId::kAuthority)) {
     add(":authority", headers.authority());
   } else if (const Header* host = headers.find(HeaderId::kHost)) {
     add(":authority", host->value);
+  }
+  if (!plain_connect) add_pseudo(headers, HeaderId::kPath);
+  add(":method", extended_connect_ ? std::string_view("CONNECT") : headers.method());
+  if (!plain_connect) add_pseudo(headers, HeaderId::kScheme);
+  if (extended_connect_) {
+    add(":protocol", headers.has_pseudo(HeaderId::kProtocol) ? headers.protocol() : upgrade->value);
   }
   add_lines(headers);
 }
@@ -285,6 +301,9 @@ void FieldList::add_lines(const HeaderMap& headers) {
         break;
       case HeaderId::kTe:
         if (list_has_token(line.value, "trailers")) add(line.name, "trailers");
+        break;
+      case HeaderId::kCookie:  // one line, as Envoy has it
+        if (&line == headers.find(HeaderId::kCookie)) add(line.name, joined_cookies(headers));
         break;
       case HeaderId::kRequestId:
         add(line.name, line.value, request_id_flags_);
