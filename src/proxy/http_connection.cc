@@ -205,17 +205,18 @@ const route::RouteTablePtr& HttpConnection::route_table(const http::HeaderMap& r
   return table_;
 }
 
-void HttpConnection::before_response(http::HeaderMap&, bool request_ended) {
+bool HttpConnection::before_response(bool request_ended) {
   if (!request_ended) stats_.downstream_rq_response_before_rq_complete.add();
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen) return true;
   if ((worker_.leaves() && !listener_->spec().drains_only_when_modified) || listener_->leaves()) {
     stats_.downstream_cx_drain_close.add();
-    return drain();
-  }
-  if (listener_->spec().follows_overload && worker_.overload().hits(OverloadAction::kDisableHttpKeepalive, worker_.draw())) {
+    drain();
+  } else if (listener_->spec().follows_overload &&
+             worker_.overload().hits(OverloadAction::kDisableHttpKeepalive, worker_.draw())) {
     stats_.downstream_cx_overload_disable_keepalive.add();
     drain();
   }
+  return state_ != State::kOpen;
 }
 
 void HttpConnection::on_protocol_error(const http::ProtocolError& error) {

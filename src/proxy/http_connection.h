@@ -36,7 +36,8 @@ class HttpConnection final : public Connection, private net::ByteStream::Handler
   /// The newest route table, with scoped routes that of the request; null if there is none.
   const route::RouteTablePtr& route_table(const http::HeaderMap& request);
   /// A response's head is about to be sent: the last moment to say that the connection will close.
-  void before_response(http::HeaderMap& response, bool request_ended);
+  /// Whether it takes no further request.
+  bool before_response(bool request_ended);
   /// `answered`: a response has begun.
   void on_exchange_done(Pipeline& pipeline, bool answered, int64_t life_ns);
   /// The client gave up too many requests: the connection is being cut off, and with it what is left of them.

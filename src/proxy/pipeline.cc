@@ -16,6 +16,21 @@ namespace weir::proxy {
 
 using http::HeaderId;
 
+namespace {
+
+/// Whether the connection ends with the answer because of what the request says; the answer then says so, too.
+bool asks_to_close(const http::HeaderMap& request, http::Protocol protocol) {
+  bool closes = false, keeps = protocol != http::Protocol::kHttp10;
+  for (const http::Header& line : request) {
+    if (line.id != HeaderId::kConnection && line.id != HeaderId::kProxyConnection) continue;
+    closes |= list_has_token(line.value, "close");
+    keeps |= line.id == HeaderId::kConnection && list_has_token(line.value, "keep-alive");
+  }
+  return closes || !keeps;
+}
+
+}  // namespace
+
 Pipeline::Pipeline(Worker& worker)
     : Exchange(request_headers_, response_headers_, stream_info_, memory_, worker.loop().random(), worker.loop(), worker.index()),
       worker_(worker),
@@ -70,6 +85,7 @@ void Pipeline::begin(HttpConnection& connection, http::Stream& downstream) {
 void Pipeline::on_headers(bool end_stream) {
   protocol_ = downstream_->protocol();
   info.protocol = protocol_;
+  close_connection_ = protocol_ != http::Protocol::kHttp2 && asks_to_close(request_headers_, protocol_);
   request_ended_with_head_ = request_passed_ = end_stream;
   if (end_stream) request_complete();
   advance();
@@ -310,10 +326,11 @@ Pipeline::Next Pipeline::deliver() {
   if (connection_->spec().proxy_status) add_proxy_status(response_headers_, info, *connection_->spec().proxy_status);
   info.response_code = response_headers_.status();
   count_response(info.response_code);
-  connection_->before_response(response_headers_, request_ended_);
+  if (connection_->before_response(request_ended_)) close_connection_ = true;
   // An answer to an unfinished request is the last one on an HTTP/1 connection: nobody could tell where the next request begins.
   const bool opens_tunnel = request_headers_.method() == "CONNECT" && info.response_code / 100 == 2;
-  if ((close_connection_ || (!request_ended_ && !opens_tunnel)) && protocol_ != http::Protocol::kHttp2 &&
+  if (!response_headers_.has(HeaderId::kContentLength) && protocol_ == http::Protocol::kHttp10) close_connection_ = true;
+  if ((close_connection_ || !request_ended_) && !opens_tunnel && protocol_ != http::Protocol::kHttp2 &&
       !response_headers_.has(HeaderId::kConnection)) {
     response_headers_.add(HeaderId::kConnection, "close");
   }

@@ -363,7 +363,8 @@ void Http1Server::send_headers(const HeaderMap& headers, bool end_stream) {
 }
 
 void Http1Server::send_informational(const HeaderMap& headers) {
-  count_sent(h1::write_response_head(connection_.out(), headers, Protocol::kHttp11, "", "", options_.proper_case));
+  const Protocol version = options_.accept_http_10 ? facts_.version : Protocol::kHttp11;
+  count_sent(h1::write_response_head(connection_.out(), headers, version, "", "", options_.proper_case));
   connection_.want_flush();
 }
 
