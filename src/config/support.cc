@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <set>
 
 #include "base/check.h"
@@ -183,17 +184,22 @@ class SupportWalk {
     }
   }
 
-  /// No time that Weir reads may be negative.
+  /// No time that Weir reads may be negative, nor be more than its nanoseconds can be counted in 64 bits.
   void duration(const pb::Message& duration, const FieldPath& path) {
+    constexpr int64_t kMostSeconds = std::numeric_limits<int64_t>::max() / 1'000'000'000 - 1;
     const pb::Descriptor& type = *duration.GetDescriptor();
     const pb::Reflection& reflection = *duration.GetReflection();
-    if (reflection.GetInt64(duration, type.FindFieldByNumber(1)) >= 0 &&
-        reflection.GetInt32(duration, type.FindFieldByNumber(2)) >= 0)
-      return;
+    const int64_t seconds = reflection.GetInt64(duration, type.FindFieldByNumber(1));
+    const int32_t nanos = reflection.GetInt32(duration, type.FindFieldByNumber(2));
+    const bool negative = seconds < 0 || nanos < 0;
+    if (!negative && seconds <= kMostSeconds && nanos < 1'000'000'000) return;
     std::string at = path.text();
     const auto& errors = diagnostics_.errors();  // the rules of its .proto file may have said it already
     if (std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& error) { return error.path == at; })) return;
-    diagnostics_.error({{}, std::move(at), "must not be negative", ""});
+    std::string message = negative                 ? "must not be negative"
+                          : seconds > kMostSeconds ? "must be at most " + std::to_string(kMostSeconds) + "s"
+                                                   : "nanos must be less than a second, 1000000000";
+    diagnostics_.error({{}, std::move(at), std::move(message), ""});
   }
 
   void field(const pb::Message& message, const FieldInfo& info, const MessageSupport::Field& support, const std::string& category,

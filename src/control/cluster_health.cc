@@ -3,12 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "observe/output_file.h"
+
 namespace weir::control {
 
 void EventFiles::append(const std::string& path, std::string_view line) {
   const auto [place, is_new] = files_.try_emplace(path);
   if (is_new) place->second.open(path, std::ios::app);
   place->second << line << std::flush;
+}
+
+bool EventFiles::check(const std::string& path, const config::FieldPath& at, config::Diagnostics& diagnostics) {
+  if (path.empty()) return true;
+  const auto writable = observe::OutputFile::check(path);
+  if (!writable) diagnostics.error({{}, at.text(), writable.error().message, ""});
+  return writable.has_value();
 }
 
 ClusterHealth::ClusterHealth(loop::EventLoop& loop, upstream::ClusterStatePtr cluster, stats::Registry& registry,

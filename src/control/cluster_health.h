@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "config/diagnostic.h"
+#include "config/path.h"
 #include "control/stat_names.h"
 #include "loop/event_loop.h"
 #include "loop/timer.h"
@@ -21,6 +23,8 @@ namespace weir::control {
 class EventFiles {
  public:
   void append(const std::string& path, std::string_view line);
+  /// False after reporting at `at` that nothing can be appended to `path`.
+  static bool check(const std::string& path, const config::FieldPath& at, config::Diagnostics& diagnostics);
 
  private:
   std::map<std::string, std::ofstream> files_;

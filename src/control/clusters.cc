@@ -47,6 +47,8 @@ Clusters::~Clusters() = default;
 bool Clusters::load(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
   bool good = true;
   outlier_log_path_ = bootstrap.cluster_manager().outlier_detection().event_log_path();
+  const FieldPath manager{nullptr, "cluster_manager"}, outliers{&manager, "outlier_detection"};
+  good = EventFiles::check(outlier_log_path_, FieldPath{&outliers, "event_log_path"}, diagnostics);
   if (bootstrap.cluster_manager().has_upstream_bind_config())
     bind_default_ = std::make_unique<envoy::config::core::v3::BindConfig>(bootstrap.cluster_manager().upstream_bind_config());
   const FieldPath resources{nullptr, "static_resources"};
@@ -92,6 +94,10 @@ Clusters::EntryPtr Clusters::read(const Cluster& cluster, const FieldPath& at, b
   std::shared_ptr<upstream::ClusterSpec> spec =
       upstream::read_cluster(cluster, at, diagnostics, {bind_default_.get(), read_tls, &context_.runtime});
   if (spec == nullptr) return nullptr;
+  const FieldPath checks{&at, "health_checks"}, first_check{&checks, {}, 0};
+  for (const upstream::HealthCheckSpec& check : spec->health_checks) {
+    if (!EventFiles::check(check.event_log_path, FieldPath{&first_check, "event_log_path"}, diagnostics)) return nullptr;
+  }
   const FieldPath eds{&at, "eds_cluster_config"};
   const FieldPath eds_config{&eds, "eds_config"};
   if (spec->discovery == DiscoveryType::kEds &&
@@ -369,19 +375,25 @@ upstream::ClusterStatePtr Clusters::find(std::string_view name) const {
 
 upstream::DnsCachePtr Clusters::dns_cache(const upstream::DnsCacheSpec& spec, const FieldPath& at,
                                           config::Diagnostics& diagnostics) {
+  if (!check_dns_cache(spec, at, diagnostics)) return nullptr;
   std::weak_ptr<upstream::DnsCache>& place = dns_caches_[spec.name];
   upstream::DnsCachePtr cache = place.lock();
   if (cache == nullptr) {
     cache = std::make_shared<upstream::DnsCache>(context_.loop, resolver(spec.resolver), spec, context_.stats, context_.workers);
     place = cache;
-  } else if (cache->spec().as_configured != spec.as_configured) {
-    diagnostics.error({{},
-                       at.text(),
-                       "there is a DNS cache " + config::quoted(spec.name) + " with other settings",
-                       "caches of one name must be configured alike"});
-    return nullptr;
   }
   return cache;
+}
+
+bool Clusters::check_dns_cache(const upstream::DnsCacheSpec& spec, const FieldPath& at, config::Diagnostics& diagnostics) const {
+  const auto found = dns_caches_.find(spec.name);
+  const upstream::DnsCachePtr cache = found != dns_caches_.end() ? found->second.lock() : nullptr;
+  if (cache == nullptr || cache->spec().as_configured == spec.as_configured) return true;
+  diagnostics.error({{},
+                     at.text(),
+                     "there is a DNS cache " + config::quoted(spec.name) + " with other settings",
+                     "caches of one name must be configured alike"});
+  return false;
 }
 
 /// What the cache knows are the endpoints.

@@ -57,6 +57,8 @@ class Clusters {
   bool has(std::string_view name) const { return active_.contains(name); }
   /// The active cluster of that name; null if there is none.
   upstream::ClusterStatePtr find(std::string_view name) const;
+  /// False after reporting that a cluster has a DNS cache of the same name with other settings.
+  bool check_dns_cache(const upstream::DnsCacheSpec& spec, const config::FieldPath& at, config::Diagnostics& diagnostics) const;
   /// Static ones first, then those of CDS, each by name.
   std::vector<upstream::ClusterStatePtr> list() const;
   /// By number; null where a number has no cluster.

@@ -66,6 +66,7 @@ bool OverloadMonitors::read(const v3::ResourceMonitor& config, const FieldPath& 
     max_connections_ = static_cast<uint64_t>(limit.max_active_downstream_connections());
     return true;
   }
+  if (!config.has_typed_config()) return wrong("typed_config", "is missing: its @type chooses the monitor", "");
   FixedHeapConfig heap;
   config.typed_config().UnpackTo(&heap);
   auto monitor = std::make_unique<Monitor>();

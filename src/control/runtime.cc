@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
@@ -79,6 +80,7 @@ bool Runtime::read(const RuntimeLayer& config, const FieldPath& at, config::Diag
       good = read_runtime_struct(config.static_layer(), FieldPath{&at, "static_layer"}, layer->entries, diagnostics);
       break;
     case RuntimeLayer::kDiskLayer: {
+      std::error_code error;
       layer->kind = Kind::kDisk;
       layer->link = config.disk_layer().symlink_root();
       layer->is_override = config.disk_layer().append_service_cluster();
@@ -90,6 +92,13 @@ bool Runtime::read(const RuntimeLayer& config, const FieldPath& at, config::Diag
                            FieldPath{&disk, "symlink_root"}.text(),
                            layer->link.empty() ? "is missing" : "must be a path with a folder that can be watched",
                            "name the symbolic link that is replaced when values change"});
+        good = false;
+      } else if (const auto parent = std::filesystem::path(layer->link).parent_path(); !std::filesystem::exists(parent, error)) {
+        const FieldPath disk{&at, "disk_layer"};
+        diagnostics.error({{},
+                           FieldPath{&disk, "symlink_root"}.text(),
+                           "there is no folder " + config::quoted(parent.native()) + " that could be watched",
+                           "create it"});
         good = false;
       }
       break;

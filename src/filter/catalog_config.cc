@@ -11,6 +11,7 @@ route::FilterSettingsPtr read_settings(const google::protobuf::Any& configuratio
                                        const FilterContext& context, config::Diagnostics& diagnostics) {
   const std::string_view type = config::type_name(configuration.type_url());
   for (const CatalogEntry& entry : catalog()) {
+    if (type.empty()) break;  // {}: no type at all
     if (entry.route_type == type) return entry.read_settings(configuration, at, context, diagnostics);
     if (entry.type == type && !entry.route_type.empty()) {
       diagnostics.error(

@@ -11,12 +11,14 @@ namespace weir::filter {
 namespace v3 = envoy::extensions::filters::http::dynamic_forward_proxy::v3;
 using config::FieldPath;
 
-FilterFactoryPtr read_forward_proxy(const google::protobuf::Any& configuration, const FieldPath& at, const FilterContext&,
+FilterFactoryPtr read_forward_proxy(const google::protobuf::Any& configuration, const FieldPath& at, const FilterContext& context,
                                     config::Diagnostics& diagnostics) {
   v3::FilterConfig from;
   configuration.UnpackTo(&from);
   const auto cache = upstream::read_dns_cache(from.dns_cache_config(), FieldPath{&at, "dns_cache_config"}, diagnostics);
   if (!cache) return nullptr;
+  if (context.check_dns_cache && !context.check_dns_cache(*cache, FieldPath{&at, "dns_cache_config"}, diagnostics))
+    return nullptr;
   ForwardProxyFilterSpec spec{.cache = cache->name, .host_from_filter_state = from.allow_dynamic_host_from_filter_state()};
   if (from.sub_cluster_config().has_cluster_init_timeout()) {
     spec.sub_cluster_timeout_ms = config::milliseconds(from.sub_cluster_config().cluster_init_timeout());

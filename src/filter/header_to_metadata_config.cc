@@ -67,7 +67,9 @@ class Reader {
     if (!from.value().empty()) error(FieldPath{&at, "regex_value_rewrite"}, "stands beside a value");
     const FieldPath rewrite{&at, "regex_value_rewrite"};
     const FieldPath pattern{&rewrite, "pattern"};
-    auto regex = format::Regex::compile(from.regex_value_rewrite().pattern().regex(), format::kMaxRegexProgramSize);
+    const auto& re2 = from.regex_value_rewrite().pattern().google_re2();
+    const uint32_t limit = re2.has_max_program_size() ? re2.max_program_size().value() : format::kMaxRegexProgramSize;
+    auto regex = format::Regex::compile(from.regex_value_rewrite().pattern().regex(), limit);
     if (regex) {
       into.rewrite = format::RegexRewrite::make(std::move(*regex), from.regex_value_rewrite().substitution());
     } else {

@@ -22,9 +22,6 @@ FilterFactoryPtr read_health_check(const google::protobuf::Any& configuration, c
   spec.cache_ms = config::milliseconds(from.cache_time());
   spec.service_cluster = context.service_cluster;
   if (!spec.pass_through && spec.cache_ms > 0) error("cache_time", "has nothing to keep without pass_through_mode");
-  if (spec.pass_through && !from.cluster_min_healthy_percentages().empty()) {
-    error("cluster_min_healthy_percentages", "is not asked with pass_through_mode");
-  }
   for (const auto& [name, percent] : from.cluster_min_healthy_percentages()) {
     spec.min_healthy_percent.emplace_back(name, percent.value());
   }

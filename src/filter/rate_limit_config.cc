@@ -67,7 +67,7 @@ void read_service(const core::GrpcService& from, const FieldPath& at, config::Di
 void read_rate_limit_service(const envoy::config::ratelimit::v3::RateLimitServiceConfig& from, const FieldPath& at,
                              config::Diagnostics& diagnostics, CallSpec& into) {
   read_service(from.grpc_service(), FieldPath{&at, "grpc_service"}, diagnostics, into);
-  if (from.transport_api_version() != core::V3) {
+  if (from.transport_api_version() == core::V2) {
     diagnostics.error({{}, FieldPath{&at, "transport_api_version"}.text(), "only V3 is spoken", "set V3"});
   }
   into.path = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "config/duration.h"
 #include "config/path.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
@@ -49,6 +50,22 @@ void check_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootst
   const auto& clusters = bootstrap.static_resources().clusters();
   if (std::ranges::none_of(clusters, [&](const auto& cluster) { return cluster.name() == local; })) {
     diagnostics.error({{}, kField, "there is no cluster " + config::quoted(local) + " in static_resources", "name one of them"});
+  }
+}
+
+/// What must not stand beside each other.
+void check_pairs(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  const auto wrong = [&](const char* field, std::string message, std::string hint) {
+    diagnostics.error({{}, field, std::move(message), std::move(hint)});
+  };
+  if (bootstrap.has_stats_flush_interval() && bootstrap.stats_flush_on_admin()) {
+    wrong("stats_flush_on_admin", "stands beside stats_flush_interval", "give one of them");
+  }
+  if (bootstrap.has_watchdog() && bootstrap.has_watchdogs()) wrong("watchdog", "stands beside watchdogs", "give one of them");
+  if (!bootstrap.has_stats_eviction_interval()) return;
+  const int64_t flush = bootstrap.has_stats_flush_interval() ? config::milliseconds(bootstrap.stats_flush_interval()) : 5000;
+  if (flush > 0 && config::milliseconds(bootstrap.stats_eviction_interval()) % flush != 0) {
+    wrong("stats_eviction_interval", "must be a multiple of stats_flush_interval, " + std::to_string(flush) + " ms", "");
   }
 }
 
@@ -97,6 +114,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   }
   spec.node = describe_node(bootstrap.node(), spec.identity);
   check_cluster_manager(bootstrap, diagnostics);
+  check_pairs(bootstrap, diagnostics);
   const bool has_node = !spec.identity.node_id.empty() && !spec.identity.node_cluster.empty();
   spec.stat_sinks = read_stat_sinks(bootstrap, has_node, diagnostics);
   constexpr std::string_view kOnlyInterface = "envoy.extensions.network.socket_interface.default_socket_interface";

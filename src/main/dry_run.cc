@@ -210,6 +210,8 @@ proxy::ListenerConfigContext DryRun::listener_context() {
                          Diagnostics& found) { return configuration_->tls().server(message, names, at, found); },
       .internal_listeners = bootstrap_.internal_listeners,
       .internal_buffer = bootstrap_.internal_buffer,
+      .check_dns_cache = [this](const auto& cache, const FieldPath& at,
+                                Diagnostics& found) { return configuration_->clusters().check_dns_cache(cache, at, found); },
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .runtime = &runtime_};

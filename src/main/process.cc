@@ -235,6 +235,9 @@ proxy::ListenerConfigContext Process::listener_context() {
                       config::Diagnostics& diagnostics) { return configuration_->tls().server(message, names, at, diagnostics); },
       .internal_listeners = bootstrap_.internal_listeners,
       .internal_buffer = bootstrap_.internal_buffer,
+      .check_dns_cache = [this](
+                             const auto& cache, const config::FieldPath& at,
+                             config::Diagnostics& found) { return configuration_->clusters().check_dns_cache(cache, at, found); },
       .node_id = bootstrap_.identity.node_id,
       .service_cluster = bootstrap_.identity.node_cluster,
       .runtime = &runtime_};

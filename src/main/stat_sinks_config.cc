@@ -1,4 +1,7 @@
 // bootstrap.stats_sinks becomes StatSinkSpecs.
+#include <algorithm>
+
+#include "config/path.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/metrics/v3/stats.pb.h"
 #include "envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd.pb.h"
@@ -10,6 +13,7 @@ namespace weir::main {
 namespace {
 
 using config::FieldPath;
+using envoy::config::bootstrap::v3::Bootstrap;
 using envoy::config::metrics::v3::DogStatsdSink;
 using envoy::config::metrics::v3::StatsdSink;
 using envoy::extensions::stat_sinks::graphite_statsd::v3::GraphiteStatsdSink;
@@ -23,27 +27,29 @@ bool read_udp(const Config& config, Tags tags, const FieldPath& at, StatSinkSpec
   return spec.address != nullptr;
 }
 
-bool read_one(const google::protobuf::Any& config, bool has_node, const FieldPath& at, StatSinkSpec& spec,
-              config::Diagnostics& diagnostics) {
+bool read_one(const google::protobuf::Any& from, bool has_node, const Bootstrap& bootstrap, const FieldPath& at,
+              StatSinkSpec& spec, config::Diagnostics& diagnostics) {
   const auto prefix = [&](const std::string& given) {
     if (!given.empty()) spec.format.prefix = given;
   };
-  if (StatsdSink plain; config.UnpackTo(&plain)) {
+  if (StatsdSink plain; from.UnpackTo(&plain)) {
     prefix(plain.prefix());
     if (plain.has_address()) return read_udp(plain, Tags::kInNames, at, spec, diagnostics);
     spec.cluster = plain.tcp_cluster_name();
-    if (has_node) return true;
-    diagnostics.error({{},
-                       FieldPath{&at, "tcp_cluster_name"}.text(),
-                       "node.id and node.cluster must be set",
-                       "or give --service-node and --service-cluster"});
+    const auto& clusters = bootstrap.static_resources().clusters();
+    const bool known = std::ranges::any_of(clusters, [&](const auto& each) { return each.name() == spec.cluster; });
+    const std::string name = FieldPath{&at, "tcp_cluster_name"}.text();
+    if (!known)
+      diagnostics.error({{}, name, "there is no cluster " + config::quoted(spec.cluster), "name one of static_resources"});
+    if (has_node) return known;
+    diagnostics.error({{}, name, "node.id and node.cluster must be set", "or give --service-node and --service-cluster"});
     return false;
   }
-  if (DogStatsdSink dog; config.UnpackTo(&dog)) {
+  if (DogStatsdSink dog; from.UnpackTo(&dog)) {
     prefix(dog.prefix());
     return read_udp(dog, Tags::kDog, at, spec, diagnostics);
   }
-  if (GraphiteStatsdSink graphite; config.UnpackTo(&graphite)) {
+  if (GraphiteStatsdSink graphite; from.UnpackTo(&graphite)) {
     prefix(graphite.prefix());
     return read_udp(graphite, Tags::kGraphite, at, spec, diagnostics);
   }
@@ -60,7 +66,8 @@ std::vector<StatSinkSpec> read_stat_sinks(const envoy::config::bootstrap::v3::Bo
   for (int i = 0; i < bootstrap.stats_sinks_size(); ++i) {
     const FieldPath item{&list, {}, i};
     StatSinkSpec spec;
-    if (read_one(bootstrap.stats_sinks(i).typed_config(), has_node, FieldPath{&item, "typed_config"}, spec, diagnostics)) {
+    if (read_one(bootstrap.stats_sinks(i).typed_config(), has_node, bootstrap, FieldPath{&item, "typed_config"}, spec,
+                 diagnostics)) {
       result.push_back(std::move(spec));
     }
   }

@@ -123,6 +123,14 @@ class Reader {
 
   void limits() {
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
+    if (common.has_max_response_headers_kb()) {
+      const FieldPath options{&at_, "common_http_protocol_options"};
+      diagnostics_.error({{},
+                          FieldPath{&options, "max_response_headers_kb"}.text(),
+                          "is a limit of clusters, not of connection managers",
+                          "give it in a cluster's HttpProtocolOptions"});
+      good_ = false;
+    }
     if (context_.runtime != nullptr) {  // what holds where the connection manager says nothing
       RuntimeValues& runtime = *context_.runtime;
       spec_->premature_reset_count = runtime.key("overload.premature_reset_total_stream_count");

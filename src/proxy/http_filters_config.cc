@@ -74,7 +74,8 @@ class Reader {
     return {.stats = context_.stats.all(),
             .runtime = context_.runtime,
             .stat_prefix = "http." + stat_prefix_ + ".",
-            .service_cluster = context_.service_cluster};
+            .service_cluster = context_.service_cluster,
+            .check_dns_cache = context_.check_dns_cache};
   }
 
   const std::string& stat_prefix_;

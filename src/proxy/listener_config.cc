@@ -127,7 +127,8 @@ class Reader {
       return wrong(path, "a listener's own address cannot be internal", "set internal_listener instead");
     for (const net::AddressPtr& other : spec_->addresses) {
       if (*other == *address && !(address->is_ip() && address->port() == 0)) {
-        return wrong(path, "the listener names the address " + address->text() + " twice", "remove one of them");
+        diagnostics_.warning({{}, path.text(), "the listener names the address " + address->text() + " twice", "remove it"});
+        return;
       }
     }
     if (from.socket_address().ipv4_compat() && address->ip() != "::" && !address->ip().starts_with("::ffff:")) {
@@ -296,7 +297,33 @@ class Reader {
       result.source_type = FilterChainMatch::SourceType::kExternal;
     }
     for (const uint32_t port : from.source_ports()) result.source_ports.push_back(static_cast<uint16_t>(port));
+    once(result.server_names, names);
+    once(result.application_protocols, FieldPath{&at, "application_protocols"});
+    once(result.source_ports, FieldPath{&at, "source_ports"});
+    ranges_once(result.prefix_ranges, FieldPath{&at, "prefix_ranges"});
+    ranges_once(result.direct_source_prefix_ranges, FieldPath{&at, "direct_source_prefix_ranges"});
+    ranges_once(result.source_prefix_ranges, FieldPath{&at, "source_prefix_ranges"});
     return result;
+  }
+
+  /// What stands twice would be two rules for the same connections, as in Envoy.
+  template <class T>
+  void once(const std::vector<T>& values, const FieldPath& at) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (std::find(values.begin(), values.begin() + static_cast<ptrdiff_t>(i), values[i]) ==
+          values.begin() + static_cast<ptrdiff_t>(i))
+        continue;
+      wrong(FieldPath{&at, {}, static_cast<int>(i)}, "stands here twice", "remove it");
+    }
+  }
+  void ranges_once(const std::vector<net::Cidr>& ranges, const FieldPath& at) {
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        if (ranges[i].prefix_length() != ranges[j].prefix_length() || !ranges[j].contains(ranges[i].network())) continue;
+        wrong(FieldPath{&at, {}, static_cast<int>(i)}, "stands here twice", "remove it");
+        break;
+      }
+    }
   }
 
   const v3::Listener& from_;

@@ -43,6 +43,10 @@ namespace envoy::extensions::filters::network::tcp_proxy::v3 {
 class TcpProxy;
 }
 
+namespace weir::upstream {
+struct DnsCacheSpec;
+}
+
 namespace weir::proxy {
 
 /// What reading listeners needs from the rest of the house; main fills it once. The functions report errors at the path they are
@@ -82,6 +86,9 @@ struct ListenerConfigContext {
   /// The bootstrap extension envoy.bootstrap.internal_listener is configured: listeners may do without sockets.
   bool internal_listeners = false;
   size_t internal_buffer = 1024 * 1024;
+
+  /// As filter::FilterContext has it.
+  std::function<bool(const upstream::DnsCacheSpec&, const config::FieldPath&, config::Diagnostics&)> check_dns_cache = {};
 
   std::string node_id;          // for Proxy-Status
   std::string service_cluster;  // --service-cluster or the node's, for add_user_agent

@@ -23,6 +23,11 @@ std::shared_ptr<const MatchedCluster> ConfigReader::cluster_plugin(const envoy::
   }
   auto result = std::make_shared<MatchedCluster>();
   format::MatcherOwner owner;
+  owner.refusal = [](format::MatchInput::Kind kind) {
+    using Kind = format::MatchInput::Kind;
+    const bool of_chains = kind == Kind::kTransportProtocol || kind == Kind::kApplicationProtocol;
+    return std::string(of_chains ? "only listeners match it, to choose a filter chain" : "");
+  };
   owner.read_action = [&](const google::protobuf::Any& action, const Path& here) -> std::optional<uint32_t> {
     matcher::ClusterAction cluster;
     if (!action.UnpackTo(&cluster)) {

@@ -191,7 +191,14 @@ InternalRedirectPolicy internal_redirects(ConfigReader& reader, const v3::Intern
     }
   }
   result.allow_cross_scheme_redirect = config.allow_cross_scheme_redirect();
-  for (const std::string& name : config.response_headers_to_copy()) result.response_headers_to_copy.emplace_back(name);
+  const Path copied{&at, "response_headers_to_copy"};
+  for (int i = 0; i < config.response_headers_to_copy_size(); ++i) {
+    const std::string& name = config.response_headers_to_copy(i);
+    if (name.starts_with(':') || iequals(name, "host")) {
+      reader.error({&copied, {}, i}, "pseudo-headers and Host cannot be copied");
+    }
+    result.response_headers_to_copy.emplace_back(name);
+  }
   const Path predicates{&at, "predicates"};
   for (int i = 0; i < config.predicates_size(); ++i) read_predicate(reader, config.predicates(i), {&predicates, {}, i}, result);
   return result;
@@ -214,6 +221,13 @@ std::vector<MirrorPolicy> mirror_policies(ConfigReader& reader,
   return result;
 }
 
+void check_cors(ConfigReader& reader, const v3::CorsPolicy& config, const Path& at) {
+  const Path origins{&at, "allow_origin_string_match"};
+  for (int i = 0; i < config.allow_origin_string_match_size(); ++i) {
+    reader.text_matcher(config.allow_origin_string_match(i), {&origins, {}, i});
+  }
+}
+
 InheritedPolicies inherited_policies(ConfigReader& reader, const v3::VirtualHost& config, const InheritedPolicies& from,
                                      const Path& at) {
   InheritedPolicies result;
@@ -230,6 +244,7 @@ void read_policies(ConfigReader& reader, const v3::RouteAction& config, const In
   forward.retry_policy =
       config.has_retry_policy() ? retry_policy(reader, config.retry_policy(), {&at, "retry_policy"}) : inherited.retry;
   forward.hedge_policy = config.has_hedge_policy() ? hedge_policy(config.hedge_policy()) : inherited.hedge;
+  check_cors(reader, config.cors(), {&at, "cors"});
   const Path hashes{&at, "hash_policy"};
   for (int i = 0; i < config.hash_policy_size(); ++i) {
     const auto& policy = config.hash_policy(i);

@@ -24,6 +24,9 @@ std::vector<MirrorPolicy> mirror_policies(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction::RequestMirrorPolicy>& config,
     const config::FieldPath& at);
 
+/// The older place of what the filter cors is told now. Nobody asks it, but its expressions must be right.
+void check_cors(ConfigReader& reader, const envoy::config::route::v3::CorsPolicy& config, const config::FieldPath& at);
+
 /// How much of a request's body may be kept, as a virtual host or a route says it.
 template <class M>
 Rare<BodyLimits> body_limits(const M& config) {

@@ -121,6 +121,7 @@ VirtualHost virtual_host(ConfigReader& reader, const v3::VirtualHost& config, co
     result.routes.push_back(route(reader, config.routes(i), config.name(), inherited, max_body_size, {&routes, {}, i}));
   }
   if (config.has_matcher()) read_matcher(reader, config, inherited, max_body_size, at, result);
+  check_cors(reader, config.cors(), {&at, "cors"});
   const Path clusters{&at, "virtual_clusters"};
   for (int i = 0; i < config.virtual_clusters_size(); ++i) {
     result.virtual_clusters.push_back(virtual_cluster(reader, config.virtual_clusters(i), {&clusters, {}, i}));

@@ -86,6 +86,53 @@ NameFilter read_filter(const metrics::StatsMatcher& config, const config::FieldP
   return filter;
 }
 
+/// The tags that statistics get without being asked, those of Envoy that Weir has nothing to say about among them.
+constexpr std::string_view kDefaultTags[] = {"envoy.clientssl_prefix",
+                                             "envoy.cluster_name",
+                                             "envoy.connection_limit_prefix",
+                                             "envoy.dns_filter_prefix",
+                                             "envoy.dynamo_operation",
+                                             "envoy.dynamo_partition_id",
+                                             "envoy.dynamo_table",
+                                             "envoy.ext_authz_prefix",
+                                             "envoy.fault_downstream_cluster",
+                                             "envoy.google_grpc_client_prefix",
+                                             "envoy.grpc_bridge_method",
+                                             "envoy.grpc_bridge_service",
+                                             "envoy.http_conn_manager_prefix",
+                                             "envoy.http_user_agent",
+                                             "envoy.listener_address",
+                                             "envoy.local_http_ratelimit_prefix",
+                                             "envoy.local_listener_ratelimit_prefix",
+                                             "envoy.local_network_ratelimit_prefix",
+                                             "envoy.mongo_callsite",
+                                             "envoy.mongo_cmd",
+                                             "envoy.mongo_collection",
+                                             "envoy.mongo_prefix",
+                                             "envoy.proxy_protocol_prefix",
+                                             "envoy.proxy_protocol_version",
+                                             "envoy.ratelimit_prefix",
+                                             "envoy.rbac_http_prefix",
+                                             "envoy.rbac_policy_name",
+                                             "envoy.rbac_prefix",
+                                             "envoy.rds_route_config",
+                                             "envoy.redis_prefix",
+                                             "envoy.response_code",
+                                             "envoy.response_code_class",
+                                             "envoy.route",
+                                             "envoy.scoped_rds_config",
+                                             "envoy.ssl_cipher",
+                                             "envoy.ssl_curve",
+                                             "envoy.ssl_sigalg",
+                                             "envoy.ssl_version",
+                                             "envoy.tcp_prefix",
+                                             "envoy.thrift_prefix",
+                                             "envoy.tls_certificate",
+                                             "envoy.udp_prefix",
+                                             "envoy.virtual_cluster",
+                                             "envoy.virtual_host",
+                                             "envoy.worker_id"};
+
 TagExtractor read_tags(const metrics::StatsConfig& config, const std::vector<std::string>& command_line_tags,
                        const config::FieldPath& at, config::Diagnostics& diagnostics) {
   TagRules rules;
@@ -98,14 +145,22 @@ TagExtractor read_tags(const metrics::StatsConfig& config, const std::vector<std
   for (int i = 0; i < config.stats_tags_size(); ++i) {
     const metrics::TagSpecifier& tag = config.stats_tags(i);
     const config::FieldPath tag_at{&list_at, {}, i};
+    if (tag.tag_name().empty() && !tag.regex().empty()) {
+      diagnostics.error({{}, config::FieldPath{&tag_at, "tag_name"}.text(), "is missing", ""});
+    }
     if (tag.tag_value_case() == metrics::TagSpecifier::kFixedValue) {
       rules.custom.push_back({tag.tag_name(), nullptr, tag.fixed_value()});
     } else if (!tag.regex().empty()) {
       const config::FieldPath regex_at{&tag_at, "regex"};
       if (auto regex = read_regex(tag.regex(), regex_at, diagnostics))
         rules.custom.push_back({tag.tag_name(), std::move(regex), ""});
-    } else {
+    } else if (std::ranges::find(kDefaultTags, tag.tag_name()) != std::end(kDefaultTags)) {
       rules.default_tags.push_back(tag.tag_name());
+    } else {
+      diagnostics.error({{},
+                         tag_at.text(),
+                         config::quoted(tag.tag_name()) + " is none of the tags there are by default, so it needs a regex",
+                         "give a regex or a fixed_value"});
     }
   }
   return TagExtractor(std::move(rules));

@@ -158,11 +158,16 @@ bool read_assignment(const endpoint::ClusterLoadAssignment& assignment, Discover
     diagnostics.error({{}, path.text(), std::move(message), std::move(hint)});
     good = false;
   };
-  for (const auto& drop : assignment.policy().drop_overloads()) {  // there is at most one
+  const FieldPath policy{&at, "policy"}, drops{&policy, "drop_overloads"};
+  if (assignment.policy().drop_overloads_size() > 1) wrong(drops, "there is more than one category to drop", "keep one");
+  for (const auto& drop : assignment.policy().drop_overloads()) {
     constexpr double kUnits[] = {100, 10'000, 1'000'000};
     const auto& share = drop.drop_percentage();
-    result.drop_share = std::min(1.0, share.numerator() / kUnits[std::min<size_t>(share.denominator(), 2)]);
+    result.drop_share = share.numerator() / kUnits[std::min<size_t>(share.denominator(), 2)];
     result.drop_category = drop.category();
+    if (result.drop_share <= 1) continue;
+    const FieldPath first{&drops, {}, 0};
+    wrong(FieldPath{&first, "drop_percentage"}, "is more than all", "");
   }
   result.weighted_priority_health = assignment.policy().weighted_priority_health();
   if (assignment.policy().has_overprovisioning_factor()) {

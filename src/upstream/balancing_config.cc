@@ -269,7 +269,7 @@ class Reader {
 
   template <class Config>
   void least_request(const Config& from) {
-    if (from.has_choice_count()) spec_.choice_count = from.choice_count().value();
+    if (from.has_choice_count()) spec_.choice_count = std::max(from.choice_count().value(), 1u);
     if (from.has_active_request_bias()) {
       spec_.active_request_bias = from.active_request_bias().default_value();
       spec_.active_request_bias_key = key(from.active_request_bias().runtime_key());
@@ -279,8 +279,9 @@ class Reader {
 
   template <class Config>
   void ring(const Config& from) {
-    if (from.has_minimum_ring_size()) spec_.minimum_ring_size = from.minimum_ring_size().value();
-    if (from.has_maximum_ring_size()) spec_.maximum_ring_size = from.maximum_ring_size().value();
+    constexpr uint64_t kMost = 8'388'608;  // the .proto file says so, but Envoy does not ask it about load_balancing_policy
+    if (from.has_minimum_ring_size()) spec_.minimum_ring_size = std::max<uint64_t>(from.minimum_ring_size().value(), 1);
+    if (from.has_maximum_ring_size()) spec_.maximum_ring_size = std::min(from.maximum_ring_size().value(), kMost);
   }
 
   template <class Config>
@@ -305,6 +306,7 @@ class Reader {
 
   template <class Config>
   void selector(const Config& from, const FieldPath& at, SubsetSpec& into) {
+    if (from.keys().empty()) return;  // it selects nothing, whatever else it says
     SubsetSpec::Selector& selector = into.selectors.emplace_back();
     selector.keys = {from.keys().begin(), from.keys().end()};
     selector.fallback = static_cast<SubsetSpec::SelectorFallback>(from.fallback_policy());

@@ -111,7 +111,10 @@ class Reader {
           error("type", Cluster::DiscoveryType_Name(from_.type()) + " is not implemented yet", "");
       }
     }
-    dns(from_);
+    using enum DiscoveryType;
+    const bool resolves =
+        spec_->discovery == kStrictDns || spec_->discovery == kLogicalDns || spec_->discovery == kDynamicForwardProxy;
+    if (resolves) dns(from_);  // elsewhere it means nothing, however wrong it may be
     if (from_.has_cluster_type()) typed_dns();
     eds();
   }
@@ -327,6 +330,10 @@ class Reader {
   }
 
   void balancer() {
+    if (from_.lb_policy() == Cluster::CLUSTER_PROVIDED && from_.lb_subset_config().subset_selectors_size() != 0) {
+      error("lb_subset_config", "a cluster that provides its own balancer has no subsets",
+            "remove it, or choose another lb_policy");
+    }
     if (from_.common_lb_config().consistent_hashing_lb_config().use_hostname_for_hashing() &&
         spec_->discovery != DiscoveryType::kStrictDns && spec_->discovery != DiscoveryType::kLogicalDns) {
       const FieldPath common{&at_, "common_lb_config"}, hashing{&common, "consistent_hashing_lb_config"};
@@ -364,7 +371,7 @@ class Reader {
     for (const CircuitBreakers::Thresholds& from : from_.circuit_breakers().per_host_thresholds()) {
       const size_t priority = from.priority() == core::HIGH ? 1 : 0;
       if (from.has_max_pending_requests() || from.has_max_requests() || from.has_max_retries() ||
-          from.has_max_connection_pools() || from.has_retry_budget() || from.track_remaining()) {
+          from.has_max_connection_pools() || from.has_retry_budget()) {
         const FieldPath breakers{&at_, "circuit_breakers"};
         error(FieldPath{&breakers, "per_host_thresholds"}, "endpoints have a limit of connections only",
               "give max_connections only");
@@ -393,7 +400,15 @@ class Reader {
   void old_protocol() {
     common(from_.common_http_protocol_options());
     names(from_.upstream_http_protocol_options());
+    if (from_.protocol_selection() == Cluster::USE_CONFIGURED_PROTOCOL && from_.has_http_protocol_options() &&
+        from_.has_http2_protocol_options()) {
+      error("http_protocol_options", "stands beside http2_protocol_options, and a cluster speaks one protocol",
+            "give one of them, or set protocol_selection: USE_DOWNSTREAM_PROTOCOL");
+    }
     if (from_.has_max_requests_per_connection()) {
+      if (from_.common_http_protocol_options().has_max_requests_per_connection()) {
+        error("max_requests_per_connection", "given here and in common_http_protocol_options", "give only one of them");
+      }
       spec_->max_requests_per_connection = from_.max_requests_per_connection().value();
     }
     spec_->http1 = http::read_http1_options(from_.http_protocol_options());

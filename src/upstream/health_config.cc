@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "config/duration.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/health_check/event_sinks/file/v3/file.pb.h"
@@ -164,8 +165,12 @@ class Reader {
     std::string bytes;
     bool whole = text.size() % 2 == 0;
     for (size_t i = 0; whole && i < text.size(); i += 2) {
-      whole = digit(text[i]) >= 0 && digit(text[i + 1]) >= 0;
-      bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
+      // As in Envoy a pair of digits may as well be a sign, or a blank, and one digit.
+      const char before = text[i];
+      const bool one = before == '-' || before == '+' || before == ' ';
+      whole = (one || digit(before) >= 0) && digit(text[i + 1]) >= 0;
+      const int value = one ? digit(text[i + 1]) : digit(before) * 16 + digit(text[i + 1]);
+      bytes += static_cast<char>(before == '-' ? -value : value);
     }
     if (!whole) error(at, config::quoted(text) + " is no sequence of bytes in hexadecimal digits", "");
     return bytes;
@@ -178,10 +183,14 @@ class Reader {
     for (int i = 0; i < from.size(); ++i) into.receive.push_back(payload(from[i], FieldPath{&at, {}, i}));
   }
 
+  static constexpr char kHost[] = "the check has fields for host and path";
+  static bool is_fixed(const std::string& name) { return name.starts_with(':') || iequals(name, "host"); }
   void headers(const google::protobuf::RepeatedPtrField<core::HeaderValueOption>& from, const FieldPath& at,
                HealthCheckSpec& into) {
     for (int i = 0; i < from.size(); ++i) {
       HealthCheckSpec::Header& header = into.headers.emplace_back();
+      const FieldPath item{&at, {}, i}, inner{&item, "header"};
+      if (is_fixed(from[i].header().key())) error(FieldPath{&inner, "key"}, "pseudo-headers and Host cannot be set here", kHost);
       header.name = http::HeaderName(from[i].header().key());
       header.replaces = from[i].has_append() ? !from[i].append().value()
                                              : from[i].append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD;
@@ -212,7 +221,12 @@ class Reader {
     into.path = from.path();
     if (from.method() != core::METHOD_UNSPECIFIED) into.method = core::RequestMethod_Name(from.method());
     headers(from.request_headers_to_add(), FieldPath{&at, "request_headers_to_add"}, into);
-    for (const std::string& name : from.request_headers_to_remove()) into.removed_headers.emplace_back(name);
+    const FieldPath removed{&at, "request_headers_to_remove"};
+    for (int i = 0; i < from.request_headers_to_remove_size(); ++i) {
+      const std::string& name = from.request_headers_to_remove(i);
+      if (is_fixed(name)) error(FieldPath{&removed, {}, i}, "pseudo-headers and Host cannot be removed", kHost);
+      into.removed_headers.emplace_back(name);
+    }
     if (!from.expected_statuses().empty())
       into.expected_statuses = ranges(from.expected_statuses(), FieldPath{&at, "expected_statuses"});
     into.retriable_statuses = ranges(from.retriable_statuses(), FieldPath{&at, "retriable_statuses"});

@@ -29,7 +29,8 @@ constexpr char kSignatures[] =
     "rsa_pss_rsae_sha512:rsa_pkcs1_sha512";
 constexpr uint64_t kSessionTimeoutS = 7200;  // BoringSSL's
 
-constexpr std::string_view kCurveNames[] = {"X25519", "P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1"};
+constexpr std::string_view kCurveNames[] = {"X25519",    "P-256",     "P-384", "P-521",    "prime256v1",
+                                            "secp384r1", "secp521r1", "P-224", "secp224r1"};
 
 int version_number(TlsVersion version, int otherwise) {
   switch (version) {
@@ -70,11 +71,14 @@ std::expected<void, Problem> set_parameters(TlsContext::Impl& impl, const TlsCom
   }
   const bool choice = std::ranges::any_of(*suites, [](const auto& group) { return group.size() > 1; });
   if (server && choice) impl.suites = std::move(*suites);
+  std::vector<std::string> known;  // each once, which OpenSSL insists on
   for (const std::string& curve : spec.curves) {
-    if (std::ranges::find(kCurveNames, curve) != std::end(kCurveNames)) continue;
-    return problem("ecdh_curves", "the curve '" + curve + "' is not known here; X25519, P-256, P-384 and P-521 are");
+    if (std::ranges::find(kCurveNames, curve) == std::end(kCurveNames)) {
+      return problem("ecdh_curves", "the curve '" + curve + "' is not known here; X25519, P-256, P-384, P-521 and P-224 are");
+    }
+    if (std::ranges::find(known, curve) == known.end()) known.push_back(curve);
   }
-  const std::string curves = spec.curves.empty() ? kCurves : join(spec.curves);
+  const std::string curves = known.empty() ? kCurves : join(known);
   if (SSL_CTX_set1_groups_list(ssl, curves.c_str()) != 1) {
     return problem("ecdh_curves", "one of these curves is not known: " + curves);
   }
