@@ -185,6 +185,7 @@ size_t TimeFormat::write(char* to, WallNs time) const {
   tm fields{};
   if (zone_ == TimeZone::kUtc) {
     gmtime_r(&whole, &fields);
+    fields.tm_zone = "UTC";  // which the C library calls GMT
   } else {
     localtime_r(&whole, &fields);
   }
