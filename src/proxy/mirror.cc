@@ -36,6 +36,10 @@ Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shado
   for (const http::Header& line : request) request_.add({memory_.copy(line.name), memory_.copy(line.value), line.id});
   if (append_shadow_suffix) request_.set_pseudo(HeaderId::kAuthority, shadow_host(request_.authority(), memory_));
   request_.set(HeaderId::kEnvoyInternal, "true");
+  // A copy is never tried again: all of the time is its own.
+  if (timeout_ms_ > 0 && request_.has(HeaderId::kEnvoyExpectedTimeoutMs)) {
+    request_.set(HeaderId::kEnvoyExpectedTimeoutMs, memory_.decimal(timeout_ms_));
+  }
   if (const net::AddressPtr& own = worker.identity().address) append_forwarded_for(request_, own->ip());
   info_.internal_request = true;
   if (log_ != nullptr) [[unlikely]] {

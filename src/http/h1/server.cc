@@ -222,6 +222,8 @@ void Http1Server::begin_exchange(std::string_view head) {
   if (options_.preserve_case) h1::keep_spelling(headers, head, options_);
   if (auto error =
           h1::parse_request_head(h1::copy_head(headers, head), head.size(), headers, facts_, options_, limits_, stats_)) {
+    head_request_ = head.starts_with("HEAD ");
+    connect_request_ = false;
     malformed(*error);
     return;
   }
@@ -274,7 +276,7 @@ void Http1Server::malformed(const ProtocolError& error) {
   wants_close_ = true;
   kept_.clear();
   if (exchange_ == nullptr) {
-    response_started_ = response_ended_ = false;
+    response_started_ = response_ended_ = head_request_ = connect_request_ = false;
     open_exchange();
   }
   exchange_->on_malformed(error);
