@@ -114,7 +114,7 @@ upstream::Host* Router::choose_host(upstream::Cluster& cluster) {
   if (tries_ == 1) {
     retry_.begin(forward_->retry_policy.get(), forward_->hedge_policy.get(), pipeline_.request);
     follows_redirects_ = forward_->internal_redirects.has_value();
-    keeps_body_ = retry_.enabled() || follows_redirects_;
+    keeps_body_ = retry_.has_conditions() || follows_redirects_;
   }
   if (retry_.enabled()) retry_.remember(*host->endpoint, pipeline_.arena);
   if (tries_ == 1) {
