@@ -42,6 +42,7 @@ Pipeline::Next Pipeline::redirect(const route::Redirect& redirect) {
 Pipeline::Next Pipeline::respond_directly(const route::DirectResponse& response) {
   connection_->stats().rq_direct_response.add();
   response_headers_.set_status(response.status);
+  if (response.status == 400 && !connection_->spec().http1.keep_open_after_refusal) close_connection_ = true;
   if (response.status / 100 == 3 || response.status == 201) {  // Envoy names the request's own URL
     response_headers_.add(HeaderId::kLocation, route::redirect_location({}, route->match, request_headers_, envoy_headers()));
   }
@@ -130,6 +131,7 @@ Pipeline::Next Pipeline::reply_and_go_on(const filter::Reply& reply, Answerer an
   CHECK(!response_started_);
   response_headers_.clear();
   response_headers_.set_status(reply.status);
+  if (reply.status == 400 && !connection_->spec().http1.keep_open_after_refusal) close_connection_ = true;
   info.response_code_details = reply.details;
   if (route != nullptr && forwards(*route)) {
     route::finalize_response(selection_.table->config(), selection_.match, selection_.choice.entry, response_headers_,
