@@ -1,5 +1,6 @@
 #include "main/bootstrap_config.h"
 
+#include <google/protobuf/unknown_field_set.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 
@@ -9,9 +10,11 @@
 #include "base/text.h"
 #include "config/duration.h"
 #include "config/path.h"
+#include "config/schema.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/regex_engines/v3/google_re2.pb.h"
 #include "format/matcher_config.h"
 #include "net/address_config.h"
@@ -50,6 +53,51 @@ void check_cluster_manager(const envoy::config::bootstrap::v3::Bootstrap& bootst
   const auto& clusters = bootstrap.static_resources().clusters();
   if (std::ranges::none_of(clusters, [&](const auto& cluster) { return cluster.name() == local; })) {
     diagnostics.error({{}, kField, "there is no cluster " + config::quoted(local) + " in static_resources", "name one of them"});
+  }
+}
+
+/// Nobody is told of traces, but whoever would be must be somebody. `any` is the configuration of a connection manager's tracer.
+void check_tracer(const google::protobuf::Any& any, const config::FieldPath& at,
+                  const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  const std::string_view type = config::type_name(any.type_url());
+  const auto wrong = [&](const config::FieldPath& path, std::string message, std::string hint) {
+    diagnostics.error({{}, path.text(), std::move(message), std::move(hint)});
+  };
+  if (type.empty()) return wrong(at, "is missing: its @type chooses the tracer, the name is only a label", "");
+  if (!type.starts_with("envoy.config.trace.") && !type.starts_with("envoy.extensions.tracers."))
+    return wrong(at, std::string(type) + " is no tracer", "");
+  if (type != "envoy.config.trace.v3.ZipkinConfig" && type != "envoy.config.trace.v3.DatadogConfig") return;
+  // Both name their collector's cluster in their first field; there is no generated code for them.
+  google::protobuf::UnknownFieldSet fields;
+  if (!fields.ParseFromString(any.value())) return;
+  std::string cluster;
+  for (int i = 0; i < fields.field_count(); ++i) {
+    if (fields.field(i).number() == 1) cluster = fields.field(i).length_delimited();
+  }
+  const auto& clusters = bootstrap.static_resources().clusters();
+  if (cluster.empty() || std::ranges::any_of(clusters, [&](const auto& each) { return each.name() == cluster; })) return;
+  wrong(config::FieldPath{&at, "collector_cluster"}, "there is no cluster " + config::quoted(cluster),
+        "name one of static_resources");
+}
+
+void check_tracers(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, config::Diagnostics& diagnostics) {
+  using config::FieldPath;
+  const FieldPath resources{nullptr, "static_resources"}, listeners{&resources, "listeners"};
+  const auto in_chain = [&](const envoy::config::listener::v3::FilterChain& chain, const FieldPath& at) {
+    const FieldPath filters{&at, "filters"};
+    for (int i = 0; i < chain.filters_size(); ++i) {
+      envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager manager;
+      if (!chain.filters(i).typed_config().UnpackTo(&manager) || !manager.tracing().has_provider()) continue;
+      const FieldPath filter{&filters, {}, i}, config{&filter, "typed_config"}, tracing{&config, "tracing"},
+          provider{&tracing, "provider"};
+      check_tracer(manager.tracing().provider().typed_config(), FieldPath{&provider, "typed_config"}, bootstrap, diagnostics);
+    }
+  };
+  for (int i = 0; i < bootstrap.static_resources().listeners_size(); ++i) {
+    const auto& listener = bootstrap.static_resources().listeners(i);
+    const FieldPath item{&listeners, {}, i}, chains{&item, "filter_chains"};
+    for (int k = 0; k < listener.filter_chains_size(); ++k) in_chain(listener.filter_chains(k), FieldPath{&chains, {}, k});
+    if (listener.has_default_filter_chain()) in_chain(listener.default_filter_chain(), FieldPath{&item, "default_filter_chain"});
   }
 }
 
@@ -115,6 +163,7 @@ BootstrapSpec read_bootstrap(const envoy::config::bootstrap::v3::Bootstrap& boot
   spec.node = describe_node(bootstrap.node(), spec.identity);
   check_cluster_manager(bootstrap, diagnostics);
   check_pairs(bootstrap, diagnostics);
+  check_tracers(bootstrap, diagnostics);
   const bool has_node = !spec.identity.node_id.empty() && !spec.identity.node_cluster.empty();
   spec.stat_sinks = read_stat_sinks(bootstrap, has_node, diagnostics);
   constexpr std::string_view kOnlyInterface = "envoy.extensions.network.socket_interface.default_socket_interface";

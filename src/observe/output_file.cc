@@ -51,6 +51,10 @@ Result<> OutputFile::check(const std::string& path) {
   if (standard_stream(path) >= 0) return {};
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  struct stat status;
+  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return failure("cannot open '" + path + "' for writing: " + std::strerror(EISDIR));
+  }
   const bool writable = access(path.c_str(), W_OK) == 0 || (errno == ENOENT && access(folder.c_str(), W_OK | X_OK) == 0);
   if (!writable) return failure("cannot open '" + path + "' for writing: " + std::strerror(errno));
   return {};

@@ -138,6 +138,11 @@ class Reader {
                    "give load_balancing_policy");
     }
     policy(from_.load_balancing_policy(), path);
+    if (from_.load_balancing_policy().policies().empty() || (from_.type() != Cluster::ORIGINAL_DST && !provides())) return;
+    const auto& first = from_.load_balancing_policy().policies(0).typed_extension_config().typed_config();
+    if (first.Is<policies::cluster_provided::v3::ClusterProvided>()) return;
+    error(path, "this type of cluster provides its own load balancing policy",
+          "use envoy.load_balancing_policies.cluster_provided");
   }
 
   // The first policy wins, for the loader has refused a list with one that Weir does not know.

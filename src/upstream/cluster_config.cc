@@ -190,7 +190,9 @@ class Reader {
     }
     if (ForwardProxy config; from_.cluster_type().typed_config().UnpackTo(&config)) return forward_proxy(config, type);
     const std::string& name = from_.cluster_type().name();
-    if (name == "envoy.cluster.static") {
+    if (from_.cluster_type().typed_config().Is<DnsCluster>()) {
+      spec_->discovery = DiscoveryType::kStrictDns;  // the type chooses, whatever the name
+    } else if (name == "envoy.cluster.static") {
       spec_->discovery = DiscoveryType::kStatic;
     } else if (name == "envoy.cluster.strict_dns" || name == "envoy.cluster.dns") {
       spec_->discovery = DiscoveryType::kStrictDns;

@@ -277,7 +277,8 @@ class Reader {
     return found;
   }
 
-  void common(const v3::CommonTlsContext& from, const FieldPath& at, TlsCommonSpec& spec) {
+  /// A client that `may_show_nothing` can be given an empty certificate.
+  void common(const v3::CommonTlsContext& from, const FieldPath& at, TlsCommonSpec& spec, bool may_show_nothing) {
     parameters(from.tls_params(), spec);
     const FieldPath alpn{&at, "alpn_protocols"}, list{&at, "tls_certificates"},
         secrets{&at, "tls_certificate_sds_secret_configs"};
@@ -297,7 +298,11 @@ class Reader {
       spec.identities.push_back(std::move(identity));
       spec.identity_secrets.push_back(secret);
     };
-    for (int i = 0; i < from.tls_certificates_size(); ++i) add(identity(from.tls_certificates(i), FieldPath{&list, {}, i}));
+    for (int i = 0; i < from.tls_certificates_size(); ++i) {
+      const bool nothing = from.tls_certificates(i).ByteSizeLong() == 0;
+      if (nothing && may_show_nothing) continue;
+      add(identity(from.tls_certificates(i), FieldPath{&list, {}, i}));
+    }
     if (from.tls_certificates().empty()) {
       for (int i = 0; i < from.tls_certificate_sds_secret_configs_size(); ++i) {
         const v3::Secret* found = secret(from.tls_certificate_sds_secret_configs(i));
@@ -413,7 +418,7 @@ TlsContextPtr read_server_tls(const v3::DownstreamTlsContext& from, const std::v
   Reader reader(context, diagnostics);
   TlsServerSpec spec;
   const FieldPath common{&at, "common_tls_context"};
-  reader.common(from.common_tls_context(), common, spec);
+  reader.common(from.common_tls_context(), common, spec, false);
   if (from.common_tls_context().tls_certificates().empty() &&
       from.common_tls_context().tls_certificate_sds_secret_configs().empty()) {
     reader.wrong(FieldPath{&common, "tls_certificates"}, "a server needs a certificate");
@@ -462,7 +467,7 @@ TlsContextPtr read_client_tls(const v3::UpstreamTlsContext& from, const FieldPat
   Reader reader(context, diagnostics);
   TlsClientSpec spec;
   const FieldPath common{&at, "common_tls_context"};
-  reader.common(from.common_tls_context(), common, spec);
+  reader.common(from.common_tls_context(), common, spec, true);
   if (from.common_tls_context().tls_certificates_size() > 1) {
     reader.wrong(FieldPath{&common, "tls_certificates"}, "a client can show only one certificate");
   }
