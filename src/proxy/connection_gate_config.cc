@@ -118,6 +118,10 @@ ConnectionGatePtr read_connection_gate(const google::protobuf::Any& configuratio
   if (configuration.UnpackTo(&limit)) {
     gate->stats = scopes.find<ConnectionGateStats>("connection_limit." + limit.stat_prefix() + ".", kConnectionLimit);
     gate->most_connections = limit.max_connections().value();
+    if (!limit.has_max_connections()) {
+      diagnostics.error({{}, FieldPath{&at, "max_connections"}.text(), "is missing", "say how many there may be"});
+      return nullptr;
+    }
     gate->delay_ms = config::milliseconds(limit.delay());
     gate->connections = std::make_unique<std::atomic<int64_t>>(0);
     enabled(limit, context, *gate);

@@ -133,6 +133,11 @@ bool read_listener_filters(const v3::Listener& listener, const FieldPath& at, Li
       filter.stats = stats.listener_filter(proxy_protocol.stat_prefix().empty() ? "proxy_proto"
                                                                                 : "proxy_proto." + proxy_protocol.stat_prefix());
       read_proxy_protocol(proxy_protocol, filter);
+      if (!filter.version1_allowed && !filter.version2_allowed) {
+        const FieldPath typed{&item, "typed_config"};
+        diagnostics.error({{}, FieldPath{&typed, "disallowed_versions"}.text(), "leaves no version", "allow one of V1 and V2"});
+        good = false;
+      }
     } else {
       diagnostics.error({{},
                          item.text(),

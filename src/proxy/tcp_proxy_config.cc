@@ -30,7 +30,12 @@ class Reader {
   std::shared_ptr<TcpProxySpec> read() {
     spec_->stat_prefix = from_.stat_prefix();
     clusters();
-    for (const auto& tlv : from_.proxy_protocol_tlvs()) spec_->tlvs.emplace_back(static_cast<uint8_t>(tlv.type()), tlv.value());
+    const FieldPath tlvs{&at_, "proxy_protocol_tlvs"};
+    for (int i = 0; i < from_.proxy_protocol_tlvs_size(); ++i) {
+      const auto& tlv = from_.proxy_protocol_tlvs(i);
+      if (tlv.value().empty()) wrong(FieldPath{&tlvs, {}, i}, "has no value", "give one");
+      spec_->tlvs.emplace_back(static_cast<uint8_t>(tlv.type()), tlv.value());
+    }
     hash();
     times();
     attempts();
@@ -122,10 +127,15 @@ class Reader {
     if (!from.request_id_metadata_key().empty()) tunnel.request_id_metadata_key = from.request_id_metadata_key();
   }
 
-  /// The older fields count only where the newer message is absent.
+  /// The older fields say the same as the newer message, beside which they must not stand.
   void logs() {
     good_ &= read_access_logs(from_.access_log(), FieldPath{&at_, "access_log"}, context_, diagnostics_, spec_->access_logs);
     const bool newer = from_.has_access_log_options();
+    const auto beside = [&](std::string_view old) {
+      wrong(FieldPath{&at_, old}, "stands beside access_log_options", "remove it");
+    };
+    if (newer && from_.has_access_log_flush_interval()) beside("access_log_flush_interval");
+    if (newer && from_.flush_access_log_on_connected()) beside("flush_access_log_on_connected");
     spec_->logs_when_connected =
         newer ? from_.access_log_options().flush_access_log_on_connected() : from_.flush_access_log_on_connected();
     const auto& interval = newer ? from_.access_log_options().access_log_flush_interval() : from_.access_log_flush_interval();
