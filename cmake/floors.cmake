@@ -1,4 +1,4 @@
-# A floor is a folder of src/ that may use only the floors below it (tools/architecture_test.py checks the #includes).
+# A floor is a folder of src/ that may use only the floors below it (tests/architecture_test.py checks the #includes).
 # weir_floor(NAME LIBRARY...) builds src/NAME/**.cc as one library, its *_test.cc as one test program,
 # its *_fuzz.cc as one fuzz target each and its *_bench.cc as one micro-benchmark each.
 if(WEIR_FUZZ)
