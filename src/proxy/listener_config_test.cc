@@ -103,6 +103,16 @@ TEST_F(ListenerConfig, AMinimalListenerHasEnvoysDefaults) {
   ASSERT_TRUE(http.routes->table());
 }
 
+TEST_F(ListenerConfig, AnAddressThatIsNamedTwiceIsWorthAWarning) {
+  const std::string address = "address: {socket_address: {address: 127.0.0.1, port_value: 80}}";
+  const auto spec =
+      read("{" + address + ", additional_addresses: [{" + address + "}], filter_chains: [{filters: [" + tcp() + "]}]}");
+  ASSERT_TRUE(spec) << errors_.text();
+  EXPECT_EQ(spec->addresses.size(), 1u);
+  ASSERT_EQ(errors_.warnings().size(), 1u);
+  EXPECT_EQ(errors_.warnings()[0].path, "additional_addresses[0].address");
+}
+
 TEST_F(ListenerConfig, AddressesOfAllKindsAreTaken) {
   const auto spec = read(
       "{address: {socket_address: {address: '::1', port_value: 80}}, additional_addresses: [{address: {pipe: {path: "
@@ -220,8 +230,6 @@ TEST_F(ListenerConfig, WhatCannotWorkIsRefusedWithItsPath) {
       {"{" + address + ", filter_chains: [{filters: [" + tcp() + "]}, {filters: [" + tcp() + "]}]}", "filter_chains: "},
       {"{" + address + ", filter_chains: [{filters: [" + tcp() + "], filter_chain_match: {server_names: ['a*.com']}}]}",
        "filter_chains[0].filter_chain_match.server_names[0]: "},
-      {"{" + address + ", additional_addresses: [{" + address + "}], filter_chains: [{filters: [" + tcp() + "]}]}",
-       "additional_addresses[0].address: "},
       {with_filter(http("upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WebSocket}]")),
        "typed_config.upgrade_configs[1].upgrade_type: "},
       {with_filter("{name: envoy.filters.network.tcp_proxy}"), "filter_chains[0].filters[0].typed_config: "},
