@@ -336,7 +336,11 @@ class Reader {
                 std::to_string(spec_.maximum_ring_size) + ")",
             "raise maximum_ring_size");
     }
-    if (spec_.kind == BalancerKind::kMaglev && !is_prime(spec_.table_size)) {
+    if (spec_.kind != BalancerKind::kMaglev) return;
+    constexpr uint64_t kLargestTable = 5'000'011;  // as the .proto file has it
+    if (spec_.table_size > kLargestTable) {
+      error(at_, "the table_size of Maglev is " + std::to_string(spec_.table_size) + ", more than 5000011", "such as 65537");
+    } else if (!is_prime(spec_.table_size)) {
       error(at_, "the table_size of Maglev must be a prime number, not " + std::to_string(spec_.table_size), "such as 65537");
     }
   }

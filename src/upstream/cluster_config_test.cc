@@ -220,6 +220,8 @@ TEST_F(ClusterConfig, BalancersAreChosenByEnumerationOrByPolicy) {
   EXPECT_EQ(read("name: a\n" + policy + "maglev.v3.Maglev, table_size: 101}}}]}")->balancing.table_size, 101u);
   EXPECT_NE(errors("{name: a, lb_policy: MAGLEV, maglev_lb_config: {table_size: 100}}").find("must be a prime number, not 100"),
             std::string::npos);
+  EXPECT_NE(errors("name: a\n" + policy + "maglev.v3.Maglev, table_size: 2305843009213693951}}}]}").find("more than 5000011"),
+            std::string::npos);
   EXPECT_NE(errors("{name: a, lb_policy: RING_HASH, ring_hash_lb_config: {maximum_ring_size: 10}}")
                 .find("minimum_ring_size (1024) is larger than maximum_ring_size (10)"),
             std::string::npos);
