@@ -139,7 +139,7 @@ TEST(Formatter, MistakesSayWhatIsWrongAndWhatIsPossible) {
   Fixture f;
   EXPECT_EQ(f.show("a %FOO%"), "format 'a %FOO%': %FOO%: unknown operator");
   EXPECT_EQ(f.show("%CEL(request.path)%"),
-            "format '%CEL(request.path)%': %CEL%: known to Envoy, but Weir does not implement CEL yet; REQ, RESP and others say "
+            "format '%CEL(request.path)%': %CEL%: known to Envoy, but Weir does not implement it yet; REQ, RESP and others say "
             "much of it");
   EXPECT_EQ(f.show("%PROTOCOL:3%"), "format '%PROTOCOL:3%': %PROTOCOL%: takes no length");
   EXPECT_EQ(f.show("%REQ%"), "format '%REQ%': %REQ%: needs an argument in parentheses");

@@ -229,7 +229,7 @@ Result<> compile_arguments(const OperatorEntry& entry, std::string_view argument
       parameters.text = argument;
       return {};
     case Syntax::kExpression:
-      return wrong(entry.name, "known to Envoy, but Weir does not implement CEL yet; REQ, RESP and others say much of it");
+      return wrong(entry.name, "known to Envoy, but Weir does not implement it yet; REQ, RESP and others say much of it");
     case Syntax::kNothing:
       if (entry.name == "RESPONSE_FLAGS_LONG") parameters.flag = true;
       if (entry.name == "GRPC_STATUS_NUMBER") parameters.choice = static_cast<uint8_t>(values::GrpcStatusStyle::kNumber);
