@@ -9,6 +9,7 @@ namespace weir::filter {
 namespace {
 
 using route::AppendAction;
+using route::HeaderChange;
 
 HeaderChange set(std::string_view name, std::string_view value, AppendAction action = AppendAction::kAppendIfExistsOrAdd) {
   return {http::HeaderName(name), *format::Formatter::compile(value, {.omit_empty_values = true}), action};

@@ -9,7 +9,6 @@
 
 #include "base/runtime.h"
 #include "filter/filter.h"
-#include "filter/header_mutation.h"
 #include "http/codec.h"
 #include "net/address.h"
 #include "observe/access_log.h"
@@ -21,6 +20,7 @@
 #include "proxy/proxy_status.h"
 #include "route/scopes.h"
 #include "route/source.h"
+#include "route/spec.h"
 
 namespace weir::proxy {
 
@@ -68,7 +68,7 @@ struct HttpConnectionSpec {
 
   PathRules path_rules;
   HostRules host_rules;
-  std::vector<filter::HeaderChange> early_changes;  // of the request, before anything else reads it
+  std::vector<route::HeaderChange> early_changes;  // of the request, before anything else reads it
 
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;

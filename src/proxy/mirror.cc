@@ -5,6 +5,7 @@
 #include "proxy/client_address.h"
 #include "proxy/local_reply.h"
 #include "proxy/worker.h"
+#include "route/header_changes.h"
 
 namespace weir::proxy {
 
@@ -21,8 +22,8 @@ std::string_view shadow_host(std::string_view host, Arena& arena) {
 
 }  // namespace
 
-Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit,
-               std::shared_ptr<const TryLogSpec> log)
+Mirror::Mirror(Worker& worker, const http::HeaderMap& request, const route::MirrorPolicy& policy, const format::StreamInfo& info,
+               int64_t timeout_ms, size_t buffer_limit, std::shared_ptr<const TryLogSpec> log)
     : worker_(worker),
       log_(std::move(log)),
       attempt_(*this, info_, worker.loop()),
@@ -34,7 +35,12 @@ Mirror::Mirror(Worker& worker, const http::HeaderMap& request, bool append_shado
     if (request.has_pseudo(id)) request_.set_pseudo(id, memory_.copy(request.pseudo(id)));
   }
   for (const http::Header& line : request) request_.add({memory_.copy(line.name), memory_.copy(line.value), line.id});
-  if (append_shadow_suffix) request_.set_pseudo(HeaderId::kAuthority, shadow_host(request_.authority(), memory_));
+  route::apply_changes(policy.changes, request_, {.request = &request_, .info = info});
+  if (!policy.host.empty()) {
+    request_.set_pseudo(HeaderId::kAuthority, memory_.copy(policy.host));
+  } else if (policy.append_shadow_suffix) {
+    request_.set_pseudo(HeaderId::kAuthority, shadow_host(request_.authority(), memory_));
+  }
   request_.set(HeaderId::kEnvoyInternal, "true");
   // A copy is never tried again: all of the time is its own.
   if (timeout_ms_ > 0 && request_.has(HeaderId::kEnvoyExpectedTimeoutMs)) {

@@ -13,6 +13,7 @@
 #include "loop/event_loop.h"
 #include "loop/timer.h"
 #include "proxy/attempt.h"
+#include "route/spec.h"
 
 namespace weir::proxy {
 
@@ -25,9 +26,10 @@ struct Copying;
 /// the router's.
 class Mirror final : public loop::Disposable, public ListNode<Mirror>, public ListNode<Copying>, private AttemptEvents {
  public:
-  /// `timeout_ms` counts from the end of the request; 0: none. `log`: what is written about it, or null.
-  Mirror(Worker& worker, const http::HeaderMap& request, bool append_shadow_suffix, int64_t timeout_ms, size_t buffer_limit,
-         std::shared_ptr<const TryLogSpec> log);
+  /// A copy of `request`, changed as the policy says; `info` is what is known of the request. `timeout_ms` counts from the end of
+  /// the request; 0: none. `log`: what is written about the copy, or null.
+  Mirror(Worker& worker, const http::HeaderMap& request, const route::MirrorPolicy& policy, const format::StreamInfo& info,
+         int64_t timeout_ms, size_t buffer_limit, std::shared_ptr<const TryLogSpec> log);
 
   /// The router's options hold for its mirrors, too: whether status codes and times are counted, and those of the whole cluster.
   void count_codes(bool wanted, bool of_cluster) {

@@ -10,6 +10,7 @@
 #include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
 #include "filter/catalog.h"
 #include "net/cidr_config.h"
+#include "route/header_changes.h"
 
 namespace weir::proxy {
 
@@ -134,7 +135,7 @@ class Reader {
         continue;
       }
       const FieldPath mutations{&typed_config, "mutations"};
-      good_ &= filter::read_header_changes(mutation.mutations(), mutations, diagnostics_, true, spec_.early_changes);
+      good_ &= route::read_header_changes(mutation.mutations(), mutations, diagnostics_, true, spec_.early_changes);
     }
   }
 

@@ -7,6 +7,7 @@
 #include "proxy/client_address.h"
 #include "proxy/client_certificate.h"
 #include "proxy/uuid.h"
+#include "route/header_changes.h"
 
 namespace weir::proxy {
 
@@ -247,7 +248,7 @@ std::optional<LocalReply> admit_request(HeaderMap& request, const HttpConnection
       return LocalReply{.status = 400, .details = kPathFailed};
   }
   apply_host_rules(request, spec.host_rules, info.connection->local_address->port());
-  if (!spec.early_changes.empty()) filter::apply_changes(spec.early_changes, request, {&request, nullptr, nullptr, info});
+  if (!spec.early_changes.empty()) route::apply_changes(spec.early_changes, request, {&request, nullptr, nullptr, info});
   return prepare_request(request, spec, identity, info, random, upgrade);
 }
 

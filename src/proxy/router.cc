@@ -83,8 +83,8 @@ void Router::start_mirrors() {
         fixed != nullptr ? worker.cluster(fixed->id)
                          : worker.cluster(http::first_value(pipeline_.request, std::get<http::HeaderName>(policy.cluster)));
     if (cluster == nullptr) continue;
-    Mirror& mirror = worker.add(std::make_unique<Mirror>(worker, pipeline_.request, policy.append_shadow_suffix,
-                                                         limits_.response_ms, buffer_limit_, pipeline_.try_log()));
+    Mirror& mirror = worker.add(std::make_unique<Mirror>(worker, pipeline_.request, policy, pipeline_.info, limits_.response_ms,
+                                                         buffer_limit_, pipeline_.try_log()));
     mirror.count_codes(pipeline_.counts_codes_of_copies(), counts_codes_of_cluster_);
     if (!pipeline_.request_ended()) mirrors_.push_back(mirror);
     mirror.start(*cluster, pipeline_.request_ended());

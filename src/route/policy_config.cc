@@ -14,6 +14,7 @@
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "format/lb_criteria_config.h"
+#include "route/header_changes.h"
 #include "route/retry_conditions.h"
 
 namespace weir::route {
@@ -158,6 +159,9 @@ MirrorPolicy mirror_policy(ConfigReader& reader, const v3::RouteAction::RequestM
   }
   if (config.has_runtime_fraction()) result.fraction = reader.fraction(config.runtime_fraction());
   if (config.has_trace_sampled()) result.trace_sampled = config.trace_sampled().value();
+  read_header_changes(config.request_headers_mutations(), {&at, "request_headers_mutations"}, reader.diagnostics(), true,
+                      result.changes);
+  result.host = config.host_rewrite_literal();
   result.append_shadow_suffix = !config.disable_shadow_host_suffix_append();
   return result;
 }
@@ -297,8 +301,10 @@ void declare_policies(config::SupportTable& table) {
   // Envoy starts one request, too, whatever initial_requests and additional_request_chance say.
   table.message<v3::HedgePolicy>().fields({"initial_requests", "additional_request_chance", "hedge_on_per_try_timeout"});
   table.message<v3::RouteAction::RequestMirrorPolicy>()
-      .fields({"cluster", "cluster_header", "runtime_fraction", "disable_shadow_host_suffix_append"})
+      .fields({"cluster", "cluster_header", "runtime_fraction", "disable_shadow_host_suffix_append", "request_headers_mutations",
+               "host_rewrite_literal"})
       .harmless({"trace_sampled"});
+  declare_header_changes(table);
   table.message<v3::InternalRedirectPolicy>()
       .fields({"max_internal_redirects", "redirect_response_codes", "allow_cross_scheme_redirect", "response_headers_to_copy"})
       .extensions("predicates", kRedirectPredicates);

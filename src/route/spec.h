@@ -67,6 +67,15 @@ struct HeaderAddition {
   bool joins_lines = false;  // appending makes one line, see http/joined_lines.h
 };
 
+/// One of several changes that are made one after the other. Its value is computed from the headers as those before it left them.
+struct HeaderChange {
+  http::HeaderName name;                   // a pseudo-header can only be removed
+  std::optional<format::Formatter> value;  // none: all lines of that name are removed
+  AppendAction action = AppendAction::kAppendIfExistsOrAdd;
+  bool keep_empty_value = false;
+  bool joins_lines = false;  // appending makes one line, see http/joined_lines.h
+};
+
 struct HeaderMutations {
   std::vector<HeaderAddition> add;
   std::vector<http::HeaderName> remove;
@@ -192,7 +201,9 @@ struct MirrorPolicy {
   std::variant<ClusterRef, http::HeaderName> cluster;
   Fraction fraction;
   std::optional<bool> trace_sampled;
-  bool append_shadow_suffix = true;
+  std::vector<HeaderChange> changes;  // of the copy alone
+  std::string host;                   // instead of the request's own; "": that
+  bool append_shadow_suffix = true;   // to the request's own
 };
 
 struct HedgePolicy {
