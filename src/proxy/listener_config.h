@@ -46,6 +46,9 @@ class TcpProxy;
 namespace weir::upstream {
 struct DnsCacheSpec;
 }
+namespace google::protobuf {
+class Any;
+}
 
 namespace weir::proxy {
 
