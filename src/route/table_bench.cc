@@ -1,6 +1,8 @@
 // What finding a route costs with 10, 1,000 and 100,000 routes: exact, prefix, regex and case-insensitive ones, mixed.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
+
 #include "route/mutations.h"
 #include "route/table.h"
 
@@ -51,6 +53,56 @@ void find_route(benchmark::State& state) {
   }
 }
 BENCHMARK(find_route)->Arg(10)->Arg(1000)->Arg(100000);
+
+RouteConfig many_prefixes(int count) {
+  VirtualHost host{.name = "all", .domains = {"*"}};
+  for (int i = 0; i < count; ++i) {
+    Route& route = host.routes.emplace_back();
+    route.match.path.text = "/service-" + std::to_string(i) + "/";
+    route.action = Forward{.cluster = ClusterRef{0, "b"}};
+  }
+  RouteConfig config;
+  config.virtual_hosts.push_back(std::move(host));
+  return config;
+}
+
+RouteConfig many_hosts(int count) {
+  RouteConfig config;
+  for (int i = 0; i < count; ++i) {
+    const std::string name = "service-" + std::to_string(i) + ".example.com";
+    VirtualHost& host = config.virtual_hosts.emplace_back(VirtualHost{.name = name, .domains = {name}});
+    Route& route = host.routes.emplace_back();
+    route.match.path.text = "/";
+    route.action = Forward{.cluster = ClusterRef{0, "b"}};
+  }
+  return config;
+}
+
+/// One of 10,000 prefixes or hosts and its cluster, when other work has taken the caches meanwhile: what a busy proxy pays.
+void find_cold(benchmark::State& state) {
+  constexpr int kCount = 10'000;
+  const bool hosts = state.range(0) != 0;
+  const auto table = *RouteTable::build(hosts ? many_hosts(kCount) : many_prefixes(kCount));
+  std::vector<char> other_work(8 << 20);
+  Arena arena;
+  http::HeaderMap request(arena);
+  const format::StreamInfo info;
+  int next = 0;
+  for (auto _ : state) {
+    next = (next + 7919) % kCount;
+    const std::string service = "service-" + std::to_string(next);
+    const std::string authority = hosts ? service + ".example.com" : "example.com";
+    const std::string path = hosts ? "/item" : "/" + service + "/item";
+    for (size_t i = 0; i < other_work.size(); i += 64) ++other_work[i];
+    request.set_pseudo(http::HeaderId::kAuthority, authority);
+    request.set_pseudo(http::HeaderId::kPath, path);
+    const auto begin = std::chrono::steady_clock::now();
+    const Match match = table->find(request, {});
+    benchmark::DoNotOptimize(choose_cluster(*match.route->forward(), request, 0, info));
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+}
+BENCHMARK(find_cold)->ArgName("hosts")->Arg(0)->Arg(1)->UseManualTime()->Iterations(4000);
 
 /// Regexes that begin with nothing to sort them by; the last one matches.
 void find_by_regex(benchmark::State& state) {
