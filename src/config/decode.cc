@@ -263,10 +263,19 @@ class Decoder {
       reflection.SetString(&message, field, std::move(result));
   }
 
+  /// A number in quotes may have a plus in front, as the JSON reader that Envoy uses takes them.
+  static std::string_view without_plus(const Node& node, std::string_view text) {
+    const bool plus = node.kind == Kind::kString && text.size() > 1 && text[0] == '+' && (is_digit(text[1]) || text[1] == '.');
+    return plus ? text.substr(1) : text;
+  }
+
   template <class Integer>
   bool integer(const Node& node, const FieldPath& path, Integer& result) {
-    if (node.kind == Kind::kNumber || node.kind == Kind::kString) {
-      switch (parse_integer(node.text(), node.kind == Kind::kNumber, result)) {
+    const std::string_view text = without_plus(node, node.text());
+    const bool minus_nothing = std::is_unsigned_v<Integer> && node.kind == Kind::kString && text.starts_with("-0") &&
+                               text.find_first_not_of("-0") == text.npos;
+    if ((node.kind == Kind::kNumber || node.kind == Kind::kString) && !minus_nothing) {
+      switch (parse_integer(text, node.kind == Kind::kNumber, result)) {
         case NumberError::kNone:
           return true;
         case NumberError::kRange:
@@ -286,7 +295,8 @@ class Decoder {
   }
 
   bool number(const Node& node, const FieldPath& path, double most, double& result) {
-    if ((node.kind == Kind::kNumber || node.kind == Kind::kString) && parse_double(node.text(), result)) {
+    const std::string_view text = node.kind == Kind::kString ? without_plus(node, trim(node.text())) : node.text();
+    if ((node.kind == Kind::kNumber || node.kind == Kind::kString) && parse_double(text, result)) {
       if (!std::isfinite(result) || std::fabs(result) <= most) return true;
       error(node, path, "the number is too large");
       return false;

@@ -90,6 +90,23 @@ staticResources2: {}
   EXPECT_EQ(cluster.per_connection_buffer_limit_bytes().value(), 7u);
 }
 
+TEST_F(Load, NumbersInQuotesAreTakenAsEnvoyTakesThem) {
+  const auto limit = [](const char* text) {
+    return std::string("{static_resources: {clusters: [{name: a, per_connection_buffer_limit_bytes: ") + text + "}]}}";
+  };
+  const Loaded<Bootstrap> loaded = yaml(limit("'+7'"));
+  ASSERT_TRUE(loaded.ok()) << loaded.diagnostics.text();
+  EXPECT_EQ(loaded->static_resources().clusters(0).per_connection_buffer_limit_bytes().value(), 7u);
+  for (const char* wrong : {"' 7'", "'7 '", "'++7'", "'+ 7'", "'-0'", "'7.0'", "''"})
+    EXPECT_FALSE(yaml(limit(wrong)).ok()) << wrong;
+  const auto percent = [](const char* text) {
+    return std::string("{static_resources: {clusters: [{name: a, common_lb_config: {healthy_panic_threshold: {value: ") + text +
+           "}}}]}}";
+  };
+  for (const char* right : {"'+1.5'", "' 1.5'", "'1.5 '", "'1.5'", "1.5"}) EXPECT_TRUE(yaml(percent(right)).ok()) << right;
+  for (const char* wrong : {"'++1.5'", "'1.5.'", "''"}) EXPECT_FALSE(yaml(percent(wrong)).ok()) << wrong;
+}
+
 TEST_F(Load, AFieldGivenInBothSpellingsIsRefused) {
   EXPECT_EQ(error("{static_resources: {clusters: [{name: a, connect_timeout: 1s, connectTimeout: 2s}]}}"),
             "1:63: static_resources.clusters[0].connect_timeout: given twice, also as connect_timeout");
