@@ -81,6 +81,9 @@ struct InheritedPolicies {
 
 enum class Direction : uint8_t { kRequest, kResponse };
 
+/// What becomes of lines that are there already; `append` is the older way to say it.
+AppendAction append_action(const envoy::config::core::v3::HeaderValueOption& config);
+
 /// One header of a headers_to_add list. Errors are reported; `direction` says whose repeated lines it may join.
 HeaderAddition read_header_addition(const envoy::config::core::v3::HeaderValueOption& config, Direction direction,
                                     const config::FieldPath& at, config::Diagnostics& diagnostics);

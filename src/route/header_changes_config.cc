@@ -3,6 +3,7 @@
 #include "envoy/config/common/mutation_rules/v3/mutation_rules.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "http/joined_lines.h"
+#include "route/config_reader.h"
 #include "route/header_changes.h"
 
 namespace weir::route {
@@ -10,26 +11,6 @@ namespace weir::route {
 namespace core = envoy::config::core::v3;
 namespace rules = envoy::config::common::mutation_rules::v3;
 using config::FieldPath;
-
-namespace {
-
-AppendAction append_action(const core::HeaderValueOption& option) {
-  if (option.has_append()) {  // the older way to say it
-    return option.append().value() ? AppendAction::kAppendIfExistsOrAdd : AppendAction::kOverwriteIfExistsOrAdd;
-  }
-  switch (option.append_action()) {
-    case core::HeaderValueOption::ADD_IF_ABSENT:
-      return AppendAction::kAddIfAbsent;
-    case core::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD:
-      return AppendAction::kOverwriteIfExistsOrAdd;
-    case core::HeaderValueOption::OVERWRITE_IF_EXISTS:
-      return AppendAction::kOverwriteIfExists;
-    default:
-      return AppendAction::kAppendIfExistsOrAdd;
-  }
-}
-
-}  // namespace
 
 bool read_header_changes(const google::protobuf::RepeatedPtrField<rules::HeaderMutation>& from, const FieldPath& at,
                          config::Diagnostics& diagnostics, bool of_requests, std::vector<HeaderChange>& result) {

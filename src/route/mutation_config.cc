@@ -13,6 +13,8 @@ namespace {
 
 bool immutable(const http::HeaderName& name) { return name.text.starts_with(':'); }  // HeaderName turns host into :authority
 
+}  // namespace
+
 AppendAction append_action(const core::HeaderValueOption& config) {
   if (config.has_append())
     return config.append().value() ? AppendAction::kAppendIfExistsOrAdd : AppendAction::kOverwriteIfExistsOrAdd;
@@ -27,8 +29,6 @@ AppendAction append_action(const core::HeaderValueOption& config) {
       return AppendAction::kAppendIfExistsOrAdd;
   }
 }
-
-}  // namespace
 
 HeaderAddition read_header_addition(const core::HeaderValueOption& from, Direction direction, const config::FieldPath& at,
                                     config::Diagnostics& diagnostics) {
