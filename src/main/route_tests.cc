@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/duration.h"
 #include "format/matcher_config.h"
+#include "format/metadata_config.h"
 #include "route/mutations.h"
 #include "route/route_config.h"
 
@@ -67,7 +68,15 @@ class Trial {
     info_.protocol = http::Protocol::kHttp11;
     info_.start_wall = wall_now();
 
-    match_ = table_.find(request_, {.random = input.random_value(), .tls = input.ssl(), .internal_request = input.internal()});
+    for (const auto& note : input.dynamic_metadata()) {
+      bool noted = false;
+      info_.metadata.for_each(note.metadata_namespace(), [&](const auto&) { noted = true; });
+      if (noted && !note.allow_overwrite()) continue;
+      info_.metadata.add(arena_, note.metadata_namespace(), format::read_metadata(note.value(), arena_));
+    }
+
+    match_ = table_.find(
+        request_, {.random = input.random_value(), .tls = input.ssl(), .internal_request = input.internal(), .info = &info_});
     if (match_.route == nullptr) return;
     const format::FormatContext formats{.request = &request_, .response = &response_, .info = info_};
     if ((forward_ = match_.route->forward()) != nullptr) {
